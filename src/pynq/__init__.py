@@ -1,0 +1,1 @@
+"""The Python Overlay API, on any machine."""

@@ -1,0 +1,345 @@
+"""What the bitstream holds, as immutable data.
+
+A :class:`Design` is the only thing that the readers of this package make and the only thing that the rest of it reads.
+Objects that are numerous (ports, parameters, fields) are named tuples, the others frozen dataclasses; all of them know
+the line of the file they came from. Paths use ``/`` and have no leading one: ``video/axi_vdma``. Sizes and offsets are
+bytes unless the name says bits; frequencies are Hz.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import NamedTuple
+
+__all__ = [
+    "AddressBlock",
+    "BusInterface",
+    "Cell",
+    "CellKind",
+    "Clock",
+    "Design",
+    "EmioPin",
+    "Endpoint",
+    "Field",
+    "InterruptController",
+    "InterruptPin",
+    "Memory",
+    "MemoryKind",
+    "MemoryRange",
+    "Port",
+    "Processor",
+    "Register",
+    "SourceRef",
+    "Vlnv",
+]
+
+
+class SourceRef(NamedTuple):
+    """A place in a file: its path as given and the line, counted from 1."""
+
+    file: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+class Vlnv(NamedTuple):
+    """The type of an IP or bus: vendor, library, name, version (IEEE 1685)."""
+
+    vendor: str
+    library: str
+    name: str
+    version: str
+
+    def __str__(self) -> str:
+        return f"{self.vendor}:{self.library}:{self.name}:{self.version}"
+
+    @property
+    def without_version(self) -> str:
+        """``vendor:library:name``."""
+        return f"{self.vendor}:{self.library}:{self.name}"
+
+
+class Endpoint(NamedTuple):
+    """One end of a wire: a cell's port. ``cell`` is empty for a port of the design itself."""
+
+    cell: str
+    port: str
+
+
+class Port(NamedTuple):
+    """A pin of a cell, or of the design.
+
+    ``left`` and ``right`` are None for a single wire. ``signal`` names the net (empty: not connected), ``peers`` the
+    other ends that the file gives for it.
+    """
+
+    name: str
+    direction: str  # "I", "O", "IO"
+    left: int | None
+    right: int | None
+    kind: str  # SIGIS: "clk", "rst", "INTERRUPT", "undef", ...
+    signal: str
+    polarity: str  # "ACTIVE_LOW", "ACTIVE_HIGH" or ""
+    sensitivity: str  # "LEVEL_HIGH", "EDGE_RISING", ... or ""
+    frequency: int | None  # Hz
+    peers: tuple[Endpoint, ...]
+    line: int
+
+    @property
+    def width(self) -> int:
+        """Number of bits."""
+        if self.left is None or self.right is None:
+            return 1
+        return abs(self.left - self.right) + 1
+
+
+class Field(NamedTuple):
+    """Some bits of a register. ``access`` as in the file: "read-only", "read-write", "write-only", ..."""
+
+    name: str
+    offset: int  # bits
+    width: int  # bits
+    access: str
+    reset: int | None
+    description: str
+    line: int
+    modified_write: str = ""  # IP-XACT modifiedWriteValue: "oneToClear", ...
+    read_action: str = ""  # IP-XACT readAction: "clear", ...
+
+
+class Register(NamedTuple):
+    """A register of an address block. ``size`` is in bits."""
+
+    name: str
+    offset: int  # bytes from the block's base
+    size: int  # bits
+    access: str
+    reset: int | None
+    description: str
+    fields: tuple[Field, ...]
+    line: int
+
+
+@dataclass(frozen=True)
+class AddressBlock:
+    """A run of registers behind one slave interface of a cell."""
+
+    name: str
+    interface: str
+    offset: int  # bytes, of the block in the interface's map
+    range: int  # bytes
+    usage: str
+    access: str
+    registers: tuple[Register, ...]
+    source: SourceRef
+
+
+@dataclass(frozen=True)
+class BusInterface:
+    """A bus of a cell (or of the design): which ports it bundles and what it is connected to.
+
+    ``role`` is the file's TYPE: "MASTER", "SLAVE", "INITIATOR", "TARGET", "MONITOR". Interfaces that are connected have the
+    same ``net`` (BUSNAME). ``protocol`` is "AXI4", "AXI4LITE", "AXI3", "AXIS" or "" when the file doesn't tell.
+    """
+
+    name: str
+    role: str
+    net: str
+    vlnv: Vlnv | None
+    protocol: str
+    data_width: int | None  # bits
+    parameters: Mapping[str, str]
+    port_map: Mapping[str, str]  # logical name (upper case) -> port of the cell
+    source: SourceRef
+
+
+class MemoryKind(str, Enum):
+    """What an address range holds."""
+
+    REGISTER = "REGISTER"
+    MEMORY = "MEMORY"
+
+
+@dataclass(frozen=True)
+class MemoryRange:
+    """A range of one master's address map: what answers there. ``high`` is the last byte."""
+
+    master: str  # path of the cell that owns the map ("" for a boundary interface)
+    master_interface: str
+    slave: str  # path of the cell that answers; "" where an external interface answers
+    slave_interface: str
+    block: str  # name of the address block
+    base: int
+    high: int
+    kind: MemoryKind
+    source: SourceRef
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return self.high - self.base + 1
+
+
+class CellKind(str, Enum):
+    """What a cell of the block design is."""
+
+    PROCESSOR = "processor"  # the hard PS
+    SOFT_PROCESSOR = "soft-processor"  # MicroBlaze and others
+    MEMORY_CONTROLLER = "memory-controller"
+    INTERRUPT_CONTROLLER = "interrupt-controller"
+    INTERCONNECT = "interconnect"
+    BLOCK_CONTAINER = "block-container"  # a region for partial reconfiguration
+    PERIPHERAL = "peripheral"  # has an address range
+    LOGIC = "logic"  # everything else
+
+
+@dataclass(frozen=True)
+class Cell:
+    """An instance of an IP in the block design."""
+
+    path: str
+    vlnv: Vlnv | None  # None: the file gives no type (block containers, 2015 files)
+    module_type: str  # MODTYPE
+    kind: CellKind
+    parameters: Mapping[str, str]
+    ports: Mapping[str, Port]
+    interfaces: Mapping[str, BusInterface]
+    blocks: tuple[AddressBlock, ...]
+    ranges: tuple[MemoryRange, ...]  # the address map, where this cell is a master
+    source: SourceRef
+    attributes: Mapping[str, str] = field(default_factory=dict)  # of the MODULE element, as in the file
+
+    @property
+    def name(self) -> str:
+        """The last part of the path."""
+        return self.path.rpartition("/")[2]
+
+    @property
+    def hierarchy(self) -> str:
+        """Path of the hierarchy that holds the cell, "" at the top."""
+        return self.path.rpartition("/")[0]
+
+    @property
+    def type(self) -> str:
+        """The VLNV as text, "" where the file has none."""
+        return str(self.vlnv) if self.vlnv else ""
+
+
+class Processor(str, Enum):
+    """The family of the hard PS."""
+
+    ZYNQ = "zynq"
+    ZYNQMP = "zynqmp"
+    VERSAL = "versal"
+
+
+@dataclass(frozen=True)
+class Clock:
+    """A clock that the PS gives to the PL, or that a clocking IP makes."""
+
+    name: str  # "FCLK_CLK0", "pl_clk0", "clk_wiz_0/clk_out1"
+    cell: str  # path of the cell whose port drives it
+    port: str
+    frequency: int | None  # Hz, as the description has it
+    index: int | None  # number among the PS's PL clocks, None for clocks made in the PL
+    enabled: bool
+    divisors: tuple[int, ...]  # of the PS's clock generator, as configured
+    source_pll: str  # "IO PLL", ...; "" where unknown
+    net: str
+    source: SourceRef
+
+
+@dataclass(frozen=True)
+class InterruptController:
+    """An ``axi_intc`` and where its output goes.
+
+    ``parent`` is the path of the next controller, "" for the PS. ``index`` is the input there; ``gic`` the number that the
+    processor's GIC uses (SPI number + 32) where the chain ends at the PS, else None.
+    """
+
+    path: str
+    parent: str
+    index: int
+    gic: int | None
+    source: SourceRef
+
+
+@dataclass(frozen=True)
+class InterruptPin:
+    """An interrupt output of a cell and where it arrives.
+
+    ``controller`` is the path of the ``axi_intc`` it enters, "" for the PS itself. ``index`` is the input there; ``gic`` as in
+    :class:`InterruptController`. ``aliases`` are the pins it passes on its way (``xlconcat_0/In0``).
+    """
+
+    path: str  # "axi_dma_0/mm2s_introut"
+    cell: str
+    port: str
+    controller: str
+    index: int
+    gic: int | None
+    sensitivity: str
+    aliases: tuple[str, ...]
+    source: SourceRef
+
+
+@dataclass(frozen=True)
+class EmioPin:
+    """A GPIO of the PS that reaches the PL: its index among the PS's EMIO GPIO, and the pins it drives or reads."""
+
+    name: str  # name of the slice or cell it is known by
+    index: int
+    width: int
+    pins: tuple[str, ...]  # "cell/port"
+    source: SourceRef
+
+
+@dataclass(frozen=True)
+class Memory:
+    """A memory that the PS can reach: DDR of the PS, DDR behind the PL, BRAM."""
+
+    name: str  # "PSDDR", or the path of the memory controller
+    cell: str
+    interface: str
+    block: str
+    base: int
+    size: int
+    kind: str  # "DDR4" or "BRAM"
+    source: SourceRef
+
+
+@dataclass(frozen=True)
+class Design:
+    """A block design as its description tells it. Made by a reader, never changed."""
+
+    name: str
+    file: str
+    tool_version: str  # VIVADOVERSION
+    timestamp: str
+    architecture: str  # ARCH: "zynq", "zynquplus", "zynquplusRFSOC", "versal", ...
+    device: str
+    package: str
+    speed_grade: str
+    board: str
+    cells: Mapping[str, Cell]  # by path, in the file's order
+    hierarchies: tuple[str, ...]  # paths, parents before children
+    ports: Mapping[str, Port]  # of the design itself
+    interfaces: Mapping[str, BusInterface]
+    processor: Processor | None  # None: no PS in the design
+    ps: str  # path of the PS cell, "" without one
+    ps_ranges: tuple[MemoryRange, ...]  # what the PS reaches in the PL
+    clocks: tuple[Clock, ...]
+    interrupt_controllers: Mapping[str, InterruptController]
+    interrupt_pins: Mapping[str, InterruptPin]
+    emio: tuple[EmioPin, ...]
+    memories: tuple[Memory, ...]
+    source: SourceRef
+
+    @property
+    def part(self) -> str:
+        """The part as Vivado writes it: ``xc7z020clg400-1``."""
+        return f"xc{self.device.removeprefix('xc')}{self.package}{self.speed_grade}" if self.device else ""

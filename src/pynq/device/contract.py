@@ -1,0 +1,93 @@
+"""What a backend has to do, and what it may do.
+
+*Must*: :meth:`Device.open`, :meth:`Device.close`, :meth:`Device.map`, :meth:`Device.allocate_block`, :meth:`Device.download`.
+*May*: everything else; the base class refuses it with :class:`~pynq.errors.UnsupportedByDeviceError`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from pynq._native import Window
+    from pynq.design.model import Design
+
+__all__ = ["Block", "InterruptLine", "PinLine"]
+
+
+class Block(Protocol):
+    """A piece of memory that a device can see: a writable buffer of bytes (buffer protocol) with a physical address.
+
+    Made by :meth:`Device.allocate_block`. Dropping the last reference (a numpy view counts) gives the memory back; so does
+    :meth:`release`, after which what still maps it reads zeros.
+    """
+
+    @property
+    def physical_address(self) -> int:
+        """Address of the first byte as the PL sees it."""
+        ...
+
+    @property
+    def nbytes(self) -> int:
+        """Size in bytes, as asked for."""
+        ...
+
+    @property
+    def coherent(self) -> bool:
+        """True where caches need no care."""
+        ...
+
+    @property
+    def released(self) -> bool:
+        """True after :meth:`release`."""
+        ...
+
+    def release(self) -> None:
+        """Give the memory back now. A second call does nothing."""
+        ...
+
+
+class InterruptLine(ABC):
+    """One interrupt input of the PS.
+
+    One-shot, as UIO does it: a line fires at most once after each :meth:`enable`, then stays masked. Any thread may call
+    any method.
+    """
+
+    @abstractmethod
+    def enable(self) -> None:
+        """Unmask the line. If its source is active already, it fires at once."""
+
+    @abstractmethod
+    def disable(self) -> None:
+        """Mask the line."""
+
+    @abstractmethod
+    def wait(self, timeout: float | None = None) -> bool:
+        """Block, outside the interpreter's lock, until the line fires. Return False when ``timeout`` seconds are over.
+
+        Raises :class:`~pynq.errors.DeadlockError` where the device knows that it can never fire.
+        """
+
+    @abstractmethod
+    async def wait_async(self) -> None:
+        """Wait in the running event loop until the line fires. May be cancelled; leaves nothing behind."""
+
+
+class PinLine(Protocol):
+    """A GPIO of the PS that reaches the PL (EMIO), or one bit of it."""
+
+    def read(self) -> int:
+        """Return 0 or 1."""
+        ...
+
+    def write(self, value: int) -> None:
+        """Drive 0 or 1."""
+        ...
+
+    def release(self) -> None:
+        """Give the pin back."""
+        ...

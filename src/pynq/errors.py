@@ -1,0 +1,145 @@
+"""Every error and warning of the package.
+
+One root, :class:`PynqError`; each class is also the builtin that a caller would expect, so that programs written for
+PYNQ (``except RuntimeError``, ``except MemoryError``) keep working. A message names the object, the value found, the
+values allowed and the next step. This module imports nothing of the package.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+__all__ = [
+    "AccessError",
+    "AlignmentError",
+    "AllocationError",
+    "BufferFreedError",
+    "BusError",
+    "CompanionError",
+    "DeadlockError",
+    "DesignError",
+    "DesignNotFoundError",
+    "DeviceNotFoundError",
+    "DmaError",
+    "DriverFallbackWarning",
+    "FieldValueError",
+    "InterruptNotClearedError",
+    "ModelError",
+    "OverlayNotLoadedError",
+    "Problem",
+    "PynqError",
+    "PynqWarning",
+    "UnmodelledIPWarning",
+    "UnsupportedByDeviceError",
+    "UnsupportedConfiguration",
+    "VersionMismatchWarning",
+    "WaitTimeoutError",
+]
+
+
+class PynqError(Exception):
+    """The root of all errors raised on purpose by this package."""
+
+
+class Problem(NamedTuple):
+    """One reason why an input file was refused: where it stands and what is wrong."""
+
+    file: str
+    line: int
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.message}" if self.line else f"{self.file}: {self.message}"
+
+
+class DesignError(PynqError, ValueError):
+    """A description (hand-off file) that can't be used; :attr:`problems` holds every reason, with file and line."""
+
+    def __init__(self, problems: Sequence[Problem] | str) -> None:
+        self.problems: tuple[Problem, ...] = () if isinstance(problems, str) else tuple(problems)
+        super().__init__(problems if isinstance(problems, str) else "\n".join(map(str, self.problems)))
+
+
+class DesignNotFoundError(PynqError, FileNotFoundError):
+    """No description belongs to the name given; the message lists the places searched."""
+
+
+class CompanionError(PynqError, ImportError):
+    """The Python file beside the bitstream can't be used (refused, or without an ``Overlay``)."""
+
+
+class DeviceNotFoundError(PynqError, RuntimeError, LookupError):
+    """No device of that name or scheme; the message lists the known ones."""
+
+
+class UnsupportedByDeviceError(PynqError, NotImplementedError):
+    """The device has no such capability (an optional part of the device contract)."""
+
+
+class UnsupportedConfiguration(PynqError):
+    """Raised by a driver for an IP whose parameters it can't drive; the IP is bound to ``DefaultIP`` instead."""
+
+
+class OverlayNotLoadedError(PynqError, RuntimeError, AttributeError):
+    """The overlay is not, or no longer, in the programmable logic."""
+
+
+class AccessError(PynqError, IndexError, ValueError):
+    """An access outside a window, or of a width the window can't do."""
+
+
+class AlignmentError(PynqError, MemoryError, ValueError):
+    """An access whose offset is no multiple of its width."""
+
+
+class FieldValueError(PynqError, ValueError):
+    """A value that does not fit a register field, or an access that the field's rights forbid."""
+
+
+class BusError(PynqError, OSError):
+    """The bus answered an access with an error, or nobody answered."""
+
+
+class AllocationError(PynqError, MemoryError):
+    """No contiguous memory left for the size asked; the message gives the pool's figures."""
+
+
+class BufferFreedError(PynqError, RuntimeError, ValueError):
+    """A use of a buffer after ``freebuffer``."""
+
+
+class DmaError(PynqError, RuntimeError, ValueError):
+    """A DMA transfer that was refused before it started, or that the engine ended with an error."""
+
+
+class WaitTimeoutError(PynqError, TimeoutError):
+    """What was waited for did not come within the time given."""
+
+
+class DeadlockError(PynqError, RuntimeError):
+    """What is waited for can never come: nothing in the programmable logic can change any more."""
+
+
+class InterruptNotClearedError(PynqError, RuntimeError):
+    """A wait on a level-triggered interrupt whose source was not cleared since the last one."""
+
+
+class ModelError(PynqError, RuntimeError):
+    """A behavioural model that breaks a rule of the simulated board."""
+
+
+class PynqWarning(UserWarning):
+    """The root of all warnings of this package."""
+
+
+class UnmodelledIPWarning(PynqWarning):
+    """IP without a model: the simulated board gives it a plain register file."""
+
+
+class VersionMismatchWarning(PynqWarning):
+    """A driver bound although its version differs from the IP's."""
+
+
+class DriverFallbackWarning(PynqWarning):
+    """A driver refused an IP, which got ``DefaultIP`` instead."""
