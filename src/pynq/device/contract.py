@@ -1,19 +1,9 @@
-"""What a backend has to do, and what it may do.
-
-*Must*: :meth:`Device.open`, :meth:`Device.close`, :meth:`Device.map`, :meth:`Device.allocate_block`, :meth:`Device.download`.
-*May*: everything else; the base class refuses it with :class:`~pynq.errors.UnsupportedByDeviceError`.
-"""
+"""What a device hands out: memory, interrupt lines, pins. The device itself is in :mod:`pynq.device.base`."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
-
-if TYPE_CHECKING:
-    from pynq._native import Window
-    from pynq.design.model import Design
+from typing import Protocol
 
 __all__ = ["Block", "InterruptLine", "PinLine"]
 

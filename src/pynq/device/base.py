@@ -1,0 +1,101 @@
+"""The base class of all devices. See ``docs/design/contracts.md`` for the table of *must* and *may*."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from pynq.device.contract import Block, InterruptLine, PinLine
+from pynq.errors import UnsupportedByDeviceError
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from pynq._native import Window
+    from pynq.design.model import Design
+
+__all__ = ["Device"]
+
+
+class Device:
+    """Where an overlay runs: a board, the simulated board, a board elsewhere.
+
+    ``name`` is what ``PYNQ_DEVICE`` and error messages use ("sim:", "sim:2", "board:"). ``needs_bitstream`` is False where a
+    description alone is enough. ``design`` is what is loaded now, None before the first download.
+    """
+
+    needs_bitstream: bool = True
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.design: Design | None = None
+
+    # -- must ---------------------------------------------------------------------------------------------------------
+    def open(self) -> None:
+        """Claim what the device needs. Called once, before the first use."""
+
+    def close(self) -> None:
+        """Stop what runs and give everything back. A second call does nothing."""
+
+    def map(self, base: int, length: int) -> Window:
+        """Return a window on ``length`` bytes of registers from the absolute address ``base`` on."""
+        raise self._unsupported("register windows")
+
+    def allocate_block(self, nbytes: int, *, cacheable: bool = True, target: Any = None) -> Block:
+        """Return ``nbytes`` (at least 1) of zeroed memory that the PL can reach, page aligned.
+
+        Raises :class:`~pynq.errors.AllocationError` with the pool's figures when there is none.
+        """
+        raise self._unsupported("memory")
+
+    def download(
+        self, design: Design, bitstream: Path | None, *, partial: bool = False, dtbo: Path | None = None
+    ) -> None:
+        """Program the device. Afterwards ``self.design is design``; windows mapped before are invalid."""
+        raise self._unsupported("downloading")
+
+    # -- may ----------------------------------------------------------------------------------------------------------
+    def interrupt_line(self, number: int) -> InterruptLine:
+        """Return the PS interrupt with that GIC number (``InterruptPin.gic``)."""
+        raise self._unsupported("interrupts")
+
+    def interrupt_probe(self, pin: str) -> Callable[[], tuple[int, int]] | None:
+        """Return a function giving (level, rising edges so far) of the pin "cell/port"; None where unknowable."""
+        return None
+
+    def pin(self, index: int, direction: str) -> PinLine:
+        """Return EMIO GPIO ``index`` of the PS; ``direction`` is "in" or "out"."""
+        raise self._unsupported("EMIO GPIO")
+
+    def clock_rate(self, index: int) -> float:
+        """Return the frequency of PL clock ``index`` in Hz."""
+        raise self._unsupported("PL clocks")
+
+    def set_clock_rate(self, index: int, hertz: float) -> float:
+        """Set PL clock ``index`` as near as it can be; return the frequency reached in Hz."""
+        raise self._unsupported("PL clocks")
+
+    def sync(self, block: Block, offset: int, nbytes: int, direction: str) -> None:
+        """Make caches and memory agree for a part of a block; ``direction`` is "to_device" or "from_device"."""
+
+    def explain(self, what: str) -> str:
+        """Return one sentence on why ``what`` ("axi_dma_0/S2MM") does not go on, "" where nothing is known."""
+        return ""
+
+    # -- for all ------------------------------------------------------------------------------------------------------
+    def _unsupported(self, what: str) -> UnsupportedByDeviceError:
+        return UnsupportedByDeviceError(f"device {self.name!r} has no {what}")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        held = f"holds {self.design.name!r}" if self.design else "empty"
+        return f"<{type(self).__name__} {self.name!r}: {held}>"
