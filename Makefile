@@ -1,28 +1,58 @@
-# Two commands do everything on a fresh Debian or Ubuntu: `make demo` and `make test`.
-SHELL := /bin/bash
+# Two commands do everything on a fresh Debian or Ubuntu with git, python3 (with venv), make and g++:
+#   make demo    runs the main job
+#   make test    passes the tests
+# `make help` lists the rest.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-export PIP_DISABLE_PIP_VERSION_CHECK := 1
+PY := $(BIN)/python
+PEER ?= .venv-peer
+NATIVE := $(shell find native CMakeLists.txt -name '*.cpp' -o -name '*.hpp' -o -name '*.h' -o -name CMakeLists.txt)
+FUZZ_SECONDS ?= 20
 
-.PHONY: all setup native test
-all: setup
+.PHONY: help setup demo test test-all bench lint types layers docs fuzz peer changelog clean
+help: ## list what can be made
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 12
 
-$(BIN)/python:
-	$(PYTHON) -m venv $(VENV)
+$(VENV)/.ready: pyproject.toml scripts/bootstrap.py
+	$(PYTHON) scripts/bootstrap.py --venv $(VENV)
 
-setup: $(VENV)/.ready
+# The native modules again, where only their sources changed.
+$(VENV)/.native: $(VENV)/.ready $(NATIVE)
+	@if [ -e $@ ]; then $(PYTHON) scripts/bootstrap.py --venv $(VENV) --native-only; fi
+	@touch $@
 
-$(VENV)/.ready: $(BIN)/python pyproject.toml
-	$(BIN)/pip install -q --upgrade "pip>=25.1"
-	$(BIN)/pip install -q "scikit-build-core>=0.10" "nanobind>=2.2" cmake ninja
-	$(BIN)/pip install -q --no-build-isolation -e .
-	$(BIN)/pip install -q --group dev
+setup: $(VENV)/.native ## the virtual environment, with everything in it
+
+demo: setup ## run the main job: a picture through the programmable logic
+	$(PY) examples/image_filter/demo.py
+
+test: setup ## run the tests
+	$(PY) -m pytest -n auto
+
+peer: $(PEER)/.ready ## PYNQ 4.0.0 in an environment of its own, for comparing
+$(PEER)/.ready:
+	$(PYTHON) -m venv $(PEER)
+	$(PEER)/bin/python -m pip install -q pynq==4.0.0
 	touch $@
 
-# Rebuild the native modules after a change of C++ and put them where the editable install looks for them.
-native: setup
-	$(BIN)/pip install -q --no-build-isolation --no-deps -e .
+bench: setup ## measure everything that has a figure, beside PYNQ 4.0.0 and beside the floor
+	-$(MAKE) --no-print-directory peer
+	$(PY) benchmarks/run.py --peer $(PEER)/bin/python
 
-test: setup
-	$(BIN)/python -m pytest
+lint: setup ## style, types and layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+docs: setup ## the documentation, into site/
+	$(PY) -m pip install -q --group docs
+	$(BIN)/mkdocs build --strict
+
+fuzz: setup ## fuzz every parser for a short while (FUZZ_SECONDS each)
+	$(PY) -m pip install -q --group fuzz
+	$(PY) tests/fuzz/fuzz_hwh.py --seconds $(FUZZ_SECONDS)
+
+clean: ## remove what was built
+	rm -rf build dist out site $(VENV) $(PEER)
