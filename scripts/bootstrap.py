@@ -93,6 +93,8 @@ def build_environment(venv):
     env = dict(os.environ)
     env["PATH"] = "{}{}{}".format(venv / "bin", os.pathsep, env.get("PATH", ""))
     env["PIP_DISABLE_PIP_VERSION_CHECK"] = "1"
+    # One build folder an environment: CMake remembers the interpreter it was configured with.
+    env["SKBUILD_BUILD_DIR"] = str(ROOT / "build" / venv.name.strip(".") / "{wheel_tag}")
     headers = header_folder(venv)
     if headers is not None:
         # Debian splits pyconfig.h into an architecture folder beside the version's.
