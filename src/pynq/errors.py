@@ -14,6 +14,7 @@ __all__ = [
     "AccessError",
     "AlignmentError",
     "AllocationError",
+    "BackendWarning",
     "BufferFreedError",
     "BusError",
     "CompanionError",
@@ -22,6 +23,7 @@ __all__ = [
     "DesignNotFoundError",
     "DeviceNotFoundError",
     "DmaError",
+    "DriverError",
     "DriverFallbackWarning",
     "FieldValueError",
     "InterruptNotClearedError",
@@ -81,6 +83,10 @@ class UnsupportedConfiguration(PynqError):
     """Raised by a driver for an IP whose parameters it can't drive; the IP is bound to ``DefaultIP`` instead."""
 
 
+class DriverError(PynqError, RuntimeError):
+    """A driver whose constructor failed with an ``AttributeError``, which must not pass for a missing attribute."""
+
+
 class OverlayNotLoadedError(PynqError, RuntimeError, AttributeError):
     """The overlay is not, or no longer, in the programmable logic."""
 
@@ -131,6 +137,10 @@ class ModelError(PynqError, RuntimeError):
 
 class PynqWarning(UserWarning):
     """The root of all warnings of this package."""
+
+
+class BackendWarning(PynqWarning):
+    """A backend that could not be asked for its devices, and why; the others are still tried."""
 
 
 class UnmodelledIPWarning(PynqWarning):

@@ -1,1 +1,21 @@
+"""Where an overlay runs: the contract of devices, the backends, and which device is active."""
 
+from __future__ import annotations
+
+from pynq.device.base import Device
+from pynq.device.registry import Backend, Candidate, Registry, registry
+
+__all__ = ["Backend", "Candidate", "Device", "Registry", "active_device", "registry", "resolve"]
+
+
+def active_device() -> Device:
+    """Return the device meant where a program names none, choosing it on first use.
+
+    Raises :class:`~pynq.errors.DeviceNotFoundError` when ``PYNQ_DEVICE`` names no device, or none is present.
+    """
+    return registry.active()
+
+
+def resolve(device: Device | str | None = None) -> Device:
+    """Return the device that a ``device=`` keyword means: itself, one by name, or the active one for None."""
+    return registry.resolve(device)

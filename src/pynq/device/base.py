@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from pynq.device.contract import Block, InterruptLine, PinLine
+from pynq.device.legacy import BufferBlock, OldProtocol, ProbedBackend, map_registers
+from pynq.device.registry import registry
 from pynq.errors import UnsupportedByDeviceError
 
 if TYPE_CHECKING:
@@ -19,11 +21,35 @@ if TYPE_CHECKING:
 __all__ = ["Device"]
 
 
-class Device:
+class DeviceMeta(type):
+    """Gives ``Device`` its ``devices`` and ``active_device``; hears of subclasses with ``_probe_``."""
+
+    def __init__(cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any]) -> None:
+        super().__init__(name, bases, namespace)
+        if "_probe_" in namespace:
+            registry.add(ProbedBackend(cast("type[Device]", cls)))
+
+    @property
+    def devices(cls) -> list[Device]:
+        """Every device present, the preferred one first."""
+        return registry.devices()
+
+    @property
+    def active_device(cls) -> Device:
+        """The device meant where a program names none; set it by object or name, None chooses anew."""
+        return registry.active()
+
+    @active_device.setter
+    def active_device(cls, device: Device | str | None) -> None:
+        registry.choose(device)
+
+
+class Device(OldProtocol, metaclass=DeviceMeta):
     """Where an overlay runs: a board, the simulated board, a board elsewhere.
 
-    ``name`` is what ``PYNQ_DEVICE`` and error messages use ("sim:", "sim:2", "board:"). ``needs_bitstream`` is False where a
-    description alone is enough. ``design`` is what is loaded now, None before the first download.
+    ``name`` is what ``PYNQ_DEVICE`` and error messages use ("sim:", "sim:2", "board:"). ``needs_bitstream``
+    is False where a description alone is enough. ``design`` is what is loaded now, None before the first
+    download.
     """
 
     needs_bitstream: bool = True
@@ -32,7 +58,7 @@ class Device:
         self.name = name
         self.design: Design | None = None
 
-    # -- must ---------------------------------------------------------------------------------------------------------
+    # -- must ------------------------------------------------------------------------------------------------
     def open(self) -> None:
         """Claim what the device needs. Called once, before the first use."""
 
@@ -41,13 +67,22 @@ class Device:
 
     def map(self, base: int, length: int) -> Window:
         """Return a window on ``length`` bytes of registers from the absolute address ``base`` on."""
-        raise self._unsupported("register windows")
+        return map_registers(self, base, length)
 
     def allocate_block(self, nbytes: int, *, cacheable: bool = True, target: Any = None) -> Block:
         """Return ``nbytes`` (at least 1) of zeroed memory that the PL can reach, page aligned.
 
         Raises :class:`~pynq.errors.AllocationError` with the pool's figures when there is none.
         """
+        old: Any = self
+        if type(self).allocate is not Device.allocate:
+            return BufferBlock(old.allocate((nbytes,), "u1", cacheable=cacheable))
+        if hasattr(self, "default_memory"):
+            return BufferBlock(old.default_memory.allocate((nbytes,), "u1", cacheable=cacheable))
+        raise self._unsupported("memory")
+
+    def allocate(self, shape: Any, dtype: Any = "u4", **kwargs: Any) -> Any:
+        """Return a buffer of that shape and type; see :func:`pynq.allocate`."""
         raise self._unsupported("memory")
 
     def download(
@@ -56,13 +91,13 @@ class Device:
         """Program the device. Afterwards ``self.design is design``; windows mapped before are invalid."""
         raise self._unsupported("downloading")
 
-    # -- may ----------------------------------------------------------------------------------------------------------
+    # -- may -------------------------------------------------------------------------------------------------
     def interrupt_line(self, number: int) -> InterruptLine:
         """Return the PS interrupt with that GIC number (``InterruptPin.gic``)."""
         raise self._unsupported("interrupts")
 
     def interrupt_probe(self, pin: str) -> Callable[[], tuple[int, int]] | None:
-        """Return a function giving (level, rising edges so far) of the pin "cell/port"; None where unknowable."""
+        """Return a function giving (level, rising edges so far) of pin "cell/port"; None: unknowable."""
         return None
 
     def pin(self, index: int, direction: str) -> PinLine:
@@ -78,13 +113,13 @@ class Device:
         raise self._unsupported("PL clocks")
 
     def sync(self, block: Block, offset: int, nbytes: int, direction: str) -> None:
-        """Make caches and memory agree for a part of a block; ``direction`` is "to_device" or "from_device"."""
+        """Make caches and memory agree on part of a block; ``direction``: "to_device", "from_device"."""
 
     def explain(self, what: str) -> str:
-        """Return one sentence on why ``what`` ("axi_dma_0/S2MM") does not go on, "" where nothing is known."""
+        """Return one sentence on why ``what`` ("axi_dma_0/S2MM") does not go on, "" where unknown."""
         return ""
 
-    # -- for all ------------------------------------------------------------------------------------------------------
+    # -- for all ---------------------------------------------------------------------------------------------
     def _unsupported(self, what: str) -> UnsupportedByDeviceError:
         return UnsupportedByDeviceError(f"device {self.name!r} has no {what}")
 

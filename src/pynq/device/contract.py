@@ -9,10 +9,10 @@ __all__ = ["Block", "InterruptLine", "PinLine"]
 
 
 class Block(Protocol):
-    """A piece of memory that a device can see: a writable buffer of bytes (buffer protocol) with a physical address.
+    """Memory that a device can see: a writable buffer of bytes (buffer protocol) with a physical address.
 
-    Made by :meth:`Device.allocate_block`. Dropping the last reference (a numpy view counts) gives the memory back; so does
-    :meth:`release`, after which what still maps it reads zeros.
+    Made by :meth:`Device.allocate_block`. Dropping the last reference (a numpy view counts) gives the memory
+    back; so does :meth:`release`, after which what still maps it reads zeros.
     """
 
     @property
@@ -43,8 +43,8 @@ class Block(Protocol):
 class InterruptLine(ABC):
     """One interrupt input of the PS.
 
-    One-shot, as UIO does it: a line fires at most once after each :meth:`enable`, then stays masked. Any thread may call
-    any method.
+    One-shot, as UIO does it: a line fires at most once after each :meth:`enable`, then stays masked. Any
+    thread may call any method.
     """
 
     @abstractmethod
@@ -57,7 +57,7 @@ class InterruptLine(ABC):
 
     @abstractmethod
     def wait(self, timeout: float | None = None) -> bool:
-        """Block, outside the interpreter's lock, until the line fires. Return False when ``timeout`` seconds are over.
+        """Block, outside the interpreter's lock, until the line fires; False: ``timeout`` seconds are over.
 
         Raises :class:`~pynq.errors.DeadlockError` where the device knows that it can never fire.
         """
