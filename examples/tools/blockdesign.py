@@ -1,8 +1,9 @@
 """A block design in Python, and the hand-off file (``.hwh``) that Vivado would write for it.
 
-Only what the examples need. A :class:`BlockDesign` holds cells with pins and bus interfaces; :meth:`BlockDesign.connect`
-and :meth:`BlockDesign.wire` join them; :meth:`BlockDesign.map` assigns addresses; :meth:`BlockDesign.to_xml` writes the
-file. Both ends of every connection come from one call, so the file can't contradict itself.
+Only what the examples need. A :class:`BlockDesign` holds cells with pins and bus interfaces;
+:meth:`BlockDesign.connect` and :meth:`BlockDesign.wire` join them; :meth:`BlockDesign.map` assigns addresses;
+:meth:`BlockDesign.to_xml` writes the file. Both ends of every connection come from one call, so the file can't
+contradict itself.
 """
 
 from __future__ import annotations
@@ -184,9 +185,28 @@ _READ: list[tuple[str, bool, int | str | None]] = [
     ("RREADY", True, None),
 ]
 _NOT_IN_LITE = {
-    "AWID", "AWLEN", "AWSIZE", "AWBURST", "AWLOCK", "AWCACHE", "AWPROT", "AWQOS", "WID", "WLAST", "BID",
-    "ARID", "ARLEN", "ARSIZE", "ARBURST", "ARLOCK", "ARCACHE", "ARPROT", "ARQOS", "RID", "RLAST",
-}  # fmt: skip
+    "AWID",
+    "AWLEN",
+    "AWSIZE",
+    "AWBURST",
+    "AWLOCK",
+    "AWCACHE",
+    "AWPROT",
+    "AWQOS",
+    "WID",
+    "WLAST",
+    "BID",
+    "ARID",
+    "ARLEN",
+    "ARSIZE",
+    "ARBURST",
+    "ARLOCK",
+    "ARCACHE",
+    "ARPROT",
+    "ARQOS",
+    "RID",
+    "RLAST",
+}
 
 
 def axi(
@@ -328,7 +348,7 @@ class BlockDesign:
         self.cells[cell.path] = cell
         return cell
 
-    # -- joining ------------------------------------------------------------------------------------------------------
+    # -- joining ----
     def wire(self, driver: str, *sinks: str) -> None:
         """Join pins, given as ``cell/pin``. May be called again for more sinks of the same driver."""
         source_cell, source = self._pin(driver)
@@ -364,7 +384,7 @@ class BlockDesign:
             far.peers.append((owner.instance, near.name))
 
     def external(self, cell: Cell, bus: str, name: str, pins: dict[str, str]) -> None:
-        """Take a bus interface of a cell to the board; ``pins`` gives the name of the port for each logical one."""
+        """Take a bus interface of a cell to the board; ``pins``: logical name to name of the port."""
         inner = cell.bus(bus)
         inner.net = f"{cell.instance}_{bus}"
         ports = {}
@@ -418,7 +438,7 @@ class BlockDesign:
         path, _, pin = name.rpartition("/")
         return self.cells[path], self.cells[path].pin(pin)
 
-    # -- writing ------------------------------------------------------------------------------------------------------
+    # -- writing ----
     def to_xml(self) -> str:
         """The text of the hand-off file, without the byte order mark that belongs in front of it."""
         out = ['<?xml version="1.0" encoding="UTF-8" standalone="no" ?>']
@@ -426,7 +446,8 @@ class BlockDesign:
             "<!-- Written by examples/tools in Vivado's format; no tool of the vendor was involved. -->"
         )
         out.append(
-            f'<EDKSYSTEM EDWVERSION="1.2" TIMESTAMP={quoteattr(self.timestamp)} VIVADOVERSION={quoteattr(self.vivado)}>'
+            f'<EDKSYSTEM EDWVERSION="1.2" TIMESTAMP={quoteattr(self.timestamp)}'
+            f" VIVADOVERSION={quoteattr(self.vivado)}>"
         )
         out += ["", f"  <SYSTEMINFO{_attributes({**self.system, 'NAME': self.name})}/>", ""]
         self._section(

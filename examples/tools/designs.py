@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from .blockdesign import Block, BlockDesign, Cell, Field, Register, axi, axis, vector
 from .vendor_ip import (
     Clocking,
@@ -20,10 +22,20 @@ from .vendor_ip import (
 
 __all__ = ["DESIGNS"]
 
-PYNQ_Z2 = {"ARCH": "zynq", "BOARD": "tul.com.tw:pynq-z2:part0:1.0", "DEVICE": "7z020", "PACKAGE": "clg400",
-           "SPEEDGRADE": "-1"}  # fmt: skip
-KV260 = {"ARCH": "zynquplus", "BOARD": "xilinx.com:kv260_som:part0:1.3", "DEVICE": "xck26", "PACKAGE": "sfvc784",
-         "SPEEDGRADE": "-2LV"}  # fmt: skip
+PYNQ_Z2 = {
+    "ARCH": "zynq",
+    "BOARD": "tul.com.tw:pynq-z2:part0:1.0",
+    "DEVICE": "7z020",
+    "PACKAGE": "clg400",
+    "SPEEDGRADE": "-1",
+}
+KV260 = {
+    "ARCH": "zynquplus",
+    "BOARD": "xilinx.com:kv260_som:part0:1.3",
+    "DEVICE": "xck26",
+    "PACKAGE": "sfvc784",
+    "SPEEDGRADE": "-2LV",
+}
 STAMP = {"vivado": "2022.1", "timestamp": "Sun Nov 22 12:00:00 2026"}
 PS7 = "processing_system7_0"
 PS8 = "zynq_ultra_ps_e_0"
@@ -43,10 +55,22 @@ def dma_loopback() -> BlockDesign:
     fifo = axis_data_fifo(design, "axis_data_fifo_0", clock, reset, stream_bytes=8, depth=1024)
     design.connect(dma, "M_AXIS_MM2S", fifo, "S_AXIS")
     design.connect(fifo, "M_AXIS", dma, "S_AXIS_S2MM")
-    interconnect(design, "ps8_0_axi_periph", clock, reset, masters=[(ps, "M_AXI_HPM0_FPD")],
-                 slaves=[(dma, "S_AXI_LITE")])  # fmt: skip
-    smartconnect(design, "axi_smc", clock, reset, masters=[(dma, "M_AXI_MM2S"), (dma, "M_AXI_S2MM")],
-                 slaves=[(ps, "S_AXI_HP0_FPD")])  # fmt: skip
+    interconnect(
+        design,
+        "ps8_0_axi_periph",
+        clock,
+        reset,
+        masters=[(ps, "M_AXI_HPM0_FPD")],
+        slaves=[(dma, "S_AXI_LITE")],
+    )
+    smartconnect(
+        design,
+        "axi_smc",
+        clock,
+        reset,
+        masters=[(dma, "M_AXI_MM2S"), (dma, "M_AXI_S2MM")],
+        slaves=[(ps, "S_AXI_HP0_FPD")],
+    )
     xlconcat(design, "xlconcat_0", ["axi_dma_0/mm2s_introut", "axi_dma_0/s2mm_introut"])
     design.wire("xlconcat_0/dout", f"{PS8}/pl_ps_irq0")
     design.map(ps, "M_AXI_HPM0_FPD", dma, "S_AXI_LITE", 0xA000_0000, 0x1_0000)
@@ -56,54 +80,110 @@ def dma_loopback() -> BlockDesign:
     return design
 
 
-# -- the streaming image filter ---------------------------------------------------------------------------------------
+# -- the streaming image filter ----
 FILTER_REGISTERS = [
-    Register("CTRL", "0x00", "Control", [
-        Field("ENABLE", 0, 1, "read-write", "1 takes frames in; 0 stops before the next frame."),
-        Field("ABS", 1, 1, "read-write", "1 takes the absolute value of the sum before the offset is added."),
-        Field("BYPASS", 2, 1, "read-write", "1 passes pixels through unchanged."),
-    ]),
-    Register("STATUS", "0x04", "Status", [
-        Field("BUSY", 0, 1, "read-only", "1 from a frame's first pixel in to its last pixel out."),
-        Field("DONE", 1, 1, "read-write", "A frame was finished; write 1 to clear.", "oneToClear"),
-        Field("EARLY_LAST", 2, 1, "read-write", "TLAST came before the frame's last pixel; write 1 to clear.",
-              "oneToClear"),
-        Field("MISSING_LAST", 3, 1, "read-write", "The frame's last pixel had no TLAST; write 1 to clear.",
-              "oneToClear"),
-    ]),
-    Register("IRQ_ENABLE", "0x08", "Interrupt enable", [
-        Field("DONE", 0, 1, "read-write", "1 drives the interrupt while STATUS.DONE is set."),
-    ]),
-    Register("VERSION", "0x0C", "Version of the IP", [
-        Field("MINOR", 0, 16, "read-only"),
-        Field("MAJOR", 16, 16, "read-only"),
-    ], "read-only", "0x00010000"),
+    Register(
+        "CTRL",
+        "0x00",
+        "Control",
+        [
+            Field("ENABLE", 0, 1, "read-write", "1 takes frames in; 0 stops before the next frame."),
+            Field(
+                "ABS", 1, 1, "read-write", "1 takes the absolute value of the sum before the offset is added."
+            ),
+            Field("BYPASS", 2, 1, "read-write", "1 passes pixels through unchanged."),
+        ],
+    ),
+    Register(
+        "STATUS",
+        "0x04",
+        "Status",
+        [
+            Field("BUSY", 0, 1, "read-only", "1 from a frame's first pixel in to its last pixel out."),
+            Field("DONE", 1, 1, "read-write", "A frame was finished; write 1 to clear.", "oneToClear"),
+            Field(
+                "EARLY_LAST",
+                2,
+                1,
+                "read-write",
+                "TLAST came before the frame's last pixel; write 1 to clear.",
+                "oneToClear",
+            ),
+            Field(
+                "MISSING_LAST",
+                3,
+                1,
+                "read-write",
+                "The frame's last pixel had no TLAST; write 1 to clear.",
+                "oneToClear",
+            ),
+        ],
+    ),
+    Register(
+        "IRQ_ENABLE",
+        "0x08",
+        "Interrupt enable",
+        [
+            Field("DONE", 0, 1, "read-write", "1 drives the interrupt while STATUS.DONE is set."),
+        ],
+    ),
+    Register(
+        "VERSION",
+        "0x0C",
+        "Version of the IP",
+        [
+            Field("MINOR", 0, 16, "read-only"),
+            Field("MAJOR", 16, 16, "read-only"),
+        ],
+        "read-only",
+        "0x00010000",
+    ),
     Register("WIDTH", "0x10", "Pixels in a row, 1 to C_MAX_WIDTH", [Field("WIDTH", 0, 13)], reset="0x280"),
     Register("HEIGHT", "0x14", "Rows in a frame, 1 to 8191", [Field("HEIGHT", 0, 13)], reset="0x1E0"),
     Register("SHIFT", "0x18", "Right shift of the sum, rounded half up", [Field("SHIFT", 0, 4)]),
-    Register("OFFSET", "0x1C", "Added after the shift", [
-        Field("OFFSET", 0, 10, "read-write", "Two's complement, -512 to 511."),
-    ]),
+    Register(
+        "OFFSET",
+        "0x1C",
+        "Added after the shift",
+        [
+            Field("OFFSET", 0, 10, "read-write", "Two's complement, -512 to 511."),
+        ],
+    ),
     *(
-        Register(f"K{row}{column}", f"0x{0x20 + 4 * (3 * row + column):02X}",
-                 f"Coefficient of the pixel in row {row - 1:+d}, column {column - 1:+d}",
-                 [Field("K", 0, 16, "read-write", "Two's complement, -32768 to 32767.")],
-                 reset="0x1" if (row, column) == (1, 1) else "0x0")
+        Register(
+            f"K{row}{column}",
+            f"0x{0x20 + 4 * (3 * row + column):02X}",
+            f"Coefficient of the pixel in row {row - 1:+d}, column {column - 1:+d}",
+            [Field("K", 0, 16, "read-write", "Two's complement, -32768 to 32767.")],
+            reset="0x1" if (row, column) == (1, 1) else "0x0",
+        )
         for row in range(3)
         for column in range(3)
     ),
-    Register("FRAMES", "0x44", "Frames finished since reset", [Field("FRAMES", 0, 32, "read-only")], "read-only"),
-]  # fmt: skip
+    Register(
+        "FRAMES", "0x44", "Frames finished since reset", [Field("FRAMES", 0, 32, "read-only")], "read-only"
+    ),
+]
 
 
 def stream_filter(design: BlockDesign, path: str, clock: Clocking, reset: str) -> Cell:
     """The example's own IP: a 3 by 3 convolution over a stream of RGBA pixels."""
-    lite, control = axi("s_axi", "SLAVE", prefix="s_axi_", protocol="AXI4LITE", data=32, addr=7,
-                        frequency=clock.frequency, domain=clock.domain)  # fmt: skip
-    into, into_bus = axis("s_axis", "TARGET", prefix="s_axis_", nbytes=4, frequency=clock.frequency,
-                          domain=clock.domain)  # fmt: skip
-    out, out_bus = axis("m_axis", "INITIATOR", prefix="m_axis_", nbytes=4, frequency=clock.frequency,
-                        domain=clock.domain)  # fmt: skip
+    lite, control = axi(
+        "s_axi",
+        "SLAVE",
+        prefix="s_axi_",
+        protocol="AXI4LITE",
+        data=32,
+        addr=7,
+        frequency=clock.frequency,
+        domain=clock.domain,
+    )
+    into, into_bus = axis(
+        "s_axis", "TARGET", prefix="s_axis_", nbytes=4, frequency=clock.frequency, domain=clock.domain
+    )
+    out, out_bus = axis(
+        "m_axis", "INITIATOR", prefix="m_axis_", nbytes=4, frequency=clock.frequency, domain=clock.domain
+    )
     pins = [
         vector("aclk", "I", None, kind="clk"),
         vector("aresetn", "I", None, kind="rst", polarity="ACTIVE_LOW"),
@@ -120,17 +200,23 @@ def stream_filter(design: BlockDesign, path: str, clock: Clocking, reset: str) -
         "EDK_IPTYPE": "PERIPHERAL",
     }
     cell = design.add(
-        Cell(path, "pynq-anywhere.org:examples:stream_filter:1.0",
-             {"COREREVISION": "1", "IPTYPE": "PERIPHERAL", "MODCLASS": "PERIPHERAL"}, pins,
-             [control, into_bus, out_bus], parameters, [Block("s_axi", FILTER_REGISTERS, range=128)])
-    )  # fmt: skip
+        Cell(
+            path,
+            "pynq-anywhere.org:examples:stream_filter:1.0",
+            {"COREREVISION": "1", "IPTYPE": "PERIPHERAL", "MODCLASS": "PERIPHERAL"},
+            pins,
+            [control, into_bus, out_bus],
+            parameters,
+            [Block("s_axi", FILTER_REGISTERS, range=128)],
+        )
+    )
     design.wire(clock.source, f"{path}/aclk")
     design.wire(reset, f"{path}/aresetn")
     return cell
 
 
 def image_filter() -> BlockDesign:
-    """Pynq-Z2: a hierarchy ``filter`` with a DMA and the filter between its channels; interrupts through axi_intc."""
+    """Pynq-Z2: a hierarchy ``filter``: a DMA, and the filter between its channels; interrupts through axi_intc."""
     design = BlockDesign("image_filter", PYNQ_Z2, **STAMP)
     clock = Clocking(design, f"{PS7}/FCLK_CLK0", 100_000_000)
     ps = processing_system7(design, PS7, clock, hp=True, interrupts=1)
@@ -141,12 +227,27 @@ def image_filter() -> BlockDesign:
     design.connect(dma, "M_AXIS_MM2S", core, "s_axis")
     design.connect(core, "m_axis", dma, "S_AXIS_S2MM")
     intc = axi_intc(design, "axi_intc_0", clock, reset, inputs=3)
-    interconnect(design, "ps7_0_axi_periph", clock, reset, masters=[(ps, "M_AXI_GP0")],
-                 slaves=[(dma, "S_AXI_LITE"), (core, "s_axi"), (intc, "s_axi")])  # fmt: skip
-    interconnect(design, "axi_mem_intercon", clock, reset, masters=[(dma, "M_AXI_MM2S"), (dma, "M_AXI_S2MM")],
-                 slaves=[(ps, "S_AXI_HP0")])  # fmt: skip
-    xlconcat(design, "xlconcat_0",
-             ["filter/axi_dma/mm2s_introut", "filter/axi_dma/s2mm_introut", "filter/stream_filter/interrupt"])  # fmt: skip
+    interconnect(
+        design,
+        "ps7_0_axi_periph",
+        clock,
+        reset,
+        masters=[(ps, "M_AXI_GP0")],
+        slaves=[(dma, "S_AXI_LITE"), (core, "s_axi"), (intc, "s_axi")],
+    )
+    interconnect(
+        design,
+        "axi_mem_intercon",
+        clock,
+        reset,
+        masters=[(dma, "M_AXI_MM2S"), (dma, "M_AXI_S2MM")],
+        slaves=[(ps, "S_AXI_HP0")],
+    )
+    xlconcat(
+        design,
+        "xlconcat_0",
+        ["filter/axi_dma/mm2s_introut", "filter/axi_dma/s2mm_introut", "filter/stream_filter/interrupt"],
+    )
     design.wire("xlconcat_0/dout", "axi_intc_0/intr")
     design.wire("axi_intc_0/irq", f"{PS7}/IRQ_F2P")
     design.map(ps, "M_AXI_GP0", dma, "S_AXI_LITE", 0x4040_0000, 0x1_0000)
@@ -176,10 +277,22 @@ def buttons_leds() -> BlockDesign:
     )
     timer = axi_timer(design, "axi_timer_0", clock, reset)
     intc = axi_intc(design, "axi_intc_0", clock, reset, inputs=3)
-    slaves = [(buttons, "S_AXI", 0x4120_0000), (leds, "S_AXI", 0x4121_0000), (switches, "S_AXI", 0x4122_0000),
-              (rgbleds, "S_AXI", 0x4123_0000), (intc, "s_axi", 0x4180_0000), (timer, "S_AXI", 0x4280_0000)]  # fmt: skip
-    interconnect(design, "ps7_0_axi_periph", clock, reset, masters=[(ps, "M_AXI_GP0")],
-                 slaves=[(cell, bus) for cell, bus, _ in slaves])  # fmt: skip
+    slaves = [
+        (buttons, "S_AXI", 0x4120_0000),
+        (leds, "S_AXI", 0x4121_0000),
+        (switches, "S_AXI", 0x4122_0000),
+        (rgbleds, "S_AXI", 0x4123_0000),
+        (intc, "s_axi", 0x4180_0000),
+        (timer, "S_AXI", 0x4280_0000),
+    ]
+    interconnect(
+        design,
+        "ps7_0_axi_periph",
+        clock,
+        reset,
+        masters=[(ps, "M_AXI_GP0")],
+        slaves=[(cell, bus) for cell, bus, _ in slaves],
+    )
     xlconcat(design, "xlconcat_0", ["buttons/ip2intc_irpt", "switches/ip2intc_irpt", "axi_timer_0/interrupt"])
     design.wire("xlconcat_0/dout", "axi_intc_0/intr")
     design.wire("axi_intc_0/irq", f"{PS7}/IRQ_F2P")
@@ -188,42 +301,88 @@ def buttons_leds() -> BlockDesign:
     return design
 
 
-# -- the memory-mapped accelerator ------------------------------------------------------------------------------------
-_COR, _TOW = "clear", "oneToToggle"
+# -- the memory-mapped accelerator ----
+_TOW = "oneToToggle"
 HLS_CONTROL = [
-    Register("CTRL", "0x00", "Control signals", [
-        Field("AP_START", 0, 1, "read-write", "Write 1 to start; clears itself when the kernel takes it.", "modify"),
-        Field("AP_DONE", 1, 1, "read-only", "1 when a run is over; cleared by reading.", "", "modify"),
-        Field("AP_IDLE", 2, 1, "read-only", "1 while the kernel does nothing.", "", "modify"),
-        Field("AP_READY", 3, 1, "read-only", "1 when the next run may be started; cleared by reading.", "", "modify"),
-        Field("RESERVED_1", 4, 3, "read-only", "Reads 0.", "", "modify"),
-        Field("AUTO_RESTART", 7, 1, "read-write", "1 starts the next run by itself.", "modify"),
-        Field("RESERVED_2", 8, 24, "read-only", "Reads 0.", "", "modify"),
-    ], reset="0x4"),
-    Register("GIER", "0x04", "Global interrupt enable", [
-        Field("Enable", 0, 1, "read-write", "1 lets the interrupt out.", "modify"),
-        Field("RESERVED", 1, 31, "read-only", "Reads 0.", "", "modify"),
-    ]),
-    Register("IP_IER", "0x08", "Interrupt enable", [
-        Field("CHAN0_INT_EN", 0, 1, "read-write", "1 enables the interrupt of ap_done.", "modify"),
-        Field("CHAN1_INT_EN", 1, 1, "read-write", "1 enables the interrupt of ap_ready.", "modify"),
-        Field("RESERVED_0", 2, 30, "read-only", "Reads 0.", "", "modify"),
-    ]),
-    Register("IP_ISR", "0x0C", "Interrupt status", [
-        Field("CHAN0_INT_ST", 0, 1, "read-only", "ap_done came; write 1 to toggle.", _TOW, "modify"),
-        Field("CHAN1_INT_ST", 1, 1, "read-only", "ap_ready came; write 1 to toggle.", _TOW, "modify"),
-        Field("RESERVED_0", 2, 30, "read-only", "Reads 0.", "", "modify"),
-    ]),
-]  # fmt: skip
+    Register(
+        "CTRL",
+        "0x00",
+        "Control signals",
+        [
+            Field(
+                "AP_START",
+                0,
+                1,
+                "read-write",
+                "Write 1 to start; clears itself when the kernel takes it.",
+                "modify",
+            ),
+            Field("AP_DONE", 1, 1, "read-only", "1 when a run is over; cleared by reading.", "", "modify"),
+            Field("AP_IDLE", 2, 1, "read-only", "1 while the kernel does nothing.", "", "modify"),
+            Field(
+                "AP_READY",
+                3,
+                1,
+                "read-only",
+                "1 when the next run may be started; cleared by reading.",
+                "",
+                "modify",
+            ),
+            Field("RESERVED_1", 4, 3, "read-only", "Reads 0.", "", "modify"),
+            Field("AUTO_RESTART", 7, 1, "read-write", "1 starts the next run by itself.", "modify"),
+            Field("RESERVED_2", 8, 24, "read-only", "Reads 0.", "", "modify"),
+        ],
+        reset="0x4",
+    ),
+    Register(
+        "GIER",
+        "0x04",
+        "Global interrupt enable",
+        [
+            Field("Enable", 0, 1, "read-write", "1 lets the interrupt out.", "modify"),
+            Field("RESERVED", 1, 31, "read-only", "Reads 0.", "", "modify"),
+        ],
+    ),
+    Register(
+        "IP_IER",
+        "0x08",
+        "Interrupt enable",
+        [
+            Field("CHAN0_INT_EN", 0, 1, "read-write", "1 enables the interrupt of ap_done.", "modify"),
+            Field("CHAN1_INT_EN", 1, 1, "read-write", "1 enables the interrupt of ap_ready.", "modify"),
+            Field("RESERVED_0", 2, 30, "read-only", "Reads 0.", "", "modify"),
+        ],
+    ),
+    Register(
+        "IP_ISR",
+        "0x0C",
+        "Interrupt status",
+        [
+            Field("CHAN0_INT_ST", 0, 1, "read-only", "ap_done came; write 1 to toggle.", _TOW, "modify"),
+            Field("CHAN1_INT_ST", 1, 1, "read-only", "ap_ready came; write 1 to toggle.", _TOW, "modify"),
+            Field("RESERVED_0", 2, 30, "read-only", "Reads 0.", "", "modify"),
+        ],
+    ),
+]
 
 
 def _pointer(name: str, offset: int) -> list[Register]:
     return [
-        Register(f"{name}_1", f"0x{offset:02X}", f"Address of {name}, low half",
-                 [Field(name, 0, 32, "write-only", f"Bits 31 to 0 of {name}.")], "write-only"),
-        Register(f"{name}_2", f"0x{offset + 4:02X}", f"Address of {name}, high half",
-                 [Field(name, 0, 32, "write-only", f"Bits 63 to 32 of {name}.")], "write-only"),
-    ]  # fmt: skip
+        Register(
+            f"{name}_1",
+            f"0x{offset:02X}",
+            f"Address of {name}, low half",
+            [Field(name, 0, 32, "write-only", f"Bits 31 to 0 of {name}.")],
+            "write-only",
+        ),
+        Register(
+            f"{name}_2",
+            f"0x{offset + 4:02X}",
+            f"Address of {name}, high half",
+            [Field(name, 0, 32, "write-only", f"Bits 63 to 32 of {name}.")],
+            "write-only",
+        ),
+    ]
 
 
 VECTOR_ADD_REGISTERS = [
@@ -238,17 +397,37 @@ VECTOR_ADD_REGISTERS = [
 
 
 def vector_add() -> BlockDesign:
-    """Kria KV260: an HLS-style kernel that reads two vectors from DDR and writes their sum back, by itself."""
+    """Kria KV260: an HLS-style kernel that reads two vectors from DDR and writes their sum back."""
     design = BlockDesign("vector_add", KV260, **STAMP)
     clock = Clocking(design, f"{PS8}/pl_clk0", 199_998_001)
     ps = zynq_ultra_ps_e(design, PS8, clock, hp=True, interrupts=1)
     proc_sys_reset(design, "rst_ps8_0_199M", clock, f"{PS8}/pl_resetn0")
     reset = "rst_ps8_0_199M/peripheral_aresetn"
-    common = {"frequency": clock.frequency, "domain": clock.domain}
-    lite, control = axi("s_axi_control", "SLAVE", prefix="s_axi_control_", protocol="AXI4LITE", data=32, addr=6,
-                        upper=True, omit=["AWPROT", "ARPROT"], outstanding=1, **common)  # type: ignore[arg-type]  # fmt: skip
-    gmem, gmem_bus = axi("m_axi_gmem", "MASTER", prefix="m_axi_gmem_", protocol="AXI4", data=64, addr=64, upper=True,
-                         outstanding=16, burst=256, **common)  # type: ignore[arg-type]  # fmt: skip
+    common: dict[str, Any] = {"frequency": clock.frequency, "domain": clock.domain}
+    lite, control = axi(
+        "s_axi_control",
+        "SLAVE",
+        prefix="s_axi_control_",
+        protocol="AXI4LITE",
+        data=32,
+        addr=6,
+        upper=True,
+        omit=["AWPROT", "ARPROT"],
+        outstanding=1,
+        **common,
+    )
+    gmem, gmem_bus = axi(
+        "m_axi_gmem",
+        "MASTER",
+        prefix="m_axi_gmem_",
+        protocol="AXI4",
+        data=64,
+        addr=64,
+        upper=True,
+        outstanding=16,
+        burst=256,
+        **common,
+    )
     pins = [
         *lite,
         vector("ap_clk", "I", None, kind="clk"),
@@ -269,19 +448,34 @@ def vector_add() -> BlockDesign:
         "EDK_IPTYPE": "PERIPHERAL",
     }
     core = design.add(
-        Cell("vector_add_0", "pynq-anywhere.org:examples:vector_add:1.0",
-             {"COREREVISION": "1", "IPTYPE": "PERIPHERAL", "MODCLASS": "PERIPHERAL"}, pins, [control, gmem_bus],
-             parameters, [Block("s_axi_control", VECTOR_ADD_REGISTERS, range=65536)])
-    )  # fmt: skip
+        Cell(
+            "vector_add_0",
+            "pynq-anywhere.org:examples:vector_add:1.0",
+            {"COREREVISION": "1", "IPTYPE": "PERIPHERAL", "MODCLASS": "PERIPHERAL"},
+            pins,
+            [control, gmem_bus],
+            parameters,
+            [Block("s_axi_control", VECTOR_ADD_REGISTERS, range=65536)],
+        )
+    )
     design.wire(clock.source, "vector_add_0/ap_clk")
     design.wire(reset, "vector_add_0/ap_rst_n")
-    smartconnect(design, "axi_smc", clock, reset, masters=[(ps, "M_AXI_HPM0_FPD")],
-                 slaves=[(core, "s_axi_control")])  # fmt: skip
-    smartconnect(design, "axi_smc_1", clock, reset, masters=[(core, "m_axi_gmem")],
-                 slaves=[(ps, "S_AXI_HP0_FPD")])  # fmt: skip
+    smartconnect(
+        design, "axi_smc", clock, reset, masters=[(ps, "M_AXI_HPM0_FPD")], slaves=[(core, "s_axi_control")]
+    )
+    smartconnect(
+        design, "axi_smc_1", clock, reset, masters=[(core, "m_axi_gmem")], slaves=[(ps, "S_AXI_HP0_FPD")]
+    )
     design.wire("vector_add_0/interrupt", f"{PS8}/pl_ps_irq0")
-    design.map(ps, "M_AXI_HPM0_FPD", core, "s_axi_control", 0xA000_0000, 0x1_0000,
-               basename="C_S_AXI_CONTROL_BASEADDR")  # fmt: skip
+    design.map(
+        ps,
+        "M_AXI_HPM0_FPD",
+        core,
+        "s_axi_control",
+        0xA000_0000,
+        0x1_0000,
+        basename="C_S_AXI_CONTROL_BASEADDR",
+    )
     design.map(core, "m_axi_gmem", ps, "S_AXI_HP0_FPD", *DDR8_LOW, block="HP0_DDR_LOW", kind="MEMORY")
     design.map(core, "m_axi_gmem", ps, "S_AXI_HP0_FPD", *DDR8_HIGH, block="HP0_DDR_HIGH", kind="MEMORY")
     return design

@@ -1,11 +1,12 @@
 """The vendor's IP that the examples use, as cells of a :class:`~examples.tools.blockdesign.BlockDesign`.
 
-Pins, parameters and registers follow the product guides named at each function. Descriptions are our own words.
+Pins, parameters and registers follow the product guides named at each function. Descriptions are ours.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from .blockdesign import Block, BlockDesign, Bus, Cell, Field, Pin, Register, axi, axis, vector
 
@@ -111,18 +112,37 @@ def processing_system7(design: BlockDesign, path: str, clock: Clocking, *, hp: b
     kind = "xilinx.com:display_processing_system7:fixedio:1.0"
     buses.append(Bus("FIXED_IO", "INITIATOR", kind, fixed, {"CAN_DEBUG": "false"}))
     more, bus = axi(
-        "M_AXI_GP0", "MASTER", prefix="M_AXI_GP0_", protocol="AXI3", data=32, addr=32, ids=12, upper=True,
-        outstanding=8, threads=4, frequency=clock.frequency, domain=clock.domain,
-    )  # fmt: skip
+        "M_AXI_GP0",
+        "MASTER",
+        prefix="M_AXI_GP0_",
+        protocol="AXI3",
+        data=32,
+        addr=32,
+        ids=12,
+        upper=True,
+        outstanding=8,
+        threads=4,
+        frequency=clock.frequency,
+        domain=clock.domain,
+    )
     pins += more
     buses.append(bus)
     blocks = []
     if hp:
         pins.append(_clock("S_AXI_HP0_ACLK", clock.frequency))
         more, bus = axi(
-            "S_AXI_HP0", "SLAVE", prefix="S_AXI_HP0_", protocol="AXI3", data=64, addr=32, ids=6, upper=True,
-            outstanding=8, frequency=clock.frequency, domain=clock.domain,
-        )  # fmt: skip
+            "S_AXI_HP0",
+            "SLAVE",
+            prefix="S_AXI_HP0_",
+            protocol="AXI3",
+            data=64,
+            addr=32,
+            ids=6,
+            upper=True,
+            outstanding=8,
+            frequency=clock.frequency,
+            domain=clock.domain,
+        )
         pins += more
         buses.append(bus)
         blocks.append(Block("S_AXI_HP0", name="HP0_DDR_LOWOCM", range=0x20000000, usage="memory", access=""))
@@ -185,12 +205,16 @@ def processing_system7(design: BlockDesign, path: str, clock: Clocking, *, hp: b
     }
     cell = design.add(
         Cell(
-            path, "xilinx.com:ip:processing_system7:5.5",
+            path,
+            "xilinx.com:ip:processing_system7:5.5",
             {"CONFIGURABLE": "TRUE", "COREREVISION": "6", "IPTYPE": "PERIPHERAL", "IS_PL": "FALSE"},
-            pins, buses, parameters, blocks,
+            pins,
+            buses,
+            parameters,
+            blocks,
             _DOC.format("processing_system7", "v5_3", "pg082-processing-system7.pdf"),
         )
-    )  # fmt: skip
+    )
     design.external(cell, "DDR", "DDR", {row[0]: row[2] for row in _DDR_PINS})
     design.external(cell, "FIXED_IO", "FIXED_IO", {row[0]: row[2] for row in _FIXED_PINS})
     design.wire(clock.source, f"{path}/M_AXI_GP0_ACLK", *([f"{path}/S_AXI_HP0_ACLK"] if hp else []))
@@ -198,21 +222,39 @@ def processing_system7(design: BlockDesign, path: str, clock: Clocking, *, hp: b
 
 
 def zynq_ultra_ps_e(design: BlockDesign, path: str, clock: Clocking, *, hp: bool, interrupts: int) -> Cell:
-    """The PS of the Zynq UltraScale+ (PG201): HPM0_FPD, optionally HP0_FPD, pl_clk0, ``interrupts`` of pl_ps_irq0."""
+    """The PS of the Zynq UltraScale+ (PG201): HPM0_FPD, HP0_FPD if ``hp``, pl_clk0, some of pl_ps_irq0."""
     pins: list[Pin] = [_clock("maxihpm0_fpd_aclk", clock.frequency)]
     more, bus = axi(
-        "M_AXI_HPM0_FPD", "MASTER", prefix="maxigp0_", protocol="AXI4", data=32, addr=40, ids=16,
-        outstanding=8, threads=4, burst=256, frequency=clock.frequency, domain=clock.domain,
-    )  # fmt: skip
+        "M_AXI_HPM0_FPD",
+        "MASTER",
+        prefix="maxigp0_",
+        protocol="AXI4",
+        data=32,
+        addr=40,
+        ids=16,
+        outstanding=8,
+        threads=4,
+        burst=256,
+        frequency=clock.frequency,
+        domain=clock.domain,
+    )
     pins += more
     buses = [bus]
     blocks = []
     if hp:
         pins.append(_clock("saxihp0_fpd_aclk", clock.frequency))
         more, bus = axi(
-            "S_AXI_HP0_FPD", "SLAVE", prefix="saxigp2_", protocol="AXI4", data=64, addr=49, ids=6,
-            outstanding=16, frequency=clock.frequency, domain=clock.domain,
-        )  # fmt: skip
+            "S_AXI_HP0_FPD",
+            "SLAVE",
+            prefix="saxigp2_",
+            protocol="AXI4",
+            data=64,
+            addr=49,
+            ids=6,
+            outstanding=16,
+            frequency=clock.frequency,
+            domain=clock.domain,
+        )
         pins += more
         buses.append(bus)
         for name, size in (("HP0_DDR_LOW", 0x80000000), ("HP0_DDR_HIGH", 0x80000000)):
@@ -262,12 +304,16 @@ def zynq_ultra_ps_e(design: BlockDesign, path: str, clock: Clocking, *, hp: bool
     }
     cell = design.add(
         Cell(
-            path, "xilinx.com:ip:zynq_ultra_ps_e:3.4",
+            path,
+            "xilinx.com:ip:zynq_ultra_ps_e:3.4",
             {"CONFIGURABLE": "TRUE", "COREREVISION": "0", "IPTYPE": "PERIPHERAL", "IS_PL": "FALSE"},
-            pins, buses, parameters, blocks,
+            pins,
+            buses,
+            parameters,
+            blocks,
             _DOC.format("zynq_ultra_ps_e", "v3_4", "pg201-zynq-ultrascale-plus-processing-system.pdf"),
         )
-    )  # fmt: skip
+    )
     design.wire(clock.source, f"{path}/maxihpm0_fpd_aclk", *([f"{path}/saxihp0_fpd_aclk"] if hp else []))
     return cell
 
@@ -303,17 +349,22 @@ def proc_sys_reset(design: BlockDesign, path: str, clock: Clocking, reset: str) 
     }
     cell = design.add(
         Cell(
-            path, "xilinx.com:ip:proc_sys_reset:5.0", {"COREREVISION": "13", **_PERIPHERAL}, pins, [], parameters,
+            path,
+            "xilinx.com:ip:proc_sys_reset:5.0",
+            {"COREREVISION": "13", **_PERIPHERAL},
+            pins,
+            [],
+            parameters,
             document=_DOC.format("proc_sys_reset", "v5_0", "pg164-proc-sys-reset.pdf"),
         )
-    )  # fmt: skip
+    )
     design.wire(clock.source, f"{path}/slowest_sync_clk")
     design.wire(reset, f"{path}/ext_reset_in")
     return cell
 
 
 def _mirror(peer: Bus, peer_cell: Cell, name: str, role: str) -> tuple[list[Pin], Bus]:
-    """The other side of a bus, as an interconnect shows it: the same signals, lower case, in the other direction."""
+    """The other side of a bus, as an interconnect shows it: same signals, lower case, turned round."""
     pins, ports = [], {}
     for logical, port in peer.ports.items():
         original = peer_cell.pin(port)
@@ -333,7 +384,7 @@ def interconnect(
     masters: Sequence[tuple[Cell, str]],
     slaves: Sequence[tuple[Cell, str]],
 ) -> Cell:
-    """AXI Interconnect (PG059) between ``masters`` and ``slaves``, joined to clock, reset and to all of them."""
+    """AXI Interconnect (PG059) between ``masters`` and ``slaves``; joins clock, reset and all of them."""
     names = [("S", i) for i in range(len(masters))] + [("M", i) for i in range(len(slaves))]
     pins = [Pin("ACLK", "I", kind="clk", show_frequency=False), Pin("ARESETN", "I", kind="rst")]
     for letter, i in names:
@@ -351,10 +402,14 @@ def interconnect(
         "EDK_IPTYPE": "BUS",
     }
     cell = Cell(
-        path, "xilinx.com:ip:axi_interconnect:2.1",
-        {"COREREVISION": "27", "IPTYPE": "BUS", "MODCLASS": "BUS"}, pins, [], parameters,
+        path,
+        "xilinx.com:ip:axi_interconnect:2.1",
+        {"COREREVISION": "27", "IPTYPE": "BUS", "MODCLASS": "BUS"},
+        pins,
+        [],
+        parameters,
         document=_DOC.format("axi_interconnect", "v2_1", "pg059-axi-interconnect.pdf"),
-    )  # fmt: skip
+    )
     _join(design, cell, masters, slaves)
     clocks = [f"{path}/{pin.name}" for pin in cell.pins if pin.kind == "clk"]
     design.wire(clock.source, *clocks)
@@ -384,11 +439,22 @@ def smartconnect(
         "EDK_IPTYPE": "BUS",
     }
     cell = Cell(
-        path, "xilinx.com:ip:smartconnect:1.0",
-        {"BD": name, "BDTYPE": "SBD", "COREREVISION": "18", "DRIVERMODE": "CORE", "IPTYPE": "BUS", "MODCLASS": "BUS",
-         "SIM_BD": name},
-        pins, [], parameters, document=_DOC.format("smartconnect", "v1_0", "pg247-smartconnect.pdf"),
-    )  # fmt: skip
+        path,
+        "xilinx.com:ip:smartconnect:1.0",
+        {
+            "BD": name,
+            "BDTYPE": "SBD",
+            "COREREVISION": "18",
+            "DRIVERMODE": "CORE",
+            "IPTYPE": "BUS",
+            "MODCLASS": "BUS",
+            "SIM_BD": name,
+        },
+        pins,
+        [],
+        parameters,
+        document=_DOC.format("smartconnect", "v1_0", "pg247-smartconnect.pdf"),
+    )
     _join(design, cell, masters, slaves)
     design.wire(clock.source, f"{path}/aclk")
     design.wire(reset, f"{path}/aresetn")
@@ -494,33 +560,56 @@ def axi_dma(
         _clock(name, clock.frequency) for name in ("s_axi_lite_aclk", "m_axi_mm2s_aclk", "m_axi_s2mm_aclk")
     ]
     pins.append(_reset("axi_resetn"))
-    common = {"frequency": clock.frequency, "domain": clock.domain}
+    common: dict[str, Any] = {"frequency": clock.frequency, "domain": clock.domain}
     lite, lite_bus = axi(
-        "S_AXI_LITE", "SLAVE", prefix="s_axi_lite_", protocol="AXI4LITE", data=32, addr=10, omit=["WSTRB"],
-        outstanding=8, **common,  # type: ignore[arg-type]
-    )  # fmt: skip
+        "S_AXI_LITE",
+        "SLAVE",
+        prefix="s_axi_lite_",
+        protocol="AXI4LITE",
+        data=32,
+        addr=10,
+        omit=["WSTRB"],
+        outstanding=8,
+        **common,
+    )
     no = ["AWLOCK", "ARLOCK", "AWQOS", "ARQOS"]
     mm2s, mm2s_bus = axi(
-        "M_AXI_MM2S", "MASTER", prefix="m_axi_mm2s_", protocol="AXI4", data=8 * memory_bytes, addr=addr, write=False,
-        omit=no, outstanding=16, **common,  # type: ignore[arg-type]
-    )  # fmt: skip
+        "M_AXI_MM2S",
+        "MASTER",
+        prefix="m_axi_mm2s_",
+        protocol="AXI4",
+        data=8 * memory_bytes,
+        addr=addr,
+        write=False,
+        omit=no,
+        outstanding=16,
+        **common,
+    )
     s2mm, s2mm_bus = axi(
-        "M_AXI_S2MM", "MASTER", prefix="m_axi_s2mm_", protocol="AXI4", data=8 * memory_bytes, addr=addr, read=False,
-        omit=no, outstanding=16, **common,  # type: ignore[arg-type]
-    )  # fmt: skip
+        "M_AXI_S2MM",
+        "MASTER",
+        prefix="m_axi_s2mm_",
+        protocol="AXI4",
+        data=8 * memory_bytes,
+        addr=addr,
+        read=False,
+        omit=no,
+        outstanding=16,
+        **common,
+    )
     out, out_bus = axis(
         "M_AXIS_MM2S",
         "INITIATOR",
         prefix="m_axis_mm2s_",
         nbytes=stream_bytes,
-        **common,  # type: ignore[arg-type]
+        **common,
     )
     into, into_bus = axis(
         "S_AXIS_S2MM",
         "TARGET",
         prefix="s_axis_s2mm_",
         nbytes=stream_bytes,
-        **common,  # type: ignore[arg-type]
+        **common,
     )
     pins += lite + mm2s + [_reset("mm2s_prmry_reset_out_n", "O")] + out + s2mm
     pins += [_reset("s2mm_prmry_reset_out_n", "O"), *into, _irq("mm2s_introut"), _irq("s2mm_introut")]
@@ -567,12 +656,16 @@ def axi_dma(
     parameters |= {"c_addr_width": str(addr), "c_single_interface": "0", "EDK_IPTYPE": "PERIPHERAL"}
     cell = design.add(
         Cell(
-            path, "xilinx.com:ip:axi_dma:7.1", {"COREREVISION": "27", **_PERIPHERAL}, pins,
-            [lite_bus, mm2s_bus, s2mm_bus, out_bus, into_bus], parameters,
+            path,
+            "xilinx.com:ip:axi_dma:7.1",
+            {"COREREVISION": "27", **_PERIPHERAL},
+            pins,
+            [lite_bus, mm2s_bus, s2mm_bus, out_bus, into_bus],
+            parameters,
             [Block("S_AXI_LITE", _dma_registers(length_width))],
             _DOC.format("axi_dma", "v7_1", "pg021_axi_dma.pdf"),
         )
-    )  # fmt: skip
+    )
     design.wire(clock.source, *(f"{path}/{name}_aclk" for name in ("s_axi_lite", "m_axi_mm2s", "m_axi_s2mm")))
     design.wire(reset, f"{path}/axi_resetn")
     return cell
@@ -583,9 +676,9 @@ def axis_data_fifo(
 ) -> Cell:
     """AXI4-Stream Data FIFO (PG085), ``depth`` beats."""
     pins = [_reset("s_axis_aresetn"), _clock("s_axis_aclk", clock.frequency)]
-    common = {"nbytes": stream_bytes, "frequency": clock.frequency, "domain": clock.domain}
-    into, into_bus = axis("S_AXIS", "TARGET", prefix="s_axis_", **common)  # type: ignore[arg-type]
-    out, out_bus = axis("M_AXIS", "INITIATOR", prefix="m_axis_", **common)  # type: ignore[arg-type]
+    common: dict[str, Any] = {"nbytes": stream_bytes, "frequency": clock.frequency, "domain": clock.domain}
+    into, into_bus = axis("S_AXIS", "TARGET", prefix="s_axis_", **common)
+    out, out_bus = axis("M_AXIS", "INITIATOR", prefix="m_axis_", **common)
     parameters = {
         "C_FAMILY": design.system["ARCH"],
         "C_AXIS_TDATA_WIDTH": str(8 * stream_bytes),
@@ -612,11 +705,15 @@ def axis_data_fifo(
     }
     cell = design.add(
         Cell(
-            path, "xilinx.com:ip:axis_data_fifo:2.0", {"COREREVISION": "8", "IPTYPE": "BUS", "MODCLASS": "BUS"},
-            pins + into + out, [into_bus, out_bus], parameters,
+            path,
+            "xilinx.com:ip:axis_data_fifo:2.0",
+            {"COREREVISION": "8", "IPTYPE": "BUS", "MODCLASS": "BUS"},
+            pins + into + out,
+            [into_bus, out_bus],
+            parameters,
             document=_DOC.format("axis_data_fifo", "v2_0", "pg085-axi4stream-infrastructure.pdf"),
         )
-    )  # fmt: skip
+    )
     design.wire(clock.source, f"{path}/s_axis_aclk")
     design.wire(reset, f"{path}/s_axis_aresetn")
     return cell
@@ -643,9 +740,16 @@ def xlconcat(design: BlockDesign, path: str, drivers: Sequence[str]) -> Cell:
 
 def _lite_slave(clock: Clocking, name: str, addr: int, prefix: str = "s_axi_") -> tuple[list[Pin], Bus]:
     return axi(
-        name, "SLAVE", prefix=prefix, protocol="AXI4LITE", data=32, addr=addr, omit=["AWPROT", "ARPROT"],
-        frequency=clock.frequency, domain=clock.domain,
-    )  # fmt: skip
+        name,
+        "SLAVE",
+        prefix=prefix,
+        protocol="AXI4LITE",
+        data=32,
+        addr=addr,
+        omit=["AWPROT", "ARPROT"],
+        frequency=clock.frequency,
+        domain=clock.domain,
+    )
 
 
 def axi_intc(design: BlockDesign, path: str, clock: Clocking, reset: str, *, inputs: int) -> Cell:
@@ -665,15 +769,27 @@ def axi_intc(design: BlockDesign, path: str, clock: Clocking, reset: str, *, inp
         field = Field("INT", 0, inputs, access, text + ".", modified)
         registers.append(Register(name, offset, text, [field], access, size=inputs))
     registers.append(
-        Register("IVR", "0x18", "Number of the most urgent active interrupt", [Field("IVN", 0, 5, "read-only")],
-                 "read-only", size=5)
-    )  # fmt: skip
+        Register(
+            "IVR",
+            "0x18",
+            "Number of the most urgent active interrupt",
+            [Field("IVN", 0, 5, "read-only")],
+            "read-only",
+            size=5,
+        )
+    )
     registers.append(
-        Register("MER", "0x1C", "Master enable",
-                 [Field("ME", 0, 1, "read-write", "1 lets irq out."),
-                  Field("HIE", 1, 1, "read-write", "1 takes interrupts from the inputs; can't be cleared.")],
-                 size=2)
-    )  # fmt: skip
+        Register(
+            "MER",
+            "0x1C",
+            "Master enable",
+            [
+                Field("ME", 0, 1, "read-write", "1 lets irq out."),
+                Field("HIE", 1, 1, "read-write", "1 takes interrupts from the inputs; can't be cleared."),
+            ],
+            size=2,
+        )
+    )
     parameters = {
         "C_FAMILY": design.system["ARCH"],
         "C_INSTANCE": f"{design.name}_{path}_0",
@@ -706,11 +822,16 @@ def axi_intc(design: BlockDesign, path: str, clock: Clocking, reset: str, *, inp
     }
     cell = design.add(
         Cell(
-            path, "xilinx.com:ip:axi_intc:4.1",
+            path,
+            "xilinx.com:ip:axi_intc:4.1",
             {"COREREVISION": "17", "IPTYPE": "PERIPHERAL", "MODCLASS": "INTERRUPT_CNTLR"},
-            pins, [bus], parameters, [Block("S_AXI", registers)], _DOC.format("axi_intc", "v4_1", "pg099-axi-intc.pdf"),
+            pins,
+            [bus],
+            parameters,
+            [Block("S_AXI", registers)],
+            _DOC.format("axi_intc", "v4_1", "pg099-axi-intc.pdf"),
         )
-    )  # fmt: skip
+    )
     design.wire(clock.source, f"{path}/s_axi_aclk")
     design.wire(reset, f"{path}/s_axi_aresetn")
     return cell
@@ -786,10 +907,16 @@ def axi_gpio(
     }
     cell = design.add(
         Cell(
-            path, "xilinx.com:ip:axi_gpio:2.0", {"COREREVISION": "29", **_PERIPHERAL}, pins, [bus, gpio], parameters,
-            [Block("S_AXI", registers)], _DOC.format("axi_gpio", "v2_0", "pg144-axi-gpio.pdf"),
+            path,
+            "xilinx.com:ip:axi_gpio:2.0",
+            {"COREREVISION": "29", **_PERIPHERAL},
+            pins,
+            [bus, gpio],
+            parameters,
+            [Block("S_AXI", registers)],
+            _DOC.format("axi_gpio", "v2_0", "pg144-axi-gpio.pdf"),
         )
-    )  # fmt: skip
+    )
     design.external(cell, "GPIO", board, {f"TRI_{letter.upper()}": f"{board}_tri_{letter}"})
     design.wire(clock.source, f"{path}/s_axi_aclk")
     design.wire(reset, f"{path}/s_axi_aresetn")
@@ -810,7 +937,7 @@ def axi_timer(design: BlockDesign, path: str, clock: Clocking, reset: str) -> Ce
     ]
     registers = []
     for i in (0, 1):
-        bits = [
+        fields = [
             Field(f"MDT{i}", 0, 1, "read-write", "0 generates, 1 captures."),
             Field(f"UDT{i}", 1, 1, "read-write", "0 counts up, 1 counts down."),
             Field(f"GENT{i}", 2, 1, "read-write", "1 drives generateout."),
@@ -824,9 +951,9 @@ def axi_timer(design: BlockDesign, path: str, clock: Clocking, reset: str) -> Ce
             Field("ENALL", 10, 1, "read-write", "1 enables both timers at once."),
         ]
         if i == 0:
-            bits.append(Field("CASC", 11, 1, "read-write", "1 makes one 64-bit timer of both."))
+            fields.append(Field("CASC", 11, 1, "read-write", "1 makes one 64-bit timer of both."))
         registers += [
-            Register(f"TCSR{i}", f"0x{16 * i:X}", f"Timer {i} control and status", bits),
+            Register(f"TCSR{i}", f"0x{16 * i:X}", f"Timer {i} control and status", fields),
             Register(f"TLR{i}", f"0x{16 * i + 4:X}", f"Timer {i} load value", [Field(f"TCLR{i}", 0, 32)]),
             Register(
                 f"TCR{i}",
@@ -854,10 +981,16 @@ def axi_timer(design: BlockDesign, path: str, clock: Clocking, reset: str) -> Ce
     }
     cell = design.add(
         Cell(
-            path, "xilinx.com:ip:axi_timer:2.0", {"COREREVISION": "29", **_PERIPHERAL}, pins, [bus], parameters,
-            [Block("S_AXI", registers, range=512)], _DOC.format("axi_timer", "v2_0", "pg079-axi-timer.pdf"),
+            path,
+            "xilinx.com:ip:axi_timer:2.0",
+            {"COREREVISION": "29", **_PERIPHERAL},
+            pins,
+            [bus],
+            parameters,
+            [Block("S_AXI", registers, range=512)],
+            _DOC.format("axi_timer", "v2_0", "pg079-axi-timer.pdf"),
         )
-    )  # fmt: skip
+    )
     design.wire(clock.source, f"{path}/s_axi_aclk")
     design.wire(reset, f"{path}/s_axi_aresetn")
     return cell
