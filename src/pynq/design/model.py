@@ -8,10 +8,12 @@ bytes unless the name says bits; frequencies are Hz.
 
 from __future__ import annotations
 
+import copyreg
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 __all__ = [
     "AddressBlock",
@@ -34,6 +36,14 @@ __all__ = [
     "SourceRef",
     "Vlnv",
 ]
+
+
+def _reduce_mapping(mapping: MappingProxyType[Any, Any]) -> tuple[type, tuple[dict[Any, Any]]]:
+    return MappingProxyType, (dict(mapping),)
+
+
+# The mappings of a design are read-only proxies, which the standard library can neither pickle nor copy by itself.
+copyreg.pickle(MappingProxyType, _reduce_mapping)
 
 
 class SourceRef(NamedTuple):
@@ -296,6 +306,7 @@ class EmioPin:
     width: int
     pins: tuple[str, ...]  # "cell/port"
     source: SourceRef
+    direction: str = "O"  # "O": the PS drives it, "I": the PS reads it
 
 
 @dataclass(frozen=True)
@@ -338,6 +349,16 @@ class Design:
     emio: tuple[EmioPin, ...]
     memories: tuple[Memory, ...]
     source: SourceRef
+    boundary_ranges: tuple[MemoryRange, ...] = ()  # what is reached through the design's own slave interfaces
+
+    @property
+    def reachable(self) -> tuple[MemoryRange, ...]:
+        """The address map that a program has: the PS's; without one the soft processors', else the boundary's."""
+        if self.ps:
+            return self.ps_ranges
+        processors = (CellKind.PROCESSOR, CellKind.SOFT_PROCESSOR)
+        soft = [entry for cell in self.cells.values() if cell.kind in processors for entry in cell.ranges]
+        return tuple(soft) or self.boundary_ranges
 
     @property
     def part(self) -> str:

@@ -1,0 +1,209 @@
+"""The interrupt tree: which pin of which cell ends at which input of which controller, or of the PS.
+
+The tree is walked from its roots against the direction of the signals: from the interrupt inputs of the PS (without a
+PS, of the soft processors), through concatenations and slices, which only arrange bits, to the pins that make the
+signals. An ``axi_intc`` found there is a controller, and its own inputs are walked in turn. The place of a pin is the
+sum of the widths below it, so vectors and unconnected inputs count as the hardware counts them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from .kinds import is_constant
+from .model import Cell, CellKind, Endpoint, InterruptController, InterruptPin, Processor, SourceRef
+from .topology import Wiring
+
+__all__ = ["resolve_interrupts"]
+
+
+class _Line(NamedTuple):
+    """An interrupt input of a PS: the port, its place in the PS's numbering, and the GIC number of each of its bits."""
+
+    port: str
+    index: int
+    gic: tuple[int, ...]
+
+
+# UG585 table 7-4 (shared, PL): IRQF2P[7:0] are 68:61, IRQF2P[15:8] are 91:84. Table 7-3 (private): nFIQ is 28, nIRQ 31.
+# The places 16 to 19 are those that the PS wrapper gives the private ones in the PL's vector of 20.
+_ZYNQ_SHARED = (*range(61, 69), *range(84, 92))
+_ZYNQ = (
+    _Line("IRQ_F2P", 0, _ZYNQ_SHARED),
+    _Line("Core0_nIRQ", 16, (31,)),
+    _Line("Core1_nIRQ", 17, (31,)),
+    _Line("Core0_nFIQ", 18, (28,)),
+    _Line("Core1_nFIQ", 19, (28,)),
+)
+# PG201, "Interrupt Map": IRQ0[7:0] are 121 to 128, IRQ1[7:0] are 136 to 143; the APU's private ones as in Zynq-7000.
+_ZYNQMP = (
+    _Line("pl_ps_irq0", 0, tuple(range(121, 129))),
+    _Line("pl_ps_irq1", 8, tuple(range(136, 144))),
+    _Line("pl_ps_apugic_irq", 16, (31,) * 4),
+    _Line("pl_ps_apugic_fiq", 20, (28,) * 4),
+)
+# AM011, "System Interrupts": SPI 84 onwards (GIC 116) are the PL's. Newer devices split them by power domain.
+_VERSAL = (
+    *(_Line(f"pl_ps_irq{number}", number, (116 + number,)) for number in range(16)),
+    *(_Line(f"pl_lpd_irq{number}", number, (136 + number,)) for number in range(8)),
+    *(_Line(f"pl_fpd_irq{number}", 8 + number, (175 + number,)) for number in range(8)),
+)
+_LINES = {Processor.ZYNQ: _ZYNQ, Processor.ZYNQMP: _ZYNQMP, Processor.VERSAL: _VERSAL}
+
+_CASCADE_INPUT = 31
+"""Where an ``axi_intc`` in cascade mode has the interrupt of the next one (PG099, "Cascade Mode")."""
+
+
+class _Source(NamedTuple):
+    """A driver found behind an input: where its lowest bit arrives there, and what it passed."""
+
+    offset: int
+    end: Endpoint
+    aliases: tuple[str, ...]
+
+
+def resolve_interrupts(
+    wiring: Wiring, family: Processor | None, ps: str
+) -> tuple[dict[str, InterruptController], dict[str, InterruptPin]]:
+    """The interrupt controllers, by path, and the interrupt pins, by ``cell/port``.
+
+    A pin that enters a controller and the PS at once counts as the controller's.
+    """
+    controllers: dict[str, InterruptController] = {}
+    pins: dict[str, InterruptPin] = {}
+    direct: dict[str, InterruptPin] = {}
+    pending: list[str] = []
+    for port, index, gic in _roots(wiring, family, ps):
+        for source in _sources(wiring, Endpoint(*port), 0, (), frozenset()):
+            number = gic[source.offset] if source.offset < len(gic) else None
+            if _is_controller(wiring, source.end):
+                _add_controller(wiring, controllers, pending, source.end.cell, "", index + source.offset, number)
+            else:
+                _add_pin(wiring, direct, source, "", index + source.offset, number)
+    # Breadth first, so that a controller that can be reached in two ways keeps the shorter one.
+    for path in pending:
+        for end, base in ((Endpoint(path, "intr"), 0), (Endpoint(path, "irq_in"), _CASCADE_INPUT)):
+            for source in _sources(wiring, end, 0, (str_path(end),), frozenset()):
+                index = base + source.offset
+                if _is_controller(wiring, source.end):
+                    _add_controller(wiring, controllers, pending, source.end.cell, path, index, None)
+                else:
+                    _add_pin(wiring, pins, source, path, index, None)
+    for name, pin in direct.items():
+        pins.setdefault(name, pin)
+    return controllers, pins
+
+
+def str_path(end: Endpoint) -> str:
+    """``cell/port``, or the port alone for one of the design's own."""
+    return f"{end.cell}/{end.port}" if end.cell else end.port
+
+
+def _roots(
+    wiring: Wiring, family: Processor | None, ps: str
+) -> Iterator[tuple[tuple[str, str], int, tuple[int, ...]]]:
+    """The interrupt inputs of the processor: (cell, port), its place, the GIC number of each bit."""
+    if family is not None:
+        cell = wiring.cells[ps]
+        for line in _LINES[family]:
+            port = cell.ports.get(line.port)
+            if port is None:
+                continue
+            gic = line.gic
+            if line.port == "IRQ_F2P" and _reversed(cell.parameters):
+                # The wrapper then connects the vector to the upper end of the 16 lines (processing_system7, PG082).
+                gic = gic[16 - port.width :] if port.width <= 16 else gic
+            yield (ps, line.port), line.index, gic
+        return
+    for path, cell in wiring.cells.items():
+        if cell.kind is CellKind.SOFT_PROCESSOR:
+            for name in ("Interrupt", "INTERRUPT", "irq", "IRQ"):
+                if name in cell.ports:
+                    yield (path, name), 0, ()
+
+
+def _reversed(parameters: Mapping[str, str]) -> bool:
+    return (parameters.get("PCW_IRQ_F2P_MODE") or parameters.get("C_IRQ_F2P_MODE")) == "REVERSE"
+
+
+def _is_controller(wiring: Wiring, end: Endpoint) -> bool:
+    cell = wiring.cells.get(end.cell)
+    return cell is not None and _name(cell) == "axi_intc" and end.port == "irq"
+
+
+def _name(cell: Cell) -> str:
+    return cell.vlnv.name if cell.vlnv else cell.module_type
+
+
+def _sources(
+    wiring: Wiring, end: Endpoint, offset: int, aliases: tuple[str, ...], seen: frozenset[Endpoint]
+) -> Iterator[_Source]:
+    """What drives the bits of an input, lowest bit first."""
+    driver = wiring.driver(end)
+    if driver is None or driver in seen:
+        return
+    cell = wiring.cells.get(driver.cell)
+    name = _name(cell) if cell is not None else ""
+    if cell is None:
+        yield _Source(offset, driver, aliases)
+    elif name in ("xlconcat", "ilconcat"):
+        for port in concat_inputs(cell):
+            inner = Endpoint(cell.path, port)
+            yield from _sources(wiring, inner, offset, (*aliases, str_path(inner)), seen | {driver})
+            offset += cell.ports[port].width
+    elif name in ("xlslice", "ilslice"):
+        low, high = slice_bounds(cell)
+        for source in _sources(wiring, Endpoint(cell.path, "Din"), 0, aliases, seen | {driver}):
+            if low <= source.offset <= high:
+                yield source._replace(offset=offset + source.offset - low)
+    elif not is_constant(cell):
+        yield _Source(offset, driver, aliases)
+
+
+def concat_inputs(cell: Cell) -> list[str]:
+    """The inputs of a concatenation, lowest bits first: ``In0``, ``In1``, ..."""
+    inputs = [name for name in cell.ports if name[:2] in ("In", "in") and name[2:].isdecimal() and len(name) < 8]
+    return sorted(inputs, key=lambda name: int(name[2:]))
+
+
+def slice_bounds(cell: Cell) -> tuple[int, int]:
+    """Lowest and highest bit that a slice passes on."""
+    bounds = [cell.parameters.get(key, "") for key in ("DIN_TO", "DIN_FROM")]
+    low, high = (int(text) if text.isdecimal() and len(text) < 8 else 0 for text in bounds)
+    return min(low, high), max(low, high)
+
+
+def _add_controller(
+    wiring: Wiring,
+    controllers: dict[str, InterruptController],
+    pending: list[str],
+    path: str,
+    parent: str,
+    index: int,
+    gic: int | None,
+) -> None:
+    if path not in controllers:
+        controllers[path] = InterruptController(path, parent, index, gic, wiring.cells[path].source)
+        pending.append(path)
+
+
+def _add_pin(
+    wiring: Wiring, pins: dict[str, InterruptPin], source: _Source, controller: str, index: int, gic: int | None
+) -> None:
+    end = source.end
+    path = str_path(end)
+    port = wiring.port(end)
+    if path in pins or port is None:
+        return
+    pins[path] = InterruptPin(
+        path=path,
+        cell=end.cell,
+        port=end.port,
+        controller=controller,
+        index=index,
+        gic=gic,
+        sensitivity=port.sensitivity,
+        aliases=source.aliases,
+        source=SourceRef(wiring.file, port.line),
+    )

@@ -1,0 +1,63 @@
+"""The wires of a design: which port drives which."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from .model import Cell, Endpoint, Port
+
+__all__ = ["Wiring"]
+
+class Wiring:
+    """Walks the connections of a design's cells and external ports."""
+
+    def __init__(self, file: str, cells: Mapping[str, Cell], ports: Mapping[str, Port]) -> None:
+        self.file = file
+        self.cells = cells
+        self.ports = ports
+        self._by_signal: dict[str, list[Endpoint]] | None = None
+
+    def port(self, end: Endpoint) -> Port | None:
+        """The port at an end of a wire; None if the file refers to something that it does not define."""
+        if not end.cell:
+            return self.ports.get(end.port)
+        cell = self.cells.get(end.cell)
+        return cell.ports.get(end.port) if cell is not None else None
+
+    def drives(self, end: Endpoint) -> bool:
+        """Whether the port at that end gives the wire its value. An input of the design drives what is inside."""
+        port = self.port(end)
+        return port is not None and port.direction == ("O" if end.cell else "I")
+
+    def driver(self, end: Endpoint) -> Endpoint | None:
+        """What drives an input; None if nothing does."""
+        for other in self._others(end):
+            if self.drives(other):
+                return other
+        return None
+
+    def loads(self, end: Endpoint) -> tuple[Endpoint, ...]:
+        """The inputs that an output drives, in the file's order."""
+        return tuple(other for other in self._others(end) if self.port(other) is not None and not self.drives(other))
+
+    def _others(self, end: Endpoint) -> tuple[Endpoint, ...]:
+        port = self.port(end)
+        if port is None:
+            return ()
+        if port.peers:
+            return port.peers
+        # Some ports name their net but not who else is on it.
+        return tuple(other for other in self._net(port.signal) if other != end)
+
+    def _net(self, signal: str) -> list[Endpoint]:
+        if not signal:
+            return []
+        if self._by_signal is None:
+            index: dict[str, list[Endpoint]] = {}
+            for name, port in self.ports.items():
+                index.setdefault(port.signal, []).append(Endpoint("", name))
+            for path, cell in self.cells.items():
+                for name, port in cell.ports.items():
+                    index.setdefault(port.signal, []).append(Endpoint(path, name))
+            self._by_signal = index
+        return self._by_signal.get(signal, [])
