@@ -2,7 +2,7 @@
 
 Only what the examples need. A :class:`BlockDesign` holds cells with pins and bus interfaces;
 :meth:`BlockDesign.connect` and :meth:`BlockDesign.wire` join them; :meth:`BlockDesign.map` assigns addresses;
-:meth:`BlockDesign.to_xml` writes the file. Both ends of every connection come from one call, so the file can't
+:meth:`BlockDesign.to_xml` writes the file. Both ends of a connection come from one call, so the file can't
 contradict itself.
 """
 

@@ -216,7 +216,7 @@ def stream_filter(design: BlockDesign, path: str, clock: Clocking, reset: str) -
 
 
 def image_filter() -> BlockDesign:
-    """Pynq-Z2: a hierarchy ``filter``: a DMA, and the filter between its channels; interrupts through axi_intc."""
+    """Pynq-Z2: a hierarchy ``filter``, a DMA and the filter between its channels; axi_intc."""
     design = BlockDesign("image_filter", PYNQ_Z2, **STAMP)
     clock = Clocking(design, f"{PS7}/FCLK_CLK0", 100_000_000)
     ps = processing_system7(design, PS7, clock, hp=True, interrupts=1)

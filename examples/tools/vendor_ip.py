@@ -872,7 +872,7 @@ def axi_gpio(
                     size=bits,
                 )
             )
-    for name, offset, text, modified in (
+    for name, address, text, modified in (
         ("IP_IER", "0x128", "Enable", ""),
         ("IP_ISR", "0x120", "Status", "oneToToggle"),
     ):
@@ -880,7 +880,7 @@ def axi_gpio(
             Field(f"Channel_{channel}_Interrupt_{text}", channel - 1, 1, "read-write", "", modified)
             for channel in (1, 2)
         ]
-        registers.append(Register(name, offset, f"Interrupt {text.lower()}", fields))
+        registers.append(Register(name, address, f"Interrupt {text.lower()}", fields))
     gier = Field("Global_Interrupt_Enable", 31, 1, "read-write", "1 lets the interrupt out.")
     registers.insert(4, Register("GIER", "0x11C", "Global interrupt enable", [gier]))
     parameters = {
