@@ -722,11 +722,12 @@ class _Builder:
             get = attributes.get
             slave = get("INSTANCE")
             base = self._address("BASEVALUE", attributes, master, line)
-            high = self._address("HIGHVALUE", attributes, master, line)
+            # "0x": some sub-designs of Versal leave the end open; such a range is of no use (docs/errata.md, F-3).
+            high = None if get("HIGHVALUE") == "0x" else self._address("HIGHVALUE", attributes, master, line)
             if slave is None:
                 self._problems.add(line, f"<MEMRANGE> of {master!r} has no INSTANCE")
             if slave is None or base is None or high is None:
-                continue
+                continue  # said already, or without an end
             if high < base:
                 self._problems.add(line, f"<MEMRANGE> of {master!r} ends ({high:#x}) before it begins ({base:#x})")
                 continue

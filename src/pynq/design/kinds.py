@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from .model import Cell, CellKind, Processor, Vlnv
+from .model import AddressBlock, Cell, CellKind, Processor, Vlnv
 
-__all__ = ["find_processor", "is_constant", "kind_of", "logical_name", "protocol_of"]
+__all__ = ["find_processor", "is_constant", "is_register_block", "kind_of", "logical_name", "protocol_of"]
 
 _PROCESSORS = {
     "processing_system7": Processor.ZYNQ,
@@ -94,3 +94,8 @@ def protocol_of(vlnv: Vlnv | None, parameters: Mapping[str, str], port_map: Mapp
 def is_constant(cell: Cell) -> bool:
     """Whether a cell only gives a constant."""
     return (cell.vlnv.name if cell.vlnv else cell.module_type) in ("xlconstant", "ilconstant")
+
+
+def is_register_block(block: AddressBlock) -> bool:
+    """Whether an address block describes something that answers: registers or memory, not a reserved place."""
+    return block.usage in ("register", "memory")
