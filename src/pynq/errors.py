@@ -22,6 +22,7 @@ __all__ = [
     "DesignError",
     "DesignNotFoundError",
     "DeviceNotFoundError",
+    "DirectionError",
     "DmaError",
     "DriverError",
     "DriverFallbackWarning",
@@ -113,6 +114,10 @@ class AllocationError(PynqError, MemoryError):
 
 class BufferFreedError(PynqError, RuntimeError, ValueError):
     """A use of a buffer after ``freebuffer``."""
+
+
+class DirectionError(PynqError, AttributeError):
+    """A GPIO used against its direction, or wanted in both at the same time."""
 
 
 class DmaError(PynqError, RuntimeError, ValueError):
