@@ -1,0 +1,195 @@
+"""Filter a photograph in the programmable logic: ``python examples/image_filter/demo.py``.
+
+Loads the overlay, sends the picture through it by DMA, compares every byte with numpy, and saves a picture of before,
+after and difference. The exit code is 1 when a byte differs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageDraw, ImageFont
+from reference import SETTINGS, convolve
+
+import pynq
+
+HERE = Path(__file__).resolve().parent
+Picture = npt.NDArray[np.uint8]
+
+
+@dataclass
+class Run:
+    """One pass of the picture through the PL."""
+
+    kernel: str
+    after: Picture
+    host_seconds: float
+    board_seconds: float | None  # None where the device has no clock to ask
+    cycles: int | None
+    wrong: int  # bytes that differ from numpy's result
+
+
+def photograph(path: Path | None) -> Picture:
+    """The picture to filter: a file, or the photograph that comes with matplotlib."""
+    if path is None:
+        found = importlib.util.find_spec("matplotlib")  # only located: importing it takes long
+        if found is None or found.origin is None:
+            raise SystemExit(
+                "no picture: pass --image FILE, or install the one of matplotlib (pip install matplotlib)"
+            )
+        path = Path(found.origin).parent / "mpl-data" / "sample_data" / "grace_hopper.jpg"
+    with Image.open(path) as image:
+        return np.asarray(image.convert("RGB"))
+
+
+def run(overlay: Any, picture: Picture, kernel: str) -> Run:
+    """Filter the picture in the PL and compare with numpy."""
+    device = overlay.device
+    clock = getattr(device, "cycles", None)
+    now, cycles = (device.now, clock()) if clock else (None, None)
+    start = time.perf_counter()
+    after = overlay.run(picture, kernel)
+    host = time.perf_counter() - start
+    board = device.now - now if now is not None else None
+    wrong = int(np.count_nonzero(after != convolve(picture, **SETTINGS[kernel])))
+    return Run(kernel, after, host, board, clock() - cycles if clock else None, wrong)
+
+
+# -- what is printed ----
+def tables(
+    overlay: Any, picture: Picture, runs: Sequence[Run]
+) -> list[tuple[str, list[str], list[list[str]]]]:
+    """Title, head and rows of the tables."""
+    blocks = []
+    for name, ip in overlay.ip_dict.items():
+        if ip.get("phys_addr") is None:
+            continue
+        end = ip["phys_addr"] + ip["addr_range"] - 1
+        blocks.append([name, ip["type"], ip["driver"].__name__, f"0x{ip['phys_addr']:08x} - 0x{end:08x}"])
+    for name, hierarchy in overlay.hierarchy_dict.items():
+        blocks.append([f"{name}/", "hierarchy", hierarchy["driver"].__name__, ""])
+    height, width, _ = picture.shape
+    moved = 2 * height * width * 4
+    passes = []
+    for one in runs:
+        passes.append(
+            [
+                one.kernel,
+                f"{one.host_seconds * 1e3:.1f} ms",
+                f"{moved / one.host_seconds / 1e6:.1f} MB/s",
+                f"{one.board_seconds * 1e3:.3f} ms" if one.board_seconds is not None else "-",
+                f"{one.cycles:,}" if one.cycles is not None else "-",
+                "equal" if not one.wrong else f"{one.wrong:,} bytes differ",
+            ]
+        )
+    return [
+        (
+            f"{Path(overlay.bitfile_name).name} on {overlay.device.name}",
+            ["IP", "type", "driver", "addresses"],
+            blocks,
+        ),
+        (
+            f"{width} x {height} pixels, {moved / 1e6:.1f} MB in and out by DMA",
+            ["kernel", "host time", "host rate", "virtual time", "PL cycles", "against numpy"],
+            passes,
+        ),
+    ]
+
+
+def show(shown: list[tuple[str, list[str], list[list[str]]]]) -> None:
+    """Print the tables, with rich where it is installed."""
+    try:
+        from rich.console import Console
+        from rich.table import Table
+    except ImportError:
+        for title, head, rows in shown:
+            widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
+            print(f"\n{title}")
+            for row in [head, *rows]:
+                print(
+                    "  "
+                    + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+                )
+        return
+    console = Console(highlight=False)
+    for title, head, rows in shown:
+        table = Table(title=title, title_justify="left", title_style="bold", header_style="bold cyan")
+        right = {name for name in head if name.endswith(("time", "rate", "cycles"))}
+        for name in head:
+            table.add_column(name, justify="right" if name in right else "left", no_wrap=True)
+        for row in rows:
+            colour = "red" if row[-1].endswith("differ") else "green" if row[-1] == "equal" else ""
+            table.add_row(*row[:-1], f"[{colour}]{row[-1]}[/]" if colour else row[-1])
+        console.print(table)
+
+
+# -- what is saved ----
+def contact_sheet(before: Picture, runs: Sequence[Run], panel: int = 380, gap: int = 20) -> Image.Image:
+    """One row a kernel: before, after, difference; each panel ``panel`` pixels wide."""
+    height = round(panel * before.shape[0] / before.shape[1])
+    font, small = ImageFont.load_default(22), ImageFont.load_default(15)
+    head, caption = 56, 30
+    sheet = Image.new(
+        "RGB", (3 * panel + 4 * gap, head + len(runs) * (height + caption + gap) + gap), "white"
+    )
+    draw = ImageDraw.Draw(sheet)
+    draw.text((gap, gap), "image_filter: a 3 x 3 convolution in the programmable logic", "#1a1a1a", font)
+    for row, one in enumerate(runs):
+        top = head + gap + row * (height + caption + gap)
+        difference = np.abs(one.after.astype(np.int16) - before).astype(np.uint8)
+        largest = int(difference.max()) or 1
+        panels = [
+            (before, "before"),
+            (one.after, f"after: {one.kernel}"),
+            (255 - np.minimum(difference.astype(np.uint16) * 255 // largest, 255).astype(np.uint8),
+             f"difference, black = {largest} of 255"),
+        ]  # fmt: skip
+        for column, (pixels, text) in enumerate(panels):
+            left = gap + column * (panel + gap)
+            sheet.paste(
+                Image.fromarray(pixels).resize((panel, height), Image.Resampling.LANCZOS), (left, top)
+            )
+            draw.rectangle((left - 1, top - 1, left + panel, top + height), outline="#b0b0b0")
+            draw.text((left, top + height + 6), text, "#404040", small)
+    return sheet
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the demo. Return 0 when every byte is as numpy has it."""
+    parser = argparse.ArgumentParser(description="Filter a photograph in the programmable logic.")
+    parser.add_argument(
+        "--image", type=Path, help="picture to filter (default: the photograph in matplotlib)"
+    )
+    parser.add_argument(
+        "--kernel", action="append", choices=sorted(SETTINGS), help="may be given several times"
+    )
+    parser.add_argument("--out", type=Path, default=Path("out"), help="folder for the picture (default: out)")
+    options = parser.parse_args(arguments)
+
+    picture = photograph(options.image)
+    overlay = pynq.Overlay(str(HERE / "image_filter.bit"))
+    runs = [run(overlay, picture, kernel) for kernel in options.kernel or ["sharpen", "edges", "emboss"]]
+    show(tables(overlay, picture, runs))
+
+    options.out.mkdir(parents=True, exist_ok=True)
+    path = options.out / "image_filter.png"
+    contact_sheet(picture, runs).save(path)
+    print(f"\n{path}: before, after and difference")
+    wrong = [one.kernel for one in runs if one.wrong]
+    if wrong:
+        print(f"FAILED: {', '.join(wrong)} differ from numpy", file=sys.stderr)
+    overlay.free()
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
