@@ -4,11 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from .model import MemoryRange
+from .model import MemoryKind, MemoryRange
 
 __all__ = ["conflicts"]
 
 
 def conflicts(ranges: Iterable[MemoryRange]) -> Iterator[tuple[MemoryRange, MemoryRange]]:
-    """Pairs (earlier, later in the file) of ranges that can't both be true."""
-    return iter(())
+    """Pairs of ranges, in address order, that can't both be true.
+
+    Two different slaves at one address of one master interface are a conflict. Real files legitimately repeat
+    a range of one slave (an interface per route, several address blocks), map it twice, put one slave at the
+    same address of several master interfaces (instructions and data), and show a part of a memory under a
+    name of its own; the maps inside a hard PS, whose ranges name no master interface, overlap as its
+    documentation says.
+    """
+    by_interface: dict[str, list[MemoryRange]] = {}
+    for entry in ranges:
+        if entry.master_interface:
+            by_interface.setdefault(entry.master_interface, []).append(entry)
+    for entries in by_interface.values():
+        entries.sort(key=lambda entry: (entry.base, -entry.high))
+        # The range that reaches furthest so far suffices: whatever overlaps an earlier one overlaps it too,
+        # or is reported with it. That keeps the check linear however many ranges there are.
+        reach: MemoryRange | None = None
+        for entry in entries:
+            if reach is not None and entry.base <= reach.high and not _may_share(reach, entry):
+                yield reach, entry
+            if reach is None or entry.high > reach.high:
+                reach = entry
+
+
+def _may_share(outer: MemoryRange, inner: MemoryRange) -> bool:
+    if (outer.slave or outer.slave_interface) == (inner.slave or inner.slave_interface):
+        return True
+    return outer.kind is inner.kind is MemoryKind.MEMORY and inner.high <= outer.high

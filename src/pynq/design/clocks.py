@@ -1,4 +1,6 @@
-"""The clocks of a design: those that the PS gives to the PL, those made in the PL, and those that come from outside."""
+"""The clocks of a design: those that the PS gives to the PL, those made in the PL, and those that come from
+outside.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +23,7 @@ class _Names(NamedTuple):
     source: str
     actual: str  # MHz that the tools reached
     requested: str  # MHz asked for
+    placeholder: bool  # whether a clock that is off still has a frequency there, which means nothing
 
 
 _NAMES = {
@@ -31,6 +34,7 @@ _NAMES = {
         "PCW_FCLK{n}_PERIPHERAL_CLKSRC",
         "PCW_ACT_FPGA{n}_PERIPHERAL_FREQMHZ",
         "PCW_FPGA{n}_PERIPHERAL_FREQMHZ",
+        True,
     ),
     Processor.ZYNQMP: _Names(
         "pl_clk{n}",
@@ -39,6 +43,7 @@ _NAMES = {
         "PSU__CRL_APB__PL{n}_REF_CTRL__SRCSEL",
         "PSU__CRL_APB__PL{n}_REF_CTRL__ACT_FREQMHZ",
         "PSU__CRL_APB__PL{n}_REF_CTRL__FREQMHZ",
+        False,
     ),
     Processor.VERSAL: _Names(
         "pl{n}_ref_clk",
@@ -47,6 +52,7 @@ _NAMES = {
         "PMC_CRP_PL{n}_REF_CTRL_SRCSEL",
         "PMC_CRP_PL{n}_REF_CTRL_ACT_FREQMHZ",
         "PMC_CRP_PL{n}_REF_CTRL_FREQMHZ",
+        False,
     ),
 }
 _PL_CLOCKS = 4
@@ -56,15 +62,19 @@ _CLK_OUT = re.compile(r"clk_out([0-9]{1,2})\Z")
 
 
 def resolve_clocks(wiring: Wiring, family: Processor | None, ps: str) -> tuple[Clock, ...]:
-    """Every clock of the design: the PS's PL clocks first, in their order, then the others in the file's order."""
-    found = []
+    """Every clock of the design: the PS's PL clocks first, in their order, then the others in the file's
+    order.
+    """
+    found: list[Clock] = []
     if family is not None:
         found += _ps_clocks(wiring, wiring.cells[ps], _NAMES[family])
     for path, cell in wiring.cells.items():
         if path != ps:
             for port in cell.ports.values():
                 if port.kind == "clk" and port.direction == "O":
-                    found.append(_clock(wiring, f"{path}/{port.name}", path, port, _made_frequency(cell, port)))
+                    found.append(
+                        _clock(wiring, f"{path}/{port.name}", path, port, _made_frequency(cell, port))
+                    )
     for port in wiring.ports.values():
         if port.kind == "clk" and port.direction == "I":
             found.append(_clock(wiring, port.name, "", port, port.frequency))
@@ -94,11 +104,15 @@ def _ps_clocks(wiring: Wiring, cell: Cell, names: _Names) -> Iterator[Clock]:
         enable = parameters.get(names.enable.format(n=index))
         if enable is None and port is None:
             continue
-        frequency = _hertz(parameters.get(names.actual.format(n=index)))
-        if frequency is None and port is not None:
-            frequency = port.frequency
-        if frequency is None:
-            frequency = _hertz(parameters.get(names.requested.format(n=index)))
+        # Without the parameter, the port's being there says that the clock is on.
+        enabled = enable == "1" if enable is not None else True
+        frequency = None
+        if enabled or not names.placeholder:
+            frequency = _hertz(parameters.get(names.actual.format(n=index)))
+            if frequency is None and port is not None:
+                frequency = port.frequency
+            if frequency is None and enabled:
+                frequency = _hertz(parameters.get(names.requested.format(n=index)))
         divisors = [parameters.get(divisor.format(n=index), "") for divisor in names.divisors]
         yield Clock(
             name=name,
@@ -106,8 +120,7 @@ def _ps_clocks(wiring: Wiring, cell: Cell, names: _Names) -> Iterator[Clock]:
             port=name if port is not None else "",
             frequency=frequency,
             index=index,
-            # Without the parameter, the port's being there says that the clock is on.
-            enabled=enable == "1" if enable is not None else True,
+            enabled=enabled,
             divisors=tuple(int(text) for text in divisors if text.isdecimal() and len(text) < 8),
             source_pll=parameters.get(names.source.format(n=index), ""),
             net=port.signal if port is not None else "",
@@ -116,7 +129,9 @@ def _ps_clocks(wiring: Wiring, cell: Cell, names: _Names) -> Iterator[Clock]:
 
 
 def _made_frequency(cell: Cell, port: Port) -> int | None:
-    """What the net has; else what the clocking wizard was asked for (PG065, parameter names of the hand-off file)."""
+    """What the net has; else what the clocking wizard was asked for (PG065, parameter names of the hand-off
+    file).
+    """
     if port.frequency is not None:
         return port.frequency
     match = _CLK_OUT.match(port.name)
@@ -128,7 +143,9 @@ def _hertz(megahertz: str | None) -> int | None:
 
 
 def ps_parameters(cell: Cell) -> Mapping[str, str]:
-    """The parameters of a PS, with those unpacked that Versal keeps in one Tcl dictionary; the cell's own win."""
+    """The parameters of a PS, with those unpacked that Versal keeps in one Tcl dictionary; the cell's own
+    win.
+    """
     packed: dict[str, str] = {}
     for name in _PACKED:
         if name in cell.parameters:
@@ -159,10 +176,10 @@ def _tcl_words(text: str) -> Iterator[str]:
             else:
                 return
         else:
-            match = _WORD.match(text, position)
-            assert match is not None
-            position = match.end()
-            yield match[0]
+            word = _WORD.match(text, position)
+            assert word is not None  # the position is at something that is no blank
+            position = word.end()
+            yield word[0]
 
 
 _BRACE = re.compile(r"[{}]")

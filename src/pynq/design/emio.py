@@ -42,7 +42,13 @@ def _outputs(wiring: Wiring, end: Endpoint) -> Iterator[EmioPin]:
             pins = (str_path(out), *(str_path(pin) for pin in wiring.loads(out)))
             yield EmioPin(cell.path, low, high - low + 1, pins, SourceRef(wiring.file, port.line))
         else:
-            yield EmioPin(cell.path, 0, min(whole.width, port.width), (str_path(load),), SourceRef(wiring.file, port.line))
+            yield EmioPin(
+                cell.path,
+                0,
+                min(whole.width, port.width),
+                (str_path(load),),
+                SourceRef(wiring.file, port.line),
+            )
 
 
 def _inputs(wiring: Wiring, end: Endpoint) -> Iterator[EmioPin]:
@@ -60,9 +66,15 @@ def _inputs(wiring: Wiring, end: Endpoint) -> Iterator[EmioPin]:
     for target, index in ends:
         source = wiring.driver(target)
         port = wiring.port(source) if source is not None else None
-        if source is None or port is None or (source.cell in wiring.cells and is_constant(wiring.cells[source.cell])):
+        if (
+            source is None
+            or port is None
+            or (source.cell in wiring.cells and is_constant(wiring.cells[source.cell]))
+        ):
             continue
         entered = wiring.port(target)
         width = min(port.width, entered.width) if entered is not None else port.width
         name = source.cell or source.port
-        yield EmioPin(name, index, width, (str_path(source),), SourceRef(wiring.file, port.line), direction="I")
+        yield EmioPin(
+            name, index, width, (str_path(source),), SourceRef(wiring.file, port.line), direction="I"
+        )

@@ -1,13 +1,15 @@
 """Reader of hardware hand-off files (``.hwh``), the XML that Vivado writes beside a bitstream.
 
-:func:`read` turns one file into one :class:`~pynq.design.model.Design`. It works in two steps: expat calls a handler per
-element, which only collects attributes and lines under the element that owns them; then the collected data is turned
-into cells, and the small resolvers of this package (interrupts, clocks, EMIO, memories) work out what the wires mean.
-Elements that are unknown, or in a place where the format has none, are skipped whole, so newer tools may add some.
+:func:`read` turns one file into one :class:`~pynq.design.model.Design`. It works in two steps: expat calls a
+handler per element, which only collects attributes and lines under the element that owns them; then the
+collected data is turned into cells, and the small resolvers of this package (interrupts, clocks, EMIO,
+memories) work out what the wires mean. Elements that are unknown, or in a place where the format has none,
+are skipped whole, so newer tools may add some.
 
-Whatever is wrong with a file ends in one :class:`~pynq.errors.DesignError` that holds every reason found, each with its
-line. Time and memory are bounded: the size of the file, the depth of nesting and the number of reasons have limits, and
-document type declarations (where entity bombs live) are refused outright; Vivado writes none.
+Whatever is wrong with a file ends in one :class:`~pynq.errors.DesignError` that holds every reason found,
+each with its line. Time and memory are bounded: the size of the file, the depth of nesting and the number of
+reasons have limits, and document type declarations (where entity bombs live) are refused outright; Vivado
+writes none.
 """
 
 from __future__ import annotations
@@ -59,7 +61,14 @@ _LEAF: _Table = {}
 _HEX = re.compile(r"(?:0[xX])?[0-9a-fA-F]{1,32}\Z")
 _NUMBER = re.compile(r"0[xX][0-9a-fA-F]{1,64}\Z|-?[0-9]{1,64}\Z")
 _FREQUENCY = re.compile(r"[0-9]{1,15}(?:\.[0-9]{1,15})?\Z")
-_PORT_KINDS = {"CLK": "clk", "RST": "rst", "CE": "ce", "DATA": "data", "interrupt": "INTERRUPT", "INTR": "INTERRUPT"}
+_PORT_KINDS = {
+    "CLK": "clk",
+    "RST": "rst",
+    "CE": "ce",
+    "DATA": "data",
+    "interrupt": "INTERRUPT",
+    "INTR": "INTERRUPT",
+}
 
 
 def read(path: str | os.PathLike[str]) -> Design:
@@ -75,7 +84,8 @@ def read(path: str | os.PathLike[str]) -> Design:
     name = os.fspath(path)
     try:
         with open(name, "rb") as stream:
-            # One byte more than allowed tells an oversized file without reading all of it (it may be a device).
+            # One byte more than allowed tells an oversized file without reading all of it (it may be a
+            # device).
             data = stream.read(MAX_BYTES + 1)
     except FileNotFoundError as error:
         raise DesignNotFoundError(f"{name}: no such file") from error
@@ -91,7 +101,9 @@ def read_bytes(data: bytes, name: str = "<bytes>") -> Design:
         DesignError: the data can't be used; ``problems`` holds every reason with its line.
     """
     if len(data) > MAX_BYTES:
-        raise DesignError([Problem(name, 0, f"is larger than {MAX_BYTES >> 20} MiB: no hand-off file is that large")])
+        raise DesignError(
+            [Problem(name, 0, f"is larger than {MAX_BYTES >> 20} MiB: no hand-off file is that large")]
+        )
     with _collector_paused():
         return _Builder(_Collector(data, name)).design()
 
@@ -128,11 +140,12 @@ class _Problems(list[Problem]):
     def stop(self) -> None:
         """Raise what was found, if anything."""
         if self:
-            # In the order of the file; sorted() keeps the order of discovery within a line, and lines of 0 last.
+            # In the order of the file; sorted() keeps the order of discovery within a line, and lines of 0
+            # last.
             raise DesignError(sorted(self, key=lambda problem: problem.line or 1 << 62))
 
 
-# --- first step: collect ----------------------------------------------------------------------------------------------
+# --- first step: collect ------------------------------------------------------------------------------------
 # Raw elements are plain tuples and lists, (attributes, ..., line); only what has many parts is a class.
 
 
@@ -169,8 +182,8 @@ class _RawModule:
 class _Collector:
     """The raw contents of a file.
 
-    A table per kind of element says which children it may have and what to do with each; the handler of a child gives
-    the table for what is below it.
+    A table per kind of element says which children it may have and what to do with each; the handler of a
+    child gives the table for what is below it.
     """
 
     def __init__(self, data: bytes, name: str) -> None:
@@ -208,10 +221,12 @@ class _Collector:
         except _TooManyProblems:
             self._fatal = True
         except (LookupError, ValueError) as error:
-            # The codec machinery, for an encoding that is not known or not usable; our handlers raise neither.
+            # The codec machinery, for an encoding that is not known or not usable; our handlers raise
+            # neither.
             self._note(1, f"has an encoding that can't be read ({error}); hand-off files are UTF-8")
         finally:
-            # The parser holds our bound methods and we hold the parser: break the cycle, the collector is paused.
+            # The parser holds our bound methods and we hold the parser: break the cycle, the collector is
+            # paused.
             parser.StartElementHandler = parser.EndElementHandler = parser.StartDoctypeDeclHandler = None
             del self._parser
             self._stack.clear()
@@ -252,10 +267,12 @@ class _Collector:
         reason = expat.errors.messages.get(error.code, str(error))
         if not data.strip():
             self._note(0, "is empty")
-        elif error.code in (expat.errors.codes[expat.errors.XML_ERROR_NO_ELEMENTS],
-                            expat.errors.codes[expat.errors.XML_ERROR_UNCLOSED_TOKEN],
-                            expat.errors.codes[expat.errors.XML_ERROR_UNCLOSED_CDATA_SECTION],
-                            expat.errors.codes[expat.errors.XML_ERROR_PARTIAL_CHAR]):
+        elif error.code in (
+            expat.errors.codes[expat.errors.XML_ERROR_NO_ELEMENTS],
+            expat.errors.codes[expat.errors.XML_ERROR_UNCLOSED_TOKEN],
+            expat.errors.codes[expat.errors.XML_ERROR_UNCLOSED_CDATA_SECTION],
+            expat.errors.codes[expat.errors.XML_ERROR_PARTIAL_CHAR],
+        ):
             self._note(error.lineno, f"ends in the middle ({reason}): the file is truncated, export it again")
         else:
             self._note(error.lineno, f"is not well-formed XML: {reason}, column {error.offset}")
@@ -420,7 +437,7 @@ class _Collector:
         return _LEAF
 
 
-# --- second step: build -----------------------------------------------------------------------------------------------
+# --- second step: build -------------------------------------------------------------------------------------
 
 
 def _number(text: str) -> int | None:
@@ -431,7 +448,9 @@ def _number(text: str) -> int | None:
 
 
 def _vlnv(text: str | None) -> Vlnv | None:
-    """Parts as they stand: versions such as ``720p`` or ``1_0`` exist. None where the file has no complete one."""
+    """Parts as they stand: versions such as ``720p`` or ``1_0`` exist. None where the file has no complete
+    one.
+    """
     parts = text.split(":") if text else []
     return Vlnv(*parts) if len(parts) == 4 else None
 
@@ -585,14 +604,20 @@ class _Builder:
             )
         return ports
 
-    def _bounds(self, left: str, right: str, owner: str, name: str, line: int) -> tuple[int | None, int | None]:
+    def _bounds(
+        self, left: str, right: str, owner: str, name: str, line: int
+    ) -> tuple[int | None, int | None]:
         try:
             bounds = int(left), int(right)
         except ValueError:
-            self._problems.add(line, f"port {name!r} of {owner!r}: LEFT={left!r} RIGHT={right!r} are no bit numbers")
+            self._problems.add(
+                line, f"port {name!r} of {owner!r}: LEFT={left!r} RIGHT={right!r} are no bit numbers"
+            )
             return None, None
         if abs(bounds[0] - bounds[1]) >= 1 << 20:
-            self._problems.add(line, f"port {name!r} of {owner!r}: [{left}:{right}] is wider than a million bits")
+            self._problems.add(
+                line, f"port {name!r} of {owner!r}: [{left}:{right}] is wider than a million bits"
+            )
         return bounds
 
     def _interface(self, raw: _RawInterface) -> BusInterface:
@@ -650,7 +675,8 @@ class _Builder:
             name=get("NAME", ""),
             interface=get("INTERFACE", ""),
             offset=_number(get("BASE", "0")) or 0,
-            # An expression in place of the number is not worked out: the ranges of the masters have the size in use.
+            # An expression in place of the number is not worked out: the ranges of the masters have the size
+            # in use.
             range=_number(get("RANGE", "0")) or 0,
             usage=get("USAGE", ""),
             access=get("ACCESS", ""),
@@ -670,7 +696,9 @@ class _Builder:
             )
             offset = 0
         if size is None or size < 0:
-            self._problems.add(line, f"register {name!r} of {path!r}: SIZE={get('SIZE')!r} is no number of bits")
+            self._problems.add(
+                line, f"register {name!r} of {path!r}: SIZE={get('SIZE')!r} is no number of bits"
+            )
             size = 0
         make = tuple.__new__
         built = []
@@ -722,14 +750,17 @@ class _Builder:
             get = attributes.get
             slave = get("INSTANCE")
             base = self._address("BASEVALUE", attributes, master, line)
-            # "0x": some sub-designs of Versal leave the end open; such a range is of no use (docs/errata.md, F-3).
+            # "0x": some sub-designs of Versal leave the end open; such a range is of no use (docs/errata.md,
+            # F-3).
             high = None if get("HIGHVALUE") == "0x" else self._address("HIGHVALUE", attributes, master, line)
             if slave is None:
                 self._problems.add(line, f"<MEMRANGE> of {master!r} has no INSTANCE")
             if slave is None or base is None or high is None:
                 continue  # said already, or without an end
             if high < base:
-                self._problems.add(line, f"<MEMRANGE> of {master!r} ends ({high:#x}) before it begins ({base:#x})")
+                self._problems.add(
+                    line, f"<MEMRANGE> of {master!r} ends ({high:#x}) before it begins ({base:#x})"
+                )
                 continue
             known = self._paths.get(slave)
             interface = get("SLAVEBUSINTERFACE", "")
@@ -742,7 +773,7 @@ class _Builder:
                 block=get("ADDRESSBLOCK", ""),
                 base=base,
                 high=high,
-                kind=MemoryKind.REGISTER if get("MEMTYPE", "REGISTER") == "REGISTER" else MemoryKind.MEMORY,
+                kind=MemoryKind.MEMORY if get("MEMTYPE") == "MEMORY" else MemoryKind.REGISTER,
                 source=SourceRef(self._file, line),
             )
 
@@ -752,7 +783,9 @@ class _Builder:
         if text is None:
             self._problems.add(line, f"<MEMRANGE>{of} has no {key}")
         elif not _HEX.match(text):
-            self._problems.add(line, f"<MEMRANGE>{of}: {key}={text!r} is no address (hexadecimal, like 0x40000000)")
+            self._problems.add(
+                line, f"<MEMRANGE>{of}: {key}={text!r} is no address (hexadecimal, like 0x40000000)"
+            )
         elif (value := int(text, 16)) >> 64:
             self._problems.add(line, f"<MEMRANGE>{of}: {key}={text!r} has more than 64 bits")
         else:

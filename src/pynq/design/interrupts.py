@@ -1,9 +1,10 @@
 """The interrupt tree: which pin of which cell ends at which input of which controller, or of the PS.
 
-The tree is walked from its roots against the direction of the signals: from the interrupt inputs of the PS (without a
-PS, of the soft processors), through concatenations and slices, which only arrange bits, to the pins that make the
-signals. An ``axi_intc`` found there is a controller, and its own inputs are walked in turn. The place of a pin is the
-sum of the widths below it, so vectors and unconnected inputs count as the hardware counts them.
+The tree is walked from its roots against the direction of the signals: from the interrupt inputs of the PS
+(without a PS, of the soft processors), through concatenations and slices, which only arrange bits, to the
+pins that make the signals. An ``axi_intc`` found there is a controller, and its own inputs are walked in
+turn. The place of a pin is the sum of the widths below it, so vectors and unconnected inputs count as the
+hardware counts them.
 """
 
 from __future__ import annotations
@@ -19,15 +20,18 @@ __all__ = ["resolve_interrupts"]
 
 
 class _Line(NamedTuple):
-    """An interrupt input of a PS: the port, its place in the PS's numbering, and the GIC number of each of its bits."""
+    """An interrupt input of a PS: the port, its place in the PS's numbering, and the GIC number of each of
+    its bits.
+    """
 
     port: str
-    index: int
+    place: int
     gic: tuple[int, ...]
 
 
-# UG585 table 7-4 (shared, PL): IRQF2P[7:0] are 68:61, IRQF2P[15:8] are 91:84. Table 7-3 (private): nFIQ is 28, nIRQ 31.
-# The places 16 to 19 are those that the PS wrapper gives the private ones in the PL's vector of 20.
+# UG585 table 7-4 (shared, PL): IRQF2P[7:0] are 68:61, IRQF2P[15:8] are 91:84. Table 7-3 (private): nFIQ is
+# 28, nIRQ 31. The places 16 to 19 are those that the PS wrapper gives the private ones in the PL's vector of
+# 20.
 _ZYNQ_SHARED = (*range(61, 69), *range(84, 92))
 _ZYNQ = (
     _Line("IRQ_F2P", 0, _ZYNQ_SHARED),
@@ -36,7 +40,8 @@ _ZYNQ = (
     _Line("Core0_nFIQ", 18, (28,)),
     _Line("Core1_nFIQ", 19, (28,)),
 )
-# PG201, "Interrupt Map": IRQ0[7:0] are 121 to 128, IRQ1[7:0] are 136 to 143; the APU's private ones as in Zynq-7000.
+# PG201, "Interrupt Map": IRQ0[7:0] are 121 to 128, IRQ1[7:0] are 136 to 143; the APU's private ones as in
+# Zynq-7000.
 _ZYNQMP = (
     _Line("pl_ps_irq0", 0, tuple(range(121, 129))),
     _Line("pl_ps_irq1", 8, tuple(range(136, 144))),
@@ -78,7 +83,9 @@ def resolve_interrupts(
         for source in _sources(wiring, Endpoint(*port), 0, (), frozenset()):
             number = gic[source.offset] if source.offset < len(gic) else None
             if _is_controller(wiring, source.end):
-                _add_controller(wiring, controllers, pending, source.end.cell, "", index + source.offset, number)
+                _add_controller(
+                    wiring, controllers, pending, source.end.cell, "", index + source.offset, number
+                )
             else:
                 _add_pin(wiring, direct, source, "", index + source.offset, number)
     # Breadth first, so that a controller that can be reached in two ways keeps the shorter one.
@@ -88,8 +95,8 @@ def resolve_interrupts(
                 index = base + source.offset
                 if _is_controller(wiring, source.end):
                     _add_controller(wiring, controllers, pending, source.end.cell, path, index, None)
-                else:
-                    _add_pin(wiring, pins, source, path, index, None)
+                # The output of a cascaded controller is a pin at its parent like any other.
+                _add_pin(wiring, pins, source, path, index, None)
     for name, pin in direct.items():
         pins.setdefault(name, pin)
     return controllers, pins
@@ -112,9 +119,10 @@ def _roots(
                 continue
             gic = line.gic
             if line.port == "IRQ_F2P" and _reversed(cell.parameters):
-                # The wrapper then connects the vector to the upper end of the 16 lines (processing_system7, PG082).
+                # The wrapper then connects the vector to the upper end of the 16 lines (processing_system7,
+                # PG082).
                 gic = gic[16 - port.width :] if port.width <= 16 else gic
-            yield (ps, line.port), line.index, gic
+            yield (ps, line.port), line.place, gic
         return
     for path, cell in wiring.cells.items():
         if cell.kind is CellKind.SOFT_PROCESSOR:
@@ -163,7 +171,9 @@ def _sources(
 
 def concat_inputs(cell: Cell) -> list[str]:
     """The inputs of a concatenation, lowest bits first: ``In0``, ``In1``, ..."""
-    inputs = [name for name in cell.ports if name[:2] in ("In", "in") and name[2:].isdecimal() and len(name) < 8]
+    inputs = [
+        name for name in cell.ports if name[:2] in ("In", "in") and name[2:].isdecimal() and len(name) < 8
+    ]
     return sorted(inputs, key=lambda name: int(name[2:]))
 
 
@@ -189,7 +199,12 @@ def _add_controller(
 
 
 def _add_pin(
-    wiring: Wiring, pins: dict[str, InterruptPin], source: _Source, controller: str, index: int, gic: int | None
+    wiring: Wiring,
+    pins: dict[str, InterruptPin],
+    source: _Source,
+    controller: str,
+    index: int,
+    gic: int | None,
 ) -> None:
     end = source.end
     path = str_path(end)

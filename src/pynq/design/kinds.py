@@ -23,10 +23,21 @@ _PROCESSORS = {
 """MODTYPE of the cells that are a PS."""
 
 _MEMORY_CONTROLLERS = frozenset(
-    ("axi_bram_ctrl", "lmb_bram_if_cntlr", "ddr3", "ddr4", "mig_7series", "axi_emc", "hbm", "axi_noc", "axi_noc2")
+    (
+        "axi_bram_ctrl",
+        "lmb_bram_if_cntlr",
+        "ddr3",
+        "ddr4",
+        "mig_7series",
+        "axi_emc",
+        "hbm",
+        "axi_noc",
+        "axi_noc2",
+    )
 )
 
-# Last part of a physical port's name -> logical name, for files older than 2016.1, which have no PORTMAP/@LOGICAL.
+# Last part of a physical port's name -> logical name, for files older than 2016.1, which have no
+# PORTMAP/@LOGICAL.
 _GPIO_NAMES = {
     "I": "TRI_I",
     "O": "TRI_O",
@@ -49,7 +60,8 @@ def kind_of(attributes: Mapping[str, str], vlnv: Vlnv | None, as_memory: bool | 
     if module_type in _PROCESSORS:
         return CellKind.PROCESSOR
     if get("IPTYPE") == "PROCESSOR" or module_class == "PROCESSOR":
-        # "psu_cortexa53", "psv_cortexa72", ...: cores of the hard PS, in the sub-designs that describe its inside.
+        # "psu_cortexa53", "psv_cortexa72", ...: cores of the hard PS, in the sub-designs that describe its
+        # inside.
         return CellKind.PROCESSOR if name.startswith("ps") else CellKind.SOFT_PROCESSOR
     if get("BDTYPE") in ("BLOCK_CONTAINER", "RBD"):
         return CellKind.BLOCK_CONTAINER
@@ -78,7 +90,9 @@ def logical_name(physical: str) -> str:
 
 
 def protocol_of(vlnv: Vlnv | None, parameters: Mapping[str, str], port_map: Mapping[str, str]) -> str:
-    """The protocol of a bus: "AXI4", "AXI4LITE", "AXI3", "AXIS", or "" for other buses and where the file doesn't tell."""
+    """The protocol of a bus: "AXI4", "AXI4LITE", "AXI3", "AXIS", or "" for other buses and where the file
+    doesn't tell.
+    """
     if vlnv is not None:
         if vlnv.name == "axis":
             return "AXIS"

@@ -20,7 +20,9 @@ _HEX = re.compile(r"0[xX][0-9a-fA-F]{1,16}\Z")
 def resolve_memories(
     cells: Mapping[str, Cell], family: Processor | None, ps: str, ranges: Sequence[MemoryRange]
 ) -> tuple[Memory, ...]:
-    """The memory of the PS first, then what the ranges reach, each window once although several routes lead to it."""
+    """The memory of the PS first, then what the ranges reach, each window once although several routes lead
+    to it.
+    """
     found = list(_ps_memories(cells[ps], family)) if family is not None else []
     windows: dict[tuple[str, int, int], MemoryRange] = {}
     for entry in ranges:
@@ -33,7 +35,9 @@ def resolve_memories(
     for (slave, base, _), entry in windows.items():
         name = slave if slaves.count(slave) == 1 else f"{slave}/{entry.block}"
         kind = memory_type(cells[slave])
-        found.append(Memory(name, slave, entry.slave_interface, entry.block, base, entry.size, kind, entry.source))
+        found.append(
+            Memory(name, slave, entry.slave_interface, entry.block, base, entry.size, kind, entry.source)
+        )
     return tuple(found)
 
 
@@ -54,13 +58,21 @@ def _ps_memories(cell: Cell, family: Processor | None) -> Iterator[Memory]:
         return int(text, 16) if _HEX.match(text) else None
 
     def memory(name: str, base: int, size: int, kind: str) -> Memory:
-        return Memory(name, cell.path, "", "", base, size, kind, SourceRef(cell.source.file, cell.source.line))
+        return Memory(
+            name, cell.path, "", "", base, size, kind, SourceRef(cell.source.file, cell.source.line)
+        )
 
     if family is Processor.ZYNQ and cell.parameters.get("PCW_UIPARAM_DDR_ENABLE", "1") == "1":
         high = value("PCW_DDR_RAM_HIGHADDR")
         if high is not None:
-            # PCW_DDR_RAM_BASEADDR says 0x00100000, where the masters of the PL begin to see it; the CPU sees all of it.
-            kind = cell.parameters.get("PCW_UIPARAM_DDR_MEMORY_TYPE", "DDR 3").replace(" ", "").split("(")[0].upper()
+            # PCW_DDR_RAM_BASEADDR says 0x00100000, where the masters of the PL begin to see it; the CPU sees
+            # all of it.
+            kind = (
+                cell.parameters.get("PCW_UIPARAM_DDR_MEMORY_TYPE", "DDR 3")
+                .replace(" ", "")
+                .split("(")[0]
+                .upper()
+            )
             yield memory(PS_DDR, 0, high + 1, kind)
     elif family is Processor.ZYNQMP and cell.parameters.get("PSU__DDRC__ENABLE", "1") == "1":
         high = value("PSU_DDR_RAM_HIGHADDR")

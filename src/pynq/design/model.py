@@ -1,9 +1,9 @@
 """What the bitstream holds, as immutable data.
 
-A :class:`Design` is the only thing that the readers of this package make and the only thing that the rest of it reads.
-Objects that are numerous (ports, parameters, fields) are named tuples, the others frozen dataclasses; all of them know
-the line of the file they came from. Paths use ``/`` and have no leading one: ``video/axi_vdma``. Sizes and offsets are
-bytes unless the name says bits; frequencies are Hz.
+A :class:`Design` is the only thing that the readers of this package make and the only thing that the rest of
+it reads. Objects that are numerous (ports, parameters, fields) are named tuples, the others frozen
+dataclasses; all of them know the line of the file they came from. Paths use ``/`` and have no leading one:
+``video/axi_vdma``. Sizes and offsets are bytes unless the name says bits; frequencies are Hz.
 """
 
 from __future__ import annotations
@@ -42,7 +42,8 @@ def _reduce_mapping(mapping: MappingProxyType[Any, Any]) -> tuple[type, tuple[di
     return MappingProxyType, (dict(mapping),)
 
 
-# The mappings of a design are read-only proxies, which the standard library can neither pickle nor copy by itself.
+# The mappings of a design are read-only proxies, which the standard library can neither pickle nor copy by
+# itself.
 copyreg.pickle(MappingProxyType, _reduce_mapping)
 
 
@@ -83,8 +84,8 @@ class Endpoint(NamedTuple):
 class Port(NamedTuple):
     """A pin of a cell, or of the design.
 
-    ``left`` and ``right`` are None for a single wire. ``signal`` names the net (empty: not connected), ``peers`` the
-    other ends that the file gives for it.
+    ``left`` and ``right`` are None for a single wire. ``signal`` names the net (empty: not connected),
+    ``peers`` the other ends that the file gives for it.
     """
 
     name: str
@@ -152,8 +153,9 @@ class AddressBlock:
 class BusInterface:
     """A bus of a cell (or of the design): which ports it bundles and what it is connected to.
 
-    ``role`` is the file's TYPE: "MASTER", "SLAVE", "INITIATOR", "TARGET", "MONITOR". Interfaces that are connected have the
-    same ``net`` (BUSNAME). ``protocol`` is "AXI4", "AXI4LITE", "AXI3", "AXIS" or "" when the file doesn't tell.
+    ``role`` is the file's TYPE: "MASTER", "SLAVE", "INITIATOR", "TARGET", "MONITOR". Interfaces that are
+    connected have the same ``net`` (BUSNAME). ``protocol`` is "AXI4", "AXI4LITE", "AXI3", "AXIS" or "" when
+    the file doesn't tell.
     """
 
     name: str
@@ -267,8 +269,8 @@ class Clock:
 class InterruptController:
     """An ``axi_intc`` and where its output goes.
 
-    ``parent`` is the path of the next controller, "" for the PS. ``index`` is the input there; ``gic`` the number that the
-    processor's GIC uses (SPI number + 32) where the chain ends at the PS, else None.
+    ``parent`` is the path of the next controller, "" for the PS. ``index`` is the input there; ``gic`` the
+    number that the processor's GIC uses (SPI number + 32) where the chain ends at the PS, else None.
     """
 
     path: str
@@ -282,8 +284,9 @@ class InterruptController:
 class InterruptPin:
     """An interrupt output of a cell and where it arrives.
 
-    ``controller`` is the path of the ``axi_intc`` it enters, "" for the PS itself. ``index`` is the input there; ``gic`` as in
-    :class:`InterruptController`. ``aliases`` are the pins it passes on its way (``xlconcat_0/In0``).
+    ``controller`` is the path of the ``axi_intc`` it enters, "" for the PS itself. ``index`` is the input
+    there; ``gic`` as in :class:`InterruptController`. ``aliases`` are the pins it passes on its way
+    (``xlconcat_0/In0``).
     """
 
     path: str  # "axi_dma_0/mm2s_introut"
@@ -299,7 +302,9 @@ class InterruptPin:
 
 @dataclass(frozen=True)
 class EmioPin:
-    """A GPIO of the PS that reaches the PL: its index among the PS's EMIO GPIO, and the pins it drives or reads."""
+    """A GPIO of the PS that reaches the PL: its index among the PS's EMIO GPIO, and the pins it drives or
+    reads.
+    """
 
     name: str  # name of the slice or cell it is known by
     index: int
@@ -353,7 +358,9 @@ class Design:
 
     @property
     def reachable(self) -> tuple[MemoryRange, ...]:
-        """The address map that a program has: the PS's; without one the soft processors', else the boundary's."""
+        """The address map that a program has: the PS's; without one the soft processors', else the
+        boundary's.
+        """
         if self.ps:
             return self.ps_ranges
         processors = (CellKind.PROCESSOR, CellKind.SOFT_PROCESSOR)

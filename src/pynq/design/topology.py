@@ -8,6 +8,7 @@ from .model import Cell, Endpoint, Port
 
 __all__ = ["Wiring"]
 
+
 class Wiring:
     """Walks the connections of a design's cells and external ports."""
 
@@ -25,7 +26,9 @@ class Wiring:
         return cell.ports.get(end.port) if cell is not None else None
 
     def drives(self, end: Endpoint) -> bool:
-        """Whether the port at that end gives the wire its value. An input of the design drives what is inside."""
+        """Whether the port at that end gives the wire its value. An input of the design drives what is
+        inside.
+        """
         port = self.port(end)
         return port is not None and port.direction == ("O" if end.cell else "I")
 
@@ -38,7 +41,9 @@ class Wiring:
 
     def loads(self, end: Endpoint) -> tuple[Endpoint, ...]:
         """The inputs that an output drives, in the file's order."""
-        return tuple(other for other in self._others(end) if self.port(other) is not None and not self.drives(other))
+        return tuple(
+            other for other in self._others(end) if self.port(other) is not None and not self.drives(other)
+        )
 
     def _others(self, end: Endpoint) -> tuple[Endpoint, ...]:
         port = self.port(end)

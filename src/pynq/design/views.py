@@ -1,8 +1,8 @@
 """The dictionaries that PYNQ programs know, made from a :class:`Design`.
 
-This module alone knows their shape. Every call makes new dictionaries all the way down, so callers may change them as
-PYNQ's own code does; the design stays as it is. Where PYNQ's contents are wrong these are right: ``docs/errata.md``
-lists each kind of difference.
+This module alone knows their shape. Every call makes new dictionaries all the way down, so callers may change
+them as PYNQ's own code does; the design stays as it is. Where PYNQ's contents are wrong these are right:
+``docs/errata.md`` lists each kind of difference.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from .clocks import ps_parameters
 from .kinds import is_register_block
-from .model import Cell, CellKind, Clock, Design, EmioPin, InterruptPin, MemoryKind, MemoryRange
+from .model import Cell, CellKind, Clock, Design, InterruptPin, MemoryKind, MemoryRange
 
 __all__ = [
     "clock_dict",
@@ -29,11 +30,13 @@ _Entry = dict[str, Any]
 def ip_dict(design: Design) -> dict[str, _Entry]:
     """Everything with registers that the program reaches, by path, and the PS itself.
 
-    An entry has ``phys_addr`` and ``addr_range`` (bytes), ``type`` (VLNV), ``fullpath``, ``mem_id`` (the interface that
-    answers), ``memtype``, ``parameters``, ``registers``, ``interrupts``, ``gpio`` and the places that the loader fills:
-    ``driver``, ``device``, ``state``, ``bdtype``. Where a cell has several windows, the last one of the file is the entry
-    under its path, as in PYNQ, and each other one has an entry of its own, ``path/interface``. The PS, which has no window
-    of registers in the PL, has ``phys_addr`` and ``addr_range`` 0.
+    An entry has ``phys_addr`` and ``addr_range`` (bytes), ``type`` (VLNV), ``fullpath``, ``mem_id`` (the
+    interface that answers), ``memtype``, ``parameters``, ``registers``, ``interrupts``, ``gpio`` and the
+    places that the loader fills: ``driver``, ``device``, ``state``, ``bdtype``. Where a cell has several
+    windows, the last one of the file is the entry under its path, as in PYNQ, and each other one has an entry
+    of its own, ``path/interface``. What lies behind an AXI interface of the design itself stands under the
+    name of that interface. The PS, which has no window of registers in the PL, has ``phys_addr`` and
+    ``addr_range`` 0.
     """
     windows: dict[str, list[MemoryRange]] = {}
     for entry in design.reachable:
@@ -54,7 +57,9 @@ def ip_dict(design: Design) -> dict[str, _Entry]:
 
 
 def mem_dict(design: Design) -> dict[str, _Entry]:
-    """The memories behind the PL that the program reaches, by name; the entries are like those of ``ip_dict``."""
+    """The memories behind the PL that the program reaches, by name; the entries are like those of
+    ``ip_dict``.
+    """
     found: dict[str, _Entry] = {}
     for memory in design.memories:
         if memory.cell == design.ps:
@@ -70,21 +75,27 @@ def mem_dict(design: Design) -> dict[str, _Entry]:
             registers=_registers(cell, memory.interface),
             used=1,
         )
+        for loader in ("driver", "device"):
+            del entry[loader]  # memories get no driver
         found[memory.name] = entry
     return found
 
 
 def hierarchy_dict(design: Design) -> dict[str, _Entry]:
-    """The hierarchies that hold something of ``ip_dict`` or ``mem_dict``, and the regions for partial reconfiguration.
+    """The hierarchies that hold something of ``ip_dict`` or ``mem_dict``, and the regions for partial
+    reconfiguration.
 
-    Each entry has ``ip``, ``memories`` and ``hierarchies`` (by the last part of the path), ``interrupts``, ``gpio``,
-    ``fullpath``, and the loader's ``driver``, ``device`` and ``overlay``. Every hierarchy also stands at the top, by its path.
+    Each entry has ``ip``, ``memories`` and ``hierarchies`` (by the last part of the path), ``interrupts``,
+    ``gpio``, ``fullpath``, and the loader's ``driver``, ``device`` and ``overlay``. Every hierarchy also
+    stands at the top, by its path.
     """
     return _hierarchies(design, ip_dict(design), mem_dict(design))
 
 
 def interrupt_controllers(design: Design) -> dict[str, _Entry]:
-    """The controllers of the interrupt tree by path: ``parent`` ("" for the PS), ``index`` there, ``raw_irq`` (GIC)."""
+    """The controllers of the interrupt tree by path: ``parent`` ("" for the PS), ``index`` there, ``raw_irq``
+    (GIC).
+    """
     found: dict[str, _Entry] = {}
     for path, controller in design.interrupt_controllers.items():
         found[path] = {"parent": controller.parent, "index": controller.index}
@@ -96,8 +107,8 @@ def interrupt_controllers(design: Design) -> dict[str, _Entry]:
 def interrupt_pins(design: Design) -> dict[str, _Entry]:
     """Where each interrupt pin arrives: ``controller`` (path, "" for the PS), ``index`` there, ``fullpath``.
 
-    The input that a pin enters first (``xlconcat_0/In0``, ``axi_intc_0/intr``) is listed as well. Pins at the PS itself
-    also have ``raw_irq``, the GIC number.
+    The input that a pin enters first (``xlconcat_0/In0``, ``axi_intc_0/intr``) is listed as well. Pins at the
+    PS itself also have ``raw_irq``, the GIC number.
     """
     found: dict[str, _Entry] = {}
     for pin in design.interrupt_pins.values():
@@ -107,18 +118,28 @@ def interrupt_pins(design: Design) -> dict[str, _Entry]:
 
 
 def gpio_dict(design: Design) -> dict[str, _Entry]:
-    """The EMIO pins that the PS drives, by the name of the slice: ``index``, ``pins`` ("cell/port"), ``state``."""
+    """The EMIO pins that the PS drives, by the name of the slice: ``index``, ``pins`` ("cell/port"),
+    ``state``.
+    """
     found: dict[str, _Entry] = {}
     for pin in design.emio:
         if pin.direction == "O":
             cell = design.cells.get(pin.name)
             name = cell.attributes.get("INSTANCE", pin.name) if cell is not None else pin.name
-            found[name] = _gpio_entry(pin)
+            # A slice of several bits is known by its highest one (DIN_FROM), as in PYNQ.
+            sliced = cell is not None and "DIN_FROM" in cell.parameters
+            found[name] = {
+                "index": pin.index + pin.width - 1 if sliced else pin.index,
+                "pins": set(pin.pins),
+                "state": None,
+            }
     return found
 
 
 def clock_dict(design: Design) -> dict[int, _Entry]:
-    """The PL clocks of the PS by number: ``enable``, ``frequency`` (MHz or None), ``divisor0`` ..., ``src_sel``."""
+    """The PL clocks of the PS by number: ``enable``, ``frequency`` (MHz or None), ``divisor0`` ...,
+    ``src_sel``.
+    """
     found: dict[int, _Entry] = {}
     for clock in design.clocks:
         if clock.index is not None:
@@ -135,7 +156,7 @@ def _window_names(name: str, ranges: list[MemoryRange]) -> Iterable[str]:
     taken = {name}
     names = []
     for entry in ranges[:-1]:
-        key = wanted = f"{name}/{entry.slave_interface}"
+        key = wanted = f"{name}/{entry.slave_interface if entry.slave else entry.block}"
         number = 1
         while key in taken:
             key = f"{wanted}_{number}"
@@ -199,8 +220,13 @@ def _type(cell: Cell) -> str:
 
 
 def _parameters(cell: Cell) -> dict[str, str | None]:
-    """The cell's parameters and, where they have no namesake there, those of its interfaces; None for an empty one."""
-    merged: dict[str, str | None] = {name: value or None for name, value in cell.parameters.items()}
+    """The cell's parameters and, where they have no namesake there, those of its interfaces; None for an
+    empty one.
+
+    The packed configuration of a Versal PS is unpacked.
+    """
+    own = ps_parameters(cell) if cell.kind is CellKind.PROCESSOR else cell.parameters
+    merged: dict[str, str | None] = {name: value or None for name, value in own.items()}
     for interface in cell.interfaces.values():
         for name, value in interface.parameters.items():
             if name not in merged:
@@ -241,10 +267,6 @@ def _pin_entry(path: str, pin: InterruptPin) -> _Entry:
     return entry
 
 
-def _gpio_entry(pin: EmioPin) -> _Entry:
-    return {"index": pin.index, "pins": set(pin.pins), "state": None}
-
-
 def _clock_entry(clock: Clock) -> _Entry:
     entry: _Entry = {
         "enable": int(clock.enabled),
@@ -282,7 +304,8 @@ def _hierarchies(design: Design, ips: dict[str, _Entry], memories: dict[str, _En
             # Further windows of a cell are named below it, but belong to the hierarchy that holds the cell.
             full = entry["fullpath"]
             parent = full.rpartition("/")[0]
-            if parent in nodes:
+            # A region for partial reconfiguration is a hierarchy, although it has an address.
+            if parent in nodes and full not in nodes:
                 name = path[len(parent) + 1 :]
                 nodes[parent][kind][name] = entry
     for path in sorted(nodes, key=lambda path: -path.count("/")):

@@ -1,0 +1,146 @@
+"""Find the description that belongs to the name of an overlay."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from ..errors import DesignError, DesignNotFoundError
+
+__all__ = ["Located", "locate", "overlay_folders"]
+
+BITSTREAMS = (".bit", ".pdi", ".bin")
+"""Suffixes of files that configure the PL."""
+DESCRIPTIONS = (".hwh",)
+"""Suffixes of descriptions, the preferred one first."""
+UNREADABLE = (".xsa", ".tcl", ".xclbin")
+"""Suffixes of descriptions that are known, but can't be read yet."""
+ENTRY_POINTS = "pynq.overlays"
+"""Group of entry points through which packages provide overlays: each names a package whose folder holds
+them.
+"""
+
+
+class Located(NamedTuple):
+    """What belongs to a name: the description, and the bitstream if there is one."""
+
+    description: Path
+    bitstream: Path | None
+
+
+def locate(name: str | os.PathLike[str]) -> Located:
+    """Find description and bitstream for an overlay's name.
+
+    Args:
+        name: a path (``overlays/base.bit``, ``/home/me/base.hwh``) or a bare name (``base``, ``base.bit``).
+        The suffix
+            may be that of the bitstream, of the description, or missing. A path is looked for where it says;
+            a bare name in the current folder, then in the folders that installed packages provide
+            (:func:`overlay_folders`), there also one level down, in a folder of the overlay's name.
+
+    Returns:
+        The description, and the bitstream beside it or None. ``design_1_wrapper.bit`` goes with
+        ``design_1.hwh``.
+
+    Raises:
+        DesignNotFoundError: there is none; the message lists the places searched.
+        DesignError: there is only a description of a kind that can't be read yet.
+    """
+    wanted = Path(os.path.expanduser(os.fspath(name)))
+    suffix = wanted.suffix.lower()
+    if suffix not in (*BITSTREAMS, *DESCRIPTIONS, *UNREADABLE):
+        stem, suffix = wanted.name, ""
+    else:
+        stem = wanted.name[: -len(suffix)]
+    if not stem or "\0" in str(wanted):
+        raise DesignNotFoundError(f"{os.fspath(name)!r} names no overlay")
+
+    searched: list[Path] = []
+    unreadable: list[Path] = []
+    lonely: list[Path] = []
+    for folder in _folders(wanted, stem):
+        searched.append(folder)
+        names = _files(folder)
+        stems = _stems(stem)
+        for candidate in stems:
+            found = _first(names, candidate, DESCRIPTIONS)
+            if found is not None:
+                return Located(folder / found, _bitstream(folder, names, stem, candidate, suffix))
+            other = _first(names, candidate, UNREADABLE)
+            if other is not None:
+                unreadable.append(folder / other)
+        alone = _first(names, stem, BITSTREAMS)
+        if alone is not None:
+            lonely.append(folder / alone)
+    if unreadable:
+        raise DesignError(
+            f"{unreadable[0]}: descriptions of this kind can't be read yet; put {stem}.hwh (Vivado writes it into"
+            f" PROJECT.gen/sources_1/bd/NAME/hw_handoff, an .xsa holds it as well) beside it"
+        )
+    places = "\n".join(f"  {folder}" for folder in searched)
+    if lonely:
+        raise DesignNotFoundError(
+            f"no description for {lonely[0]}: {stem}.hwh has to be beside it. Searched:\n{places}"
+        )
+    raise DesignNotFoundError(f"no overlay {os.fspath(name)!r}: no {stem}.hwh found. Searched:\n{places}")
+
+
+def overlay_folders() -> tuple[Path, ...]:
+    """The folders in which installed packages keep overlays, in the order in which they are searched.
+
+    First ``overlays`` in the current folder, then that of this package, then the packages that entry points
+    of the group ``pynq.overlays`` name (their own folder and ``overlays`` in it).
+    """
+    folders = [Path.cwd() / "overlays", Path(__file__).resolve().parent.parent / "overlays"]
+    for entry in sorted(importlib.metadata.entry_points(group=ENTRY_POINTS), key=lambda entry: entry.name):
+        try:
+            spec = importlib.util.find_spec(entry.module)
+        except (ImportError, ValueError):
+            continue  # a package that was removed, or is broken, provides nothing
+        if spec is not None:
+            for location in spec.submodule_search_locations or ():
+                folders += [Path(location), Path(location) / "overlays"]
+    return tuple(folders)
+
+
+def _folders(wanted: Path, stem: str) -> Iterator[Path]:
+    if wanted.parent != Path() or wanted.is_absolute():
+        yield wanted.parent
+        return
+    yield Path.cwd()
+    for folder in overlay_folders():
+        yield folder
+        yield folder / stem
+
+
+def _files(folder: Path) -> frozenset[str]:
+    try:
+        with os.scandir(folder) as entries:
+            return frozenset(entry.name for entry in entries if entry.is_file())
+    except OSError:
+        return frozenset()  # not there, or not ours to look at; the message lists it as searched
+
+
+def _stems(stem: str) -> tuple[str, ...]:
+    """The stems that a description may have: Vivado names the bitstream after the wrapper around the block
+    design.
+    """
+    return (stem, stem.removesuffix("_wrapper")) if stem.endswith("_wrapper") else (stem, f"{stem}_wrapper")
+
+
+def _first(names: frozenset[str], stem: str, suffixes: tuple[str, ...]) -> str | None:
+    return next((stem + suffix for suffix in suffixes if stem + suffix in names), None)
+
+
+def _bitstream(folder: Path, names: frozenset[str], stem: str, found: str, suffix: str) -> Path | None:
+    if suffix in BITSTREAMS:
+        return folder / (stem + suffix) if stem + suffix in names else None
+    for candidate in (stem, found, *_stems(found)):
+        name = _first(names, candidate, BITSTREAMS)
+        if name is not None:
+            return folder / name
+    return None
