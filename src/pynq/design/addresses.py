@@ -1,12 +1,35 @@
-"""Checks of an address map."""
+"""Address maps: which one a program has, and whether it can be true."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from .model import MemoryKind, MemoryRange
+from .model import Cell, CellKind, MemoryKind, MemoryRange
 
-__all__ = ["conflicts"]
+__all__ = ["conflicts", "ps_ranges", "reachable"]
+
+
+def ps_ranges(cells: Mapping[str, Cell], ps: str) -> tuple[MemoryRange, ...]:
+    """What the PS reaches outside itself."""
+    return (
+        tuple(entry for entry in cells[ps].ranges if entry.master_interface and entry.slave != ps)
+        if ps
+        else ()
+    )
+
+
+def reachable(cells: Mapping[str, Cell], ps: str, boundary: Sequence[MemoryRange]) -> tuple[MemoryRange, ...]:
+    """The address map that a program has.
+
+    That of the PS. A design without one is either run by soft processors, whose maps count then, or part of
+    another design, which enters through the boundary interfaces.
+    """
+    if ps:
+        return ps_ranges(cells, ps)
+    processors = [
+        cell for cell in cells.values() if cell.kind in (CellKind.SOFT_PROCESSOR, CellKind.PROCESSOR)
+    ]
+    return tuple(entry for cell in processors for entry in cell.ranges) or tuple(boundary)
 
 
 def conflicts(ranges: Iterable[MemoryRange]) -> Iterator[tuple[MemoryRange, MemoryRange]]:

@@ -1,6 +1,4 @@
-"""The clocks of a design: those that the PS gives to the PL, those made in the PL, and those that come from
-outside.
-"""
+"""The clocks and resets of a design: the PS's, those made in the PL, and those that come from outside."""
 
 from __future__ import annotations
 
@@ -8,10 +6,10 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from .model import Cell, Clock, Port, Processor, SourceRef
+from .model import Cell, Clock, Endpoint, Port, Processor, Reset, SourceRef
 from .topology import Wiring
 
-__all__ = ["ps_parameters", "resolve_clocks"]
+__all__ = ["ps_parameters", "resolve_clocks", "resolve_resets"]
 
 
 class _Names(NamedTuple):
@@ -58,6 +56,7 @@ _NAMES = {
 _PL_CLOCKS = 4
 _PACKED = ("PS_PMC_CONFIG_INTERNAL", "PS11_CONFIG_INTERNAL", "PS_PMC_CONFIG", "PS11_CONFIG")
 _MEGAHERTZ = re.compile(r"[0-9]{1,6}(?:\.[0-9]{0,15})?\Z")
+_LOW_NAMES = ("_n", "resetn", "rstn", "_b")
 _CLK_OUT = re.compile(r"clk_out([0-9]{1,2})\Z")
 
 
@@ -78,6 +77,32 @@ def resolve_clocks(wiring: Wiring, family: Processor | None, ps: str) -> tuple[C
     for port in wiring.ports.values():
         if port.kind == "clk" and port.direction == "I":
             found.append(_clock(wiring, port.name, "", port, port.frequency))
+    return tuple(found)
+
+
+def resolve_resets(wiring: Wiring) -> tuple[Reset, ...]:
+    """Every reset of the design: those that cells make, in the file's order, then those that come from
+    outside.
+    """
+    ends = [
+        Endpoint(path, port.name)
+        for path, cell in wiring.cells.items()
+        for port in cell.ports.values()
+        if port.kind == "rst" and port.direction == "O"
+    ]
+    ends += [
+        Endpoint("", port.name)
+        for port in wiring.ports.values()
+        if port.kind == "rst" and port.direction == "I"
+    ]
+    found = []
+    for end in ends:
+        port = (wiring.cells[end.cell].ports if end.cell else wiring.ports)[end.port]
+        # POLARITY is there from 2020.1; before, the name tells: FCLK_RESET0_N, peripheral_aresetn; mb_reset.
+        low = port.polarity == "ACTIVE_LOW" if port.polarity else port.name.lower().endswith(_LOW_NAMES)
+        name = f"{end.cell}/{end.port}" if end.cell else end.port
+        source = SourceRef(wiring.file, port.line)
+        found.append(Reset(name, end.cell, end.port, low, port.width, port.signal, source))
     return tuple(found)
 
 

@@ -111,5 +111,5 @@ def is_constant(cell: Cell) -> bool:
 
 
 def is_register_block(block: AddressBlock) -> bool:
-    """Whether an address block describes something that answers: registers or memory, not a reserved place."""
+    """Whether an address block describes something that answers: registers or memory, not a reservation."""
     return block.usage in ("register", "memory")

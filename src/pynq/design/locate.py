@@ -78,8 +78,8 @@ def locate(name: str | os.PathLike[str]) -> Located:
             lonely.append(folder / alone)
     if unreadable:
         raise DesignError(
-            f"{unreadable[0]}: descriptions of this kind can't be read yet; put {stem}.hwh (Vivado writes it into"
-            f" PROJECT.gen/sources_1/bd/NAME/hw_handoff, an .xsa holds it as well) beside it"
+            f"{unreadable[0]}: descriptions of this kind can't be read yet; put {stem}.hwh beside it"
+            f" (Vivado writes it into PROJECT.gen/sources_1/bd/NAME/hw_handoff, an .xsa holds it as well)"
         )
     places = "\n".join(f"  {folder}" for folder in searched)
     if lonely:

@@ -51,7 +51,7 @@ def memory_type(cell: Cell) -> str:
 
 
 def _ps_memories(cell: Cell, family: Processor | None) -> Iterator[Memory]:
-    """DDR at the PS's own controller. Versal has none: its DDR is behind the NoC and has ranges of its own."""
+    """DDR at the PS's own controller. Versal has none: its DDR is behind the NoC, with ranges of its own."""
 
     def value(name: str) -> int | None:
         text = cell.parameters.get(name, "")

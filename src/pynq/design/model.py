@@ -25,6 +25,7 @@ __all__ = [
     "EmioPin",
     "Endpoint",
     "Field",
+    "GpioChannel",
     "InterruptController",
     "InterruptPin",
     "Memory",
@@ -33,18 +34,23 @@ __all__ = [
     "Port",
     "Processor",
     "Register",
+    "Reset",
     "SourceRef",
     "Vlnv",
 ]
 
 
-def _reduce_mapping(mapping: MappingProxyType[Any, Any]) -> tuple[type, tuple[dict[Any, Any]]]:
-    return MappingProxyType, (dict(mapping),)
+def _proxy(mapping: dict[Any, Any]) -> MappingProxyType[Any, Any]:
+    return MappingProxyType(mapping)
+
+
+def _reduce(mapping: MappingProxyType[Any, Any]) -> tuple[Any, tuple[dict[Any, Any]]]:
+    return _proxy, (dict(mapping),)
 
 
 # The mappings of a design are read-only proxies, which the standard library can neither pickle nor copy by
 # itself.
-copyreg.pickle(MappingProxyType, _reduce_mapping)
+copyreg.pickle(MappingProxyType, _reduce)
 
 
 class SourceRef(NamedTuple):
@@ -266,6 +272,40 @@ class Clock:
 
 
 @dataclass(frozen=True)
+class Reset:
+    """A reset that the PS or a cell makes, or that comes from outside (``cell`` is then empty)."""
+
+    name: str  # "FCLK_RESET0_N", "rst_0/peripheral_aresetn"
+    cell: str
+    port: str
+    active_low: bool
+    width: int
+    net: str
+    source: SourceRef
+
+
+@dataclass(frozen=True)
+class GpioChannel:
+    """One channel of an ``axi_gpio``: its width, its directions and what is at its pins.
+
+    ``inputs`` and ``outputs`` are the other ends of the wires: ``cell/port``, or the name of a port of the
+    design.
+    """
+
+    cell: str
+    number: int  # 1 or 2
+    width: int
+    inputs_only: bool
+    outputs_only: bool
+    default_output: int
+    default_tristate: int  # a bit that is 1 is an input
+    interrupt: bool  # whether the cell has an interrupt output
+    inputs: tuple[str, ...]  # what drives the channel
+    outputs: tuple[str, ...]  # what the channel drives
+    source: SourceRef
+
+
+@dataclass(frozen=True)
 class InterruptController:
     """An ``axi_intc`` and where its output goes.
 
@@ -355,17 +395,11 @@ class Design:
     memories: tuple[Memory, ...]
     source: SourceRef
     boundary_ranges: tuple[MemoryRange, ...] = ()  # what is reached through the design's own slave interfaces
-
-    @property
-    def reachable(self) -> tuple[MemoryRange, ...]:
-        """The address map that a program has: the PS's; without one the soft processors', else the
-        boundary's.
-        """
-        if self.ps:
-            return self.ps_ranges
-        processors = (CellKind.PROCESSOR, CellKind.SOFT_PROCESSOR)
-        soft = [entry for cell in self.cells.values() if cell.kind in processors for entry in cell.ranges]
-        return tuple(soft) or self.boundary_ranges
+    reachable: tuple[
+        MemoryRange, ...
+    ] = ()  # a program's address map: ps_ranges, or its stand-in without a PS
+    resets: tuple[Reset, ...] = ()
+    gpio_channels: tuple[GpioChannel, ...] = ()
 
     @property
     def part(self) -> str:
