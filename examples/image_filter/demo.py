@@ -1,7 +1,7 @@
 """Filter a photograph in the programmable logic: ``python examples/image_filter/demo.py``.
 
-Loads the overlay, sends the picture through it by DMA, compares every byte with numpy, and saves a picture of before,
-after and difference. The exit code is 1 when a byte differs.
+Loads the overlay, sends the picture through it by DMA, compares every byte with numpy, and saves a picture of
+before, after and difference. The exit code is 1 when a byte differs.
 """
 
 from __future__ import annotations

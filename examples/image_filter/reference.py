@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-
-#: The settings that the overlay's kernels must lead to: coefficients as integers, shift, offset, absolute value.
+#: The settings that the overlay's kernels must lead to: integer coefficients, shift, offset, absolute value.
 SETTINGS: dict[str, dict[str, Any]] = {
     "identity": {"coefficients": [[0, 0, 0], [0, 1, 0], [0, 0, 0]]},
     "blur": {"coefficients": [[1, 2, 1], [2, 4, 2], [1, 2, 1]], "shift": 4},
@@ -26,7 +25,7 @@ def convolve(
     offset: int = 0,
     absolute: bool = False,
 ) -> npt.NDArray[np.uint8]:
-    """Filter the first three channels of a picture with nine integer coefficients; a fourth passes unchanged."""
+    """Filter three channels of a picture with nine integer coefficients; a fourth passes unchanged."""
     kernel = np.asarray(coefficients, dtype=np.int64)
     colours = np.pad(picture[..., :3].astype(np.int64), ((1, 1), (1, 1), (0, 0)), mode="edge")
     windows = np.lib.stride_tricks.sliding_window_view(colours, (3, 3), axis=(0, 1))

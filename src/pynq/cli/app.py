@@ -1,0 +1,134 @@
+"""The commands, their options, and how they end.
+
+What a command needs of the package is imported when it runs: ``pynq info`` has to work where the rest does
+not.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from pynq.cli import info, render
+from pynq.errors import DesignError, PynqError
+
+__all__ = ["run"]
+
+#: Root of what typer raises for wrong usage: newer versions of typer hold a copy of click, older ones need click.
+ClickException: type[Any] = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
+
+app = typer.Typer(
+    name="pynq",
+    help="FPGA overlays: what is in a hand-off file, which devices there are, what is installed.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of tables.")]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        sys.stdout.write(f"pynq-anywhere {info.version()}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command("info")
+def _info(as_json: AsJson = False) -> None:
+    """Print what a bug report needs: versions, platform, what is installed, devices."""
+    _show(info.collect(), render.info, as_json)
+
+
+@app.command("devices")
+def _devices(as_json: AsJson = False) -> None:
+    """List the devices present, and which one is used where a program names none."""
+    from pynq.cli import devices
+
+    _show(devices.collect(), render.devices, as_json)
+
+
+@app.command("inspect")
+def _inspect(
+    file: Annotated[
+        Path, typer.Argument(help="Hand-off file, or the bitstream it lies beside.", show_default=False)
+    ],
+    as_json: AsJson = False,
+    companion: Annotated[
+        bool,
+        typer.Option(
+            "--companion", help="Run the Python file beside the bitstream, so that its drivers count."
+        ),
+    ] = False,
+    ignore_version: Annotated[
+        bool, typer.Option("--ignore-version", help="Bind drivers for another version of an IP, too.")
+    ] = False,
+) -> None:
+    """Show what a bitstream holds: tree, addresses, interrupts, clocks, and the drivers that would bind."""
+    from pynq.cli import inspection
+
+    found = inspection.collect(file, companion=companion, ignore_version=ignore_version)
+    _show(found, render.inspection, as_json)
+
+
+def _show(found: Any, tables: Any, as_json: bool) -> None:
+    if as_json:
+        sys.stdout.write(json.dumps(found, indent=2) + "\n")
+    else:
+        tables(Console(highlight=False), found)
+    sys.stdout.flush()
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; see :func:`pynq.cli.main`."""
+    with warnings.catch_warnings():
+        warnings.showwarning = _warn
+        try:
+            code = app(
+                args=None if arguments is None else list(arguments), prog_name="pynq", standalone_mode=False
+            )
+        except typer.Abort:
+            return 130
+        except ClickException as error:
+            error.show()
+            return error.exit_code
+        except KeyboardInterrupt:
+            return 130
+        except BrokenPipeError:  # `pynq inspect x.hwh | head`: nobody reads any more
+            sys.stdout = open(os.devnull, "w")  # noqa: SIM115  stays open for the interpreter's flush at exit
+            return 0
+        except DesignError as error:
+            _fail("\n".join(map(str, error.problems)) or str(error))
+            return 1
+        except (PynqError, OSError) as error:
+            _fail(str(error))
+            return 1
+    return int(code or 0)
+
+
+def _fail(message: str) -> None:
+    Console(stderr=True, highlight=False, soft_wrap=True).print("[bold red]error:[/]", message, markup=True)
+
+
+def _warn(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
+    """Show a warning as one line, without the line of code that raised it."""
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console.print(f"[yellow]{category.__name__}:[/]", str(message))

@@ -1,0 +1,233 @@
+"""What the commands gathered, as tables on a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+from rich.tree import Tree
+
+__all__ = ["devices", "info", "inspection"]
+
+_DIM_KINDS = {"interconnect", "logic"}
+
+
+def _table(title: str, *columns: str, right: Sequence[str] = ()) -> Table:
+    table = Table(
+        title=title, title_justify="left", title_style="bold", header_style="bold cyan", box=box.SIMPLE_HEAD
+    )
+    for column in columns:
+        table.add_column(column, justify="right" if column in right else "left", overflow="fold")
+    return table
+
+
+def info(console: Console, found: dict[str, Any]) -> None:
+    """``pynq info``: one line a fact, to be copied into a report."""
+    native = ", ".join(f"{name} {'built' if there else 'MISSING'}" for name, there in found["native"].items())
+    packages = ", ".join(f"{name} {version}" for name, version in found["packages"].items() if version)
+    absent = ", ".join(name for name, version in found["packages"].items() if not version)
+    rows = [
+        ("pynq-anywhere", found["pynq-anywhere"]),
+        ("location", found["location"]),
+        ("Python", f"{found['python']}, {found['executable']}"),
+        ("platform", f"{found['platform']}, {found['cpus']} CPUs"),
+        ("numpy", found["numpy"]),
+        ("native modules", native),
+        ("also installed", packages or "-"),
+        ("not installed", absent or "-"),
+        ("driver packages", ", ".join(found["drivers"]) or "-"),
+        ("environment", ", ".join(f"{name}={value}" for name, value in found["environment"].items()) or "-"),
+        ("device", f"{found['devices']['active'] or 'none'} ({found['devices']['reason']})"),
+    ]
+    if found["clashes"]:
+        rows.append(
+            (
+                "CLASH",
+                f"{', '.join(found['clashes'])} brings a package named pynq, too: uninstall one of them",
+            )
+        )
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="bold cyan", no_wrap=True)
+    grid.add_column(overflow="fold")
+    for name, value in rows:
+        grid.add_row(name, escape(str(value)))
+    console.print(grid)
+
+
+def devices(console: Console, found: dict[str, Any]) -> None:
+    """``pynq devices``."""
+    table = _table("Devices", "", "device", "backend", "priority", "when it is there", right=["priority"])
+    for backend in found["backends"]:
+        for name in backend["devices"] or [None]:
+            chosen = name is not None and name == found["active"]
+            table.add_row(
+                "[green]>[/]" if chosen else "",
+                f"[bold green]{escape(name)}[/]" if chosen else escape(name) if name else "[dim]none[/]",
+                f"{backend['scheme']}:",
+                str(backend["priority"]),
+                escape(backend["why"]),
+            )
+    console.print(table)
+    if found["active"]:
+        console.print(f"Used where a program names none: [bold green]{escape(found['active'])}[/]", end=" ")
+        console.print(f"({escape(found['reason'])}).")
+    else:
+        console.print(f"[bold red]No device can be used:[/] {escape(found['reason'])}")
+    console.print(
+        "[dim]Choose another with PYNQ_DEVICE=NAME, Overlay(..., device=NAME) or Device.active_device.[/]"
+    )
+
+
+def inspection(console: Console, found: dict[str, Any]) -> None:
+    """``pynq inspect FILE``."""
+    _head(console, found)
+    console.print(_tree(found))
+    _addresses(console, found)
+    _interrupts(console, found)
+    _clocks(console, found)
+    _rest(console, found)
+    for note in found["warnings"]:
+        console.print(f"[yellow]{escape(note)}[/]")
+
+
+def _head(console: Console, found: dict[str, Any]) -> None:
+    where = ", ".join(filter(None, (found["part"], found["board"])))
+    console.print(Text(found["name"] or "(no name)", "bold"), end="  ")
+    console.print(escape(f"{where or 'no part given'}; Vivado {found['tool'] or '?'}"))
+    processor = found["processor"] or "no PS: a partial or MicroBlaze design, or a part of one"
+    console.print(f"[dim]{escape(found['description'])}[/]")
+    console.print(f"processor: {processor}; bitstream: {escape(found['bitstream'] or 'none beside it')}")
+    if found["overlay_class"]:
+        console.print(
+            f"overlay class: [green]{escape(found['overlay_class'])}[/] of {escape(found['companion'])}"
+        )
+    elif found["companion"]:
+        console.print(
+            f"{escape(found['companion'])} lies beside it and was not run; --companion binds its drivers, too"
+        )
+    console.print()
+
+
+def _tree(found: dict[str, Any]) -> Tree:
+    drivers = {one["path"]: one["driver"] for one in found["hierarchies"]}
+    root = Tree("[bold]Blocks[/]", guide_style="dim")
+    nodes: dict[str, Tree] = {"": root}
+    for path in sorted(drivers, key=lambda one: (one.count("/"), one)):
+        parent, _, name = path.rpartition("/")
+        label = Text(f"{name}/", "bold blue")
+        _driver(label, drivers[path], "DefaultHierarchy")
+        nodes[path] = nodes.get(parent, root).add(label)
+    for cell in found["cells"]:
+        parent, _, name = cell["path"].rpartition("/")
+        dim = cell["kind"] in _DIM_KINDS and not cell["driver"]
+        label = Text(name, "dim" if dim else "bold")
+        label.append(f"  {cell['type'] or cell['kind']}", "dim")
+        if cell["kind"] == "processor":
+            label.append("  PS", "magenta")
+        else:
+            _driver(label, cell["driver"], "DefaultIP")
+        nodes.get(parent, root).add(label)
+    return root
+
+
+def _driver(label: Text, driver: str | None, default: str) -> None:
+    if driver:
+        name = driver.rpartition(".")[2]
+        label.append(f"  -> {name}", "dim" if name == default else "green")
+
+
+def _addresses(console: Console, found: dict[str, Any]) -> None:
+    masters: dict[str, list[dict[str, Any]]] = {}
+    for row in found["addresses"]:
+        masters.setdefault(row["master"], []).append(row)
+    for master, rows in masters.items():
+        own = any(row["driver"] for row in rows)
+        columns = ["from", "to", "size", "what answers", "through", *(["driver"] if own else [])]
+        table = _table(f"Addresses seen by {master}", *columns, right=["from", "to", "size"])
+        for row in rows:
+            through = f"{row['interface']} -> {row['slave_interface']}"
+            line = [
+                _hex(row["base"]),
+                _hex(row["high"]),
+                _size(row["size"]),
+                escape(_slave(row)),
+                escape(through),
+            ]
+            table.add_row(*line, *([escape((row["driver"] or "").rpartition(".")[2])] if own else []))
+        console.print(table)
+
+
+def _slave(row: dict[str, Any]) -> str:
+    return (
+        f"{row['slave']} ({row['block']})" if row["kind"] == "MEMORY" and row["block"] else str(row["slave"])
+    )
+
+
+def _interrupts(console: Console, found: dict[str, Any]) -> None:
+    if not found["interrupts"]:
+        return
+    table = _table(
+        "Interrupts", "pin", "kind", "input", "way to the processor", "GIC", right=["input", "GIC"]
+    )
+    for row in found["interrupts"]:
+        way = " -> ".join([*row["controllers"], "PS" if row["gic"] is not None else "?"])
+        gic = str(row["gic"]) if row["gic"] is not None else "-"
+        kind = row["sensitivity"].lower().replace("_", " ") or "-"
+        table.add_row(escape(row["pin"]), kind, str(row["index"]), escape(way), gic)
+    console.print(table)
+
+
+def _clocks(console: Console, found: dict[str, Any]) -> None:
+    if not found["clocks"]:
+        return
+    table = _table("Clocks", "clock", "frequency", "on", "source", right=["frequency"])
+    for row in found["clocks"]:
+        divisors = "".join(f" / {divisor}" for divisor in row["divisors"])
+        source = f"{row['source']}{divisors}" if row["source"] else "-"
+        style = "" if row["enabled"] else "dim"
+        table.add_row(
+            escape(row["name"]), _hertz(row["hertz"]), "yes" if row["enabled"] else "no", source, style=style
+        )
+    console.print(table)
+
+
+def _rest(console: Console, found: dict[str, Any]) -> None:
+    if found["memories"]:
+        table = _table("Memories", "memory", "kind", "from", "size", right=["from", "size"])
+        for row in found["memories"]:
+            table.add_row(escape(row["name"]), row["kind"], _hex(row["base"]), _size(row["size"]))
+        console.print(table)
+    if found["emio"]:
+        table = _table("GPIO of the PS (EMIO)", "name", "index", "width", "pins", right=["index", "width"])
+        for row in found["emio"]:
+            table.add_row(
+                escape(row["name"]), str(row["index"]), str(row["width"]), escape(_some(row["pins"]))
+            )
+        console.print(table)
+
+
+def _some(names: Iterable[str]) -> str:
+    every = list(names)
+    return ", ".join(every[:4]) + (f", {len(every) - 4} more" if len(every) > 4 else "")
+
+
+def _hex(value: int) -> str:
+    digits = f"{value:08x}"
+    return f"0x{digits[:-4]}_{digits[-4:]}"
+
+
+def _size(value: int) -> str:
+    """Bytes with a binary prefix where that is exact."""
+    for prefix, size in (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)):
+        if value >= size and value % size == 0:
+            return f"{value // size} {prefix}"
+    return f"{value} B"
+
+
+def _hertz(value: int | None) -> str:
+    return "?" if value is None else f"{value / 1e6:,.6f}".rstrip("0").rstrip(".") + " MHz"
