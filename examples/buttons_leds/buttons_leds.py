@@ -16,7 +16,7 @@ class Timer(DefaultIP):
     bindto = [TIMER]
 
     def start(self, seconds: float, clock_hz: float) -> None:
-        """Raise the interrupt every ``seconds`` from now on. ``clock_hz`` is the frequency of the timer's clock."""
+        """Raise the interrupt every ``seconds`` from now on; ``clock_hz`` is the timer's clock."""
         cycles = round(seconds * clock_hz)
         if not 2 <= cycles <= 0xFFFF_FFFF:
             raise ValueError(f"a period of {seconds} s is {cycles} cycles; the timer counts 2 to 4294967295")

@@ -1,7 +1,7 @@
 """Everything in Python that belongs to ``image_filter.bit``: driver, hierarchy driver, overlay class, model.
 
-The file has the bitstream's name and lies beside it, so ``pynq.Overlay("image_filter.bit")`` imports it and gives
-the :class:`ImageFilter` below. On a board the model is never used; without a board it stands for the IP.
+The file has the bitstream's name and lies beside it, so ``pynq.Overlay("image_filter.bit")`` imports it and
+gives the :class:`ImageFilter` below. On a board the model is never used; without one it stands for the IP.
 """
 
 from __future__ import annotations
@@ -58,9 +58,9 @@ class StreamFilter(DefaultIP):
     ) -> None:
         """Load nine coefficients; ``kernel[0][0]`` belongs to the pixel above and to the left.
 
-        Coefficients are stored as 16-bit integers with ``shift`` (0 to 15) fractional bits; by default the fewest
-        that hold them exactly, or as many as fit. ``offset`` (-512 to 511) is added to the result; ``absolute``
-        drops the sign before that. Raises ``ValueError`` for what the registers can't hold.
+        Coefficients are stored as 16-bit integers with ``shift`` (0 to 15) fractional bits; by default the
+        fewest that hold them exactly, or as many as fit. ``offset`` (-512 to 511) is added to the result;
+        ``absolute`` drops the sign before that. Raises ``ValueError`` for what the registers can't hold.
         """
         values = np.asarray(kernel, dtype=float)
         if values.shape != (3, 3):
@@ -138,7 +138,7 @@ class FilterPipeline(DefaultHierarchy):
         return types == sorted([DMA, FILTER.rpartition(":")[0]])
 
     def apply(self, picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-        """Send a picture (height, width, 3 or 4 channels; bytes) through the PL and return what comes back."""
+        """Send a picture (height, width, 3 or 4 channels; bytes) through the PL; return what comes back."""
         self._begin(picture)
         self.dma.sendchannel.wait()
         self.dma.recvchannel.wait()
@@ -162,7 +162,7 @@ class FilterPipeline(DefaultHierarchy):
     def _begin(self, picture: npt.NDArray[np.uint8]) -> None:
         if picture.ndim != 3 or picture.shape[2] not in (3, 4) or picture.dtype != np.uint8:
             raise ValueError(
-                f"a picture of shape {picture.shape}, {picture.dtype}; expected (height, width, 3 or 4), uint8"
+                f"a picture of {picture.shape}, {picture.dtype}; expected (height, width, 3 or 4), uint8"
             )
         height, width, channels = picture.shape
         self.filter.size = width, height

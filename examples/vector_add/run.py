@@ -1,5 +1,5 @@
 # %% [markdown]
-# A memory-mapped accelerator: it fetches its operands from DDR and stores its result there, without a DMA engine.
+# A memory-mapped accelerator: it fetches its operands from DDR and stores its result there, without a DMA.
 # Cells are marked as in a notebook; `python examples/vector_add/run.py` runs all of them.
 
 # %% Load the overlay

@@ -1,4 +1,4 @@
-"""Driver and model of the accelerator in ``vector_add.bit``; imported by ``pynq.Overlay`` since it lies beside it.
+"""Driver and model of the accelerator in ``vector_add.bit``; ``pynq.Overlay`` imports it, as it lies beside.
 
 The overlay needs no class of its own: the driver is enough, so ``Overlay`` is the plain one.
 """
