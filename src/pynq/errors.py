@@ -29,6 +29,7 @@ __all__ = [
     "FieldValueError",
     "InterruptNotClearedError",
     "ModelError",
+    "NotDeviceMemoryError",
     "OverlayNotLoadedError",
     "Problem",
     "PynqError",
@@ -114,6 +115,10 @@ class AllocationError(PynqError, MemoryError):
 
 class BufferFreedError(PynqError, RuntimeError, ValueError):
     """A use of a buffer after ``freebuffer``."""
+
+
+class NotDeviceMemoryError(PynqError, AttributeError, ValueError):
+    """An array that is no device memory (the result of an operation on buffers, say) was asked for its address."""
 
 
 class DirectionError(PynqError, AttributeError):

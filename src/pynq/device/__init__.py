@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pynq.device.base import Device
+from pynq.device.pl import PL
 from pynq.device.registry import Backend, Candidate, Registry, registry
 
-__all__ = ["Backend", "Candidate", "Device", "Registry", "active_device", "registry", "resolve"]
+__all__ = ["PL", "Backend", "Candidate", "Device", "Registry", "active_device", "registry", "resolve"]
 
 
 def active_device() -> Device:

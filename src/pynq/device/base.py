@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from pynq._native import Window
     from pynq.design.model import Design
+    from pynq.device.legacy import Bitstream
 
 __all__ = ["Device"]
 
@@ -120,6 +121,22 @@ class Device(OldProtocol, metaclass=DeviceMeta):
         return ""
 
     # -- for all ---------------------------------------------------------------------------------------------
+    def program(self, bitstream: Bitstream, parser: Any = None) -> None:
+        """Download a bitstream and note that it is loaded, whichever protocol the device speaks."""
+        old: Any = self
+        if type(self).map is not Device.map:
+            dtbo = Path(bitstream.dtbo) if bitstream.dtbo else None
+            self.download(bitstream.design, bitstream.image, partial=bitstream.partial, dtbo=dtbo)
+            self.post_download(bitstream, parser)
+            return
+        if type(self).download is not Device.download:
+            old.download(bitstream, parser)
+        if not bitstream.timestamp or bitstream.timestamp != self.timestamp:
+            self.post_download(bitstream, parser)
+        if bitstream.dtbo:
+            self.insert_device_tree(bitstream.dtbo)
+        self.design = bitstream.design if bitstream.described else None
+
     def _unsupported(self, what: str) -> UnsupportedByDeviceError:
         return UnsupportedByDeviceError(f"device {self.name!r} has no {what}")
 

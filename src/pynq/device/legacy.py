@@ -22,15 +22,33 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, cast
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from pynq import _native
 from pynq.errors import DeviceNotFoundError, UnsupportedByDeviceError
 
 if TYPE_CHECKING:
+    from pynq.design.model import Design
     from pynq.device.base import Device
 
 __all__ = ["BufferBlock", "OldProtocol", "ProbedBackend", "map_registers"]
+
+
+class Bitstream(Protocol):
+    """What a device sees of :class:`pynq.bitstream.Bitstream`."""
+
+    bitfile_name: str
+    dtbo: str | None
+    partial: bool
+    timestamp: str
+    described: bool
+
+    @property
+    def image(self) -> Path | None: ...
+
+    @property
+    def design(self) -> Design: ...
 
 
 class OldProtocol:
@@ -68,6 +86,12 @@ class OldProtocol:
             self.bitfile_name = bitstream.bitfile_name
             if parser is not None:
                 self.parser = parser
+
+    def insert_device_tree(self, abs_dtbo: str) -> None:
+        """Apply a device-tree overlay. A device without a device tree has nothing to do."""
+
+    def remove_device_tree(self, abs_dtbo: str) -> None:
+        """Take a device-tree overlay out again. A device without a device tree has nothing to do."""
 
     def __copy__(self) -> Any:
         return self

@@ -1,0 +1,239 @@
+"""The inner nodes of the object tree: they hold IP, hierarchies, interrupts, pins, memories as attributes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pynq.binding.drivers import registry
+from pynq.binding.ip import DefaultIP, missing, wire
+from pynq.binding.notes import emit
+from pynq.errors import (
+    DriverError,
+    DriverFallbackWarning,
+    OverlayNotLoadedError,
+    UnsupportedByDeviceError,
+    UnsupportedConfiguration,
+)
+from pynq.mmio import MMIO
+
+__all__ = ["DefaultHierarchy", "Memory", "Node", "attribute_name", "document"]
+
+_PARTS = ("hierarchies", "ip", "interrupts", "gpio", "memories")
+
+
+def attribute_name(name: str) -> str:
+    """Return a memory's name as an attribute: without what is neither letter, digit nor underscore."""
+    return re.sub("[^A-Za-z0-9_]", "", name)
+
+
+class Memory:
+    """A memory of the overlay, on the chip or beside it. Pass it as ``target`` to :func:`pynq.allocate`.
+
+    ``base_address`` and ``size`` (bytes) are the processor's view; ``mmio`` is a window on it, made on first
+    use.
+    """
+
+    def __init__(self, description: Mapping[str, Any], device: Any) -> None:
+        self.description = description
+        self.device = device
+        self.base_address: int = description["phys_addr"]
+        self.size: int = description["addr_range"]
+        self._mmio: MMIO | None = None
+
+    @property
+    def mmio(self) -> MMIO:
+        """A window on the whole memory."""
+        if self._mmio is None:
+            self._mmio = MMIO(self.base_address, self.size, device=self.device)
+        return self._mmio
+
+    def read(self, offset: int = 0, length: int = 4) -> Any:
+        """Read ``length`` bytes (1, 2, 4 or 8) from ``offset`` (bytes) on, as an integer."""
+        return self.mmio.read(offset, length)
+
+    def write(self, offset: int, value: Any) -> None:
+        """Write an integer, float, bytes or array from ``offset`` (bytes) on."""
+        self.mmio.write(offset, value)
+
+    def allocate(self, shape: Any, dtype: Any = "u4", **kwargs: Any) -> Any:
+        """Return a buffer in this memory; see :func:`pynq.allocate`."""
+        return self.device.allocate(shape, dtype, target=self, **kwargs)
+
+    def __repr__(self) -> str:
+        return f"<Memory {self.description.get('fullpath')} at 0x{self.base_address:x}, {self.size} bytes>"
+
+
+class Node:
+    """What an overlay and a hierarchy have in common: the names of the description are attributes.
+
+    The objects behind the names are made on first use and kept. ``dir`` and completion list them; an unknown
+    name raises ``AttributeError`` with the names near to it.
+    """
+
+    # On the class, so that an object whose __init__ has not run yet answers at once instead of asking itself
+    # again.
+    description: Mapping[str, Any] = {}
+    device: Any = None
+
+    def __getattr__(self, name: str) -> Any:
+        if hasattr(type(self), name):
+            # A property raised AttributeError, so Python came here: ask it again, for its own message.
+            return object.__getattribute__(self, name)
+        if "/" in name:  # a path: every block has one object, that of its own hierarchy
+            head, _, rest = name.partition("/")
+            return getattr(getattr(self, head), rest)
+        for part in _PARTS:
+            entry = self.description.get(part, {}).get(name)
+            if entry is not None:
+                made, keep = self._make(part, name, entry)
+                if keep:
+                    self.__dict__[name] = made
+                return made
+        names = list(self._names())
+        contents = f"; it holds {', '.join(names)}" if names else "; it holds nothing"
+        raise missing(self, self._what(), name, dir(self), contents if len(contents) < 400 else "")
+
+    def _what(self) -> str:
+        path = self.description.get("fullpath")
+        return f"hierarchy {path}" if path else f"a half-built {type(self).__name__}"
+
+    def _names(self) -> Iterator[str]:
+        """The names of the description, as attributes."""
+        for part in _PARTS:
+            for name in self.description.get(part, {}):
+                if "/" not in name:
+                    yield name
+
+    def _make(self, part: str, name: str, entry: Any) -> tuple[Any, bool]:
+        """Make the object for one name; the flag says whether to keep it."""
+        if part in ("interrupts", "gpio"):
+            return wire(part, entry, self.device, self.description.get("overlay"))
+        if part == "memories":
+            return self._make_memory(entry), True
+        return self._make_driven(name, entry)
+
+    def _make_memory(self, entry: Mapping[str, Any]) -> Any:
+        own = getattr(self.device, "get_memory", None)
+        return own(entry) if own is not None else Memory(entry, self.device)
+
+    def _make_driven(self, name: str, entry: Mapping[str, Any]) -> tuple[Any, bool]:
+        driver = entry["driver"]
+        fallback = DefaultIP if "hierarchies" not in entry else DefaultHierarchy
+        try:
+            return driver(entry), True
+        except UnsupportedConfiguration as error:
+            emit(
+                DriverFallbackWarning(
+                    f"{driver.__module__}.{driver.__qualname__} does not support the configuration of "
+                    f"{entry.get('fullpath', name)}, which gets {fallback.__name__}: {error}"
+                )
+            )
+            return fallback(entry), True
+        except OverlayNotLoadedError:
+            # The name exists all the same: hand out its registers, which say so themselves when touched.
+            return fallback(entry), False
+        except AttributeError as error:
+            raise DriverError(
+                f"the constructor of {driver.__module__}.{driver.__qualname__} failed for "
+                f"{entry.get('fullpath', name)}: {type(error).__name__}: {error}"
+            ) from error
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *self._names()})
+
+    def __copy__(self) -> Any:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        return self
+
+    def __reduce__(self) -> Any:
+        raise TypeError(f"{self._what()} ({type(self).__name__}) is hardware and can't be pickled")
+
+
+class DefaultHierarchy(Node):
+    """A hierarchy of the block design: its IP and sub-hierarchies are attributes.
+
+    Subclass it for a driver and define the static method ``checkhierarchy``: given a hierarchy's
+    description, it says whether the class drives it. Such classes are asked, the one defined last first, at
+    the next load of an overlay.
+    """
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "checkhierarchy" in cls.__dict__:
+            registry.add_hierarchy(cls)
+
+    def __init__(self, description: Mapping[str, Any]) -> None:
+        self.description = description
+        self.device = description["device"]
+        self._overlay = description.get("overlay")
+        self.parsers: dict[str, Any] = {}
+        self.bitstreams: dict[str, Any] = {}
+        self.pr_loaded = ""
+        self.__doc__ = document(description, f"hierarchy {description['fullpath']}", type(self))
+
+    @staticmethod
+    def checkhierarchy(description: Mapping[str, Any]) -> bool:
+        """Say whether this class drives the hierarchy described; redefine it, the default never does."""
+        return False
+
+    @classmethod
+    def unregister(cls) -> None:
+        """Take the class out of the drivers that the next load binds."""
+        registry.remove(cls)
+
+    def download(self, bitfile_name: str, dtbo: str | None = None, program: bool = True) -> None:
+        """Load a partial bitstream into this region."""
+        raise UnsupportedByDeviceError(
+            f"{self.description['fullpath']}: partial bitstreams are not supported yet; "
+            "load a full one with Overlay()"
+        )
+
+    def __repr__(self) -> str:
+        kind = f"{type(self).__module__}.{type(self).__qualname__}"
+        return f"<{kind} {self.description.get('fullpath')}: {', '.join(self._names())}>"
+
+
+def document(description: Mapping[str, Any], title: str, kind: type[Any]) -> str:
+    """Return what ``?`` shows for a node: what it holds, with drivers and addresses."""
+    own = [kind.__doc__.strip(), ""] if kind.__doc__ and kind.__module__.partition(".")[0] != "pynq" else []
+    lines = [*own, f"The {title} has these attributes:", ""]
+
+    def section(name: str, rows: list[tuple[str, str]]) -> None:
+        lines.extend([name, "-" * len(name)])
+        width = max((len(row[0]) for row in rows), default=0)
+        lines.extend(f"{left:<{width}} : {right}" for left, right in rows)
+        lines.extend([] if rows else ["None"])
+        lines.append("")
+
+    def driven(part: str) -> list[tuple[str, str]]:
+        return [
+            (name, _class_name(entry.get("driver")) + _address(entry))
+            for name, entry in description.get(part, {}).items()
+        ]
+
+    section("IP Blocks", driven("ip"))
+    section("Hierarchies", driven("hierarchies"))
+    section("Interrupts", [(name, "pynq.interrupt.Interrupt") for name in description.get("interrupts", {})])
+    section("GPIO Outputs", [(name, "pynq.gpio.GPIO") for name in description.get("gpio", {})])
+    memories = description.get("memories", {})
+    section("Memories", [(name, f"Memory{_address(entry)}") for name, entry in memories.items()])
+    return "\n".join(lines)
+
+
+def _class_name(driver: Any) -> str:
+    if driver is None:
+        return "None"
+    if driver is DefaultIP or driver is DefaultHierarchy:
+        return f"pynq.overlay.{driver.__name__}"
+    return f"{driver.__module__}.{driver.__qualname__}"
+
+
+def _address(entry: Mapping[str, Any]) -> str:
+    base, size = entry.get("phys_addr"), entry.get("addr_range")
+    if not isinstance(base, int) or not isinstance(size, int):
+        return ""
+    return f" at 0x{base:08x}, {size} bytes" if size % 1024 else f" at 0x{base:08x}, {size // 1024} KiB"

@@ -1,0 +1,147 @@
+"""A bitstream on its way into a device."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pynq.design import Located, locate, read
+from pynq.device import Device, resolve
+from pynq.errors import DesignNotFoundError
+
+if TYPE_CHECKING:
+    from pynq.design.model import Design
+
+__all__ = ["Bitstream"]
+
+
+class Bitstream:
+    """A bitstream, or where the device needs none its description, that can be downloaded.
+
+    ``bitfile_name`` is the absolute path of the bitstream, ``dtbo`` that of the device-tree overlay or None,
+    ``timestamp`` the time of the last download by this object ("" before it).
+
+    Args:
+        bitfile_name: Path or bare name, with any of the endings that :func:`pynq.design.locate` knows.
+        dtbo: Device-tree overlay: a path, or a name beside the bitstream. None takes one of the same stem,
+        if any. partial: The bitstream is for a region of another one.
+        device: Where to; an object or a name such as "sim:". None: the active device.
+
+    Raises:
+        DesignNotFoundError: No such file; the message lists the places searched.
+    """
+
+    def __init__(
+        self,
+        bitfile_name: str | os.PathLike[str],
+        dtbo: str | os.PathLike[str] | None = None,
+        partial: bool = False,
+        device: Device | str | None = None,
+    ) -> None:
+        self.device: Any = resolve(device)
+        self._found, self._image = _find(bitfile_name, self.device)
+        self.bitfile_name = str(self._image)
+        self.dtbo = self._find_dtbo(dtbo)
+        self.partial = partial
+        self.bit_data: dict[str, Any] = {}
+        self.binfile_name = ""
+        self.firmware_path = ""
+        self.timestamp = ""
+        self._design: Design | None = None
+
+    @property
+    def described(self) -> bool:
+        """Whether there is a description; a device of the old protocol may know the contents by itself."""
+        return self._found is not None
+
+    @property
+    def image(self) -> Path | None:
+        """The file to program the device with, None where there is the description only."""
+        return None if self._found is None or self._found.bitstream is None else self._image
+
+    @property
+    def design(self) -> Design:
+        """The description that belongs to the bitstream, read on first use.
+
+        Raises :class:`~pynq.errors.DesignError` when it can't be used; the message has every reason, with
+        file and line.
+        """
+        if self._design is None:
+            if self._found is None:
+                raise DesignNotFoundError(f"no description for {self.bitfile_name}")
+            self._design = read(self._found.description)
+        return self._design
+
+    def description_bytes(self) -> bytes:
+        """The text of the description."""
+        if self._found is None:
+            raise DesignNotFoundError(f"no description for {self.bitfile_name}")
+        return self._found.description.read_bytes()
+
+    def download(self, parser: Any = None) -> None:
+        """Program the device. What was loaded before is gone, and with it the registers of other overlays."""
+        self.device.program(self, parser)
+
+    def is_loaded(self) -> bool:
+        """Say whether this bitstream, by its last download or by its file, is the one in the device."""
+        if self.timestamp:
+            return bool(self.timestamp == self.device.timestamp)
+        return bool(self.device.bitfile_name) and self.bitfile_name == self.device.bitfile_name
+
+    def insert_dtbo(self, dtbo: str | os.PathLike[str] | None = None) -> None:
+        """Apply a device-tree overlay: the one given, or the bitstream's own.
+
+        Raises ``ValueError`` when there is neither, :class:`~pynq.errors.DesignNotFoundError` when it does
+        not exist.
+        """
+        if dtbo is not None:
+            self.dtbo = self._find_dtbo(dtbo)
+        if not self.dtbo:
+            raise ValueError(f"{self.bitfile_name} has no device-tree overlay: pass its path")
+        self.device.insert_device_tree(self.dtbo)
+
+    def remove_dtbo(self) -> None:
+        """Take the bitstream's device-tree overlay out again."""
+        if self.dtbo:
+            self.device.remove_device_tree(self.dtbo)
+
+    def _find_dtbo(self, dtbo: str | os.PathLike[str] | None) -> str | None:
+        folder, name = os.path.split(self.bitfile_name)
+        if dtbo is None:
+            beside = Path(folder, Path(name).stem + ".dtbo")
+            return str(beside) if beside.is_file() else None
+        places = [Path(dtbo).absolute(), Path(folder, dtbo)]
+        for place in places:
+            if place.is_file():
+                return str(place)
+        raise DesignNotFoundError(
+            f"no device-tree overlay {os.fspath(dtbo)!r}: tried {', '.join(map(str, places))}"
+        )
+
+    def __repr__(self) -> str:
+        state = "loaded" if self.is_loaded() else "not loaded"
+        return f"<{type(self).__name__} {self.bitfile_name!r} on {self.device.name!r}: {state}>"
+
+
+def _find(name: str | os.PathLike[str], device: Device) -> tuple[Located | None, Path]:
+    """Return what belongs to a name, and the absolute path that stands for the bitstream, missing or not."""
+    try:
+        found = locate(name)
+    except DesignNotFoundError:
+        alone = Path(name).absolute()
+        if type(device).get_bitfile_metadata is not Device.get_bitfile_metadata and alone.is_file():
+            return None, alone
+        raise
+    if found.bitstream is not None:
+        return found, found.bitstream.absolute()
+    beside = found.description.absolute()
+    asked = Path(name)
+    if asked.suffix and asked.suffix != beside.suffix:
+        beside = beside.with_name(asked.name)
+    if device.needs_bitstream:
+        raise DesignNotFoundError(
+            f"device {device.name!r} needs a bitstream, but there is only {found.description}: "
+            f"put {beside.stem}.bit (or .bin, .pdi) beside it"
+        )
+    return found, beside

@@ -1,0 +1,327 @@
+"""The object tree: load an overlay, bind its drivers, expose what it holds."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+from xml.etree.ElementTree import Element, TreeBuilder, XMLParser
+
+from pynq.binding import (
+    DefaultHierarchy,
+    DefaultIP,
+    Node,
+    Views,
+    attribute_name,
+    bind_views,
+    companion,
+    document,
+    drivers,
+    emit,
+)
+from pynq.bitstream import Bitstream
+from pynq.errors import (
+    CompanionError,
+    DesignError,
+    FieldValueError,
+    OverlayNotLoadedError,
+    UnsupportedConfiguration,
+)
+from pynq.mmio import MMIO
+from pynq.utils import ReprDict
+
+if TYPE_CHECKING:
+    from pynq.device import Device
+
+__all__ = ["DefaultHierarchy", "DefaultIP", "DefaultOverlay", "Overlay", "UnsupportedConfiguration"]
+
+
+class _Options(NamedTuple):
+    """What the caller of ``Overlay`` asked for, kept for a companion whose signature does not take it."""
+
+    companion: Path
+    names: tuple[str, ...]  # as the caller wrote it, and in full
+    download: bool
+    dtbo: str | os.PathLike[str] | None
+    ignore_version: bool
+    device: Device | str | None
+
+
+class SystemGraph:
+    """The description's XML, for programs that look into it themselves."""
+
+    def __init__(self, bitstream: Bitstream) -> None:
+        self._bitstream = bitstream
+
+    @cached_property
+    def _root(self) -> Element:
+        """The root element, parsed on first use.
+
+        Raises :class:`~pynq.errors.DesignError` for a document type declaration.
+        """
+        parser = XMLParser(target=_PlainTree())
+        parser.feed(self._bitstream.description_bytes())
+        root: Element = parser.close()
+        return root
+
+
+class Parser:
+    """What was read from the description: the dictionaries, untouched by the overlay, and the XML."""
+
+    def __init__(self, bitstream: Bitstream) -> None:
+        self._bitstream = bitstream
+        self.systemgraph = SystemGraph(bitstream)
+
+    @cached_property
+    def _views(self) -> Views:
+        return Views.of(self._bitstream.design)
+
+    def __getattr__(self, name: str) -> Any:
+        if name in Views.__dataclass_fields__:
+            return getattr(self._views, name)
+        names = ", ".join(Views.__dataclass_fields__)
+        raise AttributeError(f"a parser has no {name!r}; it has {names}, systemgraph")
+
+
+class _PlainTree(TreeBuilder):
+    """Refuses document type declarations, where entity bombs live."""
+
+    def doctype(self, name: str, pubid: str | None, system: str | None) -> None:
+        raise DesignError(f"a document type declaration ({name}); hand-off files have none")
+
+
+_asked: ContextVar[tuple[_Options, ...]] = ContextVar("pynq_asked", default=())
+
+
+class DefaultOverlay(Bitstream, Node):
+    """An overlay: the IP and hierarchies of a bitstream as attributes.
+
+    Subclass it for an overlay of your own and bind the name ``Overlay`` to the class at the end of a Python
+    file beside the bitstream; ``pynq.Overlay("x.bit")`` then makes it.
+
+    Attributes:
+        bitfile_name: Absolute path of the bitstream (of the description, where there is no bitstream).
+        device: Where it is loaded.
+        ip_dict, hierarchy_dict, mem_dict, gpio_dict, clock_dict, interrupt_pins, interrupt_controllers: What
+        the
+            description holds, in PYNQ's form.
+        description: The same as one tree.
+        parser: The dictionaries as they were read, and ``systemgraph``.
+        systemgraph: ``systemgraph._root`` is the root element of the description's XML.
+        timestamp: When this object downloaded it, "" if it has not.
+
+    Args:
+        bitfile_name: Path or bare name of the bitstream or of its description.
+        download: Whether to program the device now.
+        dtbo: Device-tree overlay to apply with it; None takes one of the same stem, if any.
+        ignore_version: Whether IP may get the driver of another version of its type.
+        device: Where to; an object or a name such as "sim:". None: the active device.
+
+    Raises:
+        DesignNotFoundError: No such file; the message lists the places searched.
+        DesignError: The description can't be used; the message has every reason with file and line.
+    """
+
+    def __init__(
+        self,
+        bitfile_name: str | os.PathLike[str],
+        download: bool = True,
+        *,
+        dtbo: str | os.PathLike[str] | None = None,
+        ignore_version: bool = False,
+        device: Device | str | None = None,
+    ) -> None:
+        for asked in _asked.get():
+            if os.fspath(bitfile_name) in asked.names:
+                download = download and asked.download
+                dtbo = asked.dtbo if dtbo is None else dtbo
+                ignore_version = ignore_version or asked.ignore_version
+                device = asked.device if device is None else device
+        super().__init__(bitfile_name, dtbo, False, device)
+        self.ignore_version = ignore_version
+        self.pr_dict: dict[str, Any] = {}
+        self.parser: Any = self.device.get_bitfile_metadata(self.bitfile_name) or Parser(self)
+        self.systemgraph = getattr(self.parser, "systemgraph", None)
+        views = Views.copy(self.parser) if not isinstance(self.parser, Parser) else Views.of(self.design)
+        plan = bind_views(
+            views,
+            drivers.snapshot(),
+            ignore_version=ignore_version,
+            common={"device": self.device, "overlay": self},
+        )
+        self.ip_dict = ReprDict(views.ip_dict, rootname="ip_dict")
+        self.hierarchy_dict = ReprDict(views.hierarchy_dict, rootname="hierarchy_dict")
+        self.mem_dict = ReprDict(views.mem_dict, rootname="mem_dict")
+        self.gpio_dict = ReprDict(views.gpio_dict, rootname="gpio_dict")
+        self.clock_dict = ReprDict(views.clock_dict, rootname="clock_dict")
+        self.interrupt_pins = ReprDict(views.interrupt_pins, rootname="interrupt_pins")
+        self.interrupt_controllers = ReprDict(views.interrupt_controllers, rootname="interrupt_controllers")
+        self.description = {
+            "ip": self.ip_dict,
+            "hierarchies": self.hierarchy_dict,
+            "interrupts": {},
+            "gpio": {},
+            "memories": {
+                attribute_name(name): entry for name, entry in self.mem_dict.items() if entry.get("used")
+            },
+            "device": self.device,
+            "overlay": self,
+        }
+        self.__doc__ = document(self.description, f"overlay {self.bitfile_name}", type(self))
+        for note in plan.warnings:
+            emit(note)
+        if download:
+            self.download()
+
+    def download(self, dtbo: str | os.PathLike[str] | None = None) -> None:
+        """Program the device with this overlay: PL, clocks and, where there is one, the device tree.
+
+        Args:
+            dtbo: Device-tree overlay to apply; None takes the one of the constructor.
+        """
+        if dtbo is not None:
+            self.dtbo = self._find_dtbo(dtbo)
+        super().download(self.parser)
+
+    def free(self) -> None:
+        """Take the device-tree overlay out again, if there is one."""
+        self.remove_dtbo()
+
+    def reset(self) -> None:
+        """Forget the states that the dictionaries keep (``state``); the PL goes on as it is."""
+        for entry in (*self.ip_dict.values(), *self.mem_dict.values(), *self.gpio_dict.values()):
+            entry["state"] = None
+
+    def load_ip_data(self, ip_name: str, data: str | os.PathLike[str], zero: bool = False) -> None:
+        """Write a binary file into an IP or memory, from its base address on, and note its name as ``state``.
+
+        Args:
+            ip_name: Key of ``ip_dict`` or ``mem_dict``.
+            data: Path of the file. Bytes missing to a multiple of four are written as zeros.
+            zero: Whether to zero what the file does not fill.
+
+        Raises:
+            KeyError: No IP and no memory of that name.
+            ValueError: The file is larger than the address range.
+            OverlayNotLoadedError: Another overlay is loaded.
+        """
+        entry = self.ip_dict.get(ip_name) or self.mem_dict.get(ip_name)
+        if entry is None:
+            names = [*self.ip_dict, *self.mem_dict]
+            near = difflib.get_close_matches(ip_name, names) or names
+            raise KeyError(f"no IP or memory {ip_name!r} in {self.bitfile_name}; there are {', '.join(near)}")
+        contents = Path(data).read_bytes()
+        size = entry["addr_range"]
+        if len(contents) > size:
+            raise FieldValueError(
+                f"{os.fspath(data)} has {len(contents)} bytes, {ip_name} holds {size}: load a smaller file"
+            )
+        contents += bytes(size - len(contents) if zero else -len(contents) % 4)
+        self._require_loaded(ip_name)
+        MMIO(entry["phys_addr"], size, device=self.device).write(0, contents)
+        entry["state"] = os.fspath(data)
+
+    def pr_download(
+        self, partial_region: str, partial_bit: str, dtbo: str | None = None, program: bool = True
+    ) -> None:
+        """Load a partial bitstream into a region (a hierarchy of the design)."""
+        getattr(self, partial_region).download(bitfile_name=partial_bit, dtbo=dtbo, program=program)
+
+    def _require_loaded(self, what: str) -> None:
+        """Raise :class:`~pynq.errors.OverlayNotLoadedError`, naming ``what``, unless this is loaded."""
+        if not self.is_loaded():
+            raise OverlayNotLoadedError(f"{what}: {self._why_not_loaded()}")
+
+    def _why_not_loaded(self) -> str:
+        now = self.device.bitfile_name or "nothing"
+        now = "the same bitstream, loaded anew by somebody else," if now == self.bitfile_name else now
+        return f"{self._what()} is not loaded; {now} is in device {self.device.name!r}. Call its download()."
+
+    def _what(self) -> str:
+        name = self.__dict__.get("bitfile_name")
+        return f"overlay {os.path.basename(name)}" if name else f"a half-built {type(self).__name__}"
+
+    def __repr__(self) -> str:
+        return Bitstream.__repr__(self)
+
+
+class _Loader(type):
+    """Lets ``Overlay(...)`` itself, not a subclass, make what the Python file beside the bitstream says."""
+
+    @property
+    def __signature__(cls) -> inspect.Signature:
+        # With a __call__ of the metaclass, inspect would show that one's.
+        signature = inspect.signature(cls.__init__)  # type: ignore[misc]
+        return signature.replace(parameters=list(signature.parameters.values())[1:])
+
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        if cls is Overlay:
+            made = _through_companion(*args, **kwargs)
+            if made is not None:
+                return made
+        return super().__call__(*args, **kwargs)
+
+
+class Overlay(DefaultOverlay, metaclass=_Loader):
+    """An overlay, with PYNQ's own arguments.
+
+    Where a Python file of the same stem lies beside the bitstream and binds the name ``Overlay``, calling
+    this class imports it and calls that ``Overlay`` instead, with the arguments that its signature takes;
+    the others reach the
+    :class:`DefaultOverlay` it makes all the same. A file that somebody else than root or the caller owns or
+    may write is refused with :class:`~pynq.errors.CompanionError`.
+
+    ``gen_cache`` is accepted for compatibility; there is no cache. For the rest see :class:`DefaultOverlay`.
+    """
+
+    def __init__(
+        self,
+        bitfile_name: str | os.PathLike[str],
+        dtbo: str | os.PathLike[str] | None = None,
+        download: bool = True,
+        ignore_version: bool = False,
+        device: Device | str | None = None,
+        gen_cache: bool = False,
+    ) -> None:
+        super().__init__(bitfile_name, download, dtbo=dtbo, ignore_version=ignore_version, device=device)
+
+
+def _through_companion(
+    bitfile_name: str | os.PathLike[str],
+    dtbo: str | os.PathLike[str] | None = None,
+    download: bool = True,
+    ignore_version: bool = False,
+    device: Device | str | None = None,
+    **others: Any,
+) -> Any:
+    """Make the overlay by its companion; None where there is none, or where it is the companion that asks."""
+    name = os.fspath(bitfile_name)
+    found = Bitstream(name, None, False, device)
+    beside = companion.find(Path(found.bitfile_name))
+    if beside is None or any(asked.companion == beside for asked in _asked.get()):
+        return None
+    names = (name, found.bitfile_name)
+    with _asking(_Options(beside, names, download, dtbo, ignore_version, device)):
+        factory = companion.load(beside)
+        if factory is None:
+            return None
+        options = {"dtbo": dtbo, "ignore_version": ignore_version, "device": device, **others}
+        made = companion.call(factory, found.bitfile_name, download, options)
+    if made is None:
+        raise CompanionError(f"{beside}: Overlay returned None; it must return the overlay")
+    return made
+
+
+@contextmanager
+def _asking(options: _Options) -> Iterator[None]:
+    token = _asked.set((*_asked.get(), options))
+    try:
+        yield
+    finally:
+        _asked.reset(token)
