@@ -1,6 +1,6 @@
 """Register windows, register maps and device memory (C++; sources in native/core)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, SupportsIndex, TypedDict, final
 
 import numpy as np
@@ -10,9 +10,10 @@ from typing_extensions import Buffer, CapsuleType
 class Window:
     """Registers of a device from ``base`` (bytes, absolute) on, ``length`` bytes long.
 
-    Accesses are single beats of 1, 2, 4 or (where ``widest`` is 8) 8 bytes, never memcpy. Three kinds, made by the
-    static methods; ``Window(window)`` is another handle on the same registers, for subclasses. Offsets are multiples of the
-    width (of 4 for 8 bytes). Errors name the window (``name``), offset, width and limit.
+    Accesses are single beats of 1, 2, 4 or (where ``widest`` is 8) 8 bytes, never memcpy. Three kinds, made
+    by the static methods; ``Window(window)`` is another handle on the same registers, for subclasses.
+    Offsets are multiples of the width (of 4 for 8 bytes). Errors name the window (``name``), offset, width
+    and limit.
     """
 
     def __init__(self, window: Window) -> None: ...
@@ -36,13 +37,17 @@ class Window:
     """What error messages call the window; "" to begin with."""
 
     @staticmethod
-    def from_memory(memory: Buffer, base: int = 0, widest: int = 4, name: str = "") -> Window:
-        """A window on memory of this process (mmap, numpy array, memoryview), aligned to 4 bytes; keeps it alive."""
+    def from_memory(
+        memory: Buffer | npt.NDArray[Any], base: int = 0, widest: int = 4, name: str = ""
+    ) -> Window:
+        """A window on memory of this process (mmap, numpy array, memoryview), aligned to 4 bytes; keeps it
+        alive."""
     @staticmethod
     def from_bus(
         bus: CapsuleType, base: int, length: int, keep: object = None, widest: int = 4, name: str = ""
     ) -> Window:
-        """A window on a ``pynq_bus`` (capsule "pynq.bus", see pynq/native.h); keeps the capsule and ``keep`` alive."""
+        """A window on a ``pynq_bus`` (capsule "pynq.bus", see pynq/native.h); keeps the capsule and
+        ``keep`` alive."""
     @staticmethod
     def from_functions(
         read: Callable[[int, int], int],
@@ -64,13 +69,14 @@ class Window:
     def write(
         self,
         offset: SupportsIndex,
-        data: SupportsIndex | float | Buffer | npt.NDArray[Any] | list[Any] | tuple[Any, ...],
+        data: SupportsIndex | float | Buffer | npt.NDArray[Any] | np.generic | Sequence[Any],
         length: int = 4,
         word_order: str = "little",
         dtype: npt.DTypeLike | None = None,
     ) -> None:
-        """Write an int, a float (its IEEE 754 bits), bytes or an array (beats of 4 bytes, or of ``length``)."""
-    def read_into(self, offset: SupportsIndex, buffer: Buffer, length: int = 4) -> None:
+        """Write an int, a float (its IEEE 754 bits), bytes or an array (beats of 4 bytes, or of
+        ``length``)."""
+    def read_into(self, offset: SupportsIndex, buffer: Buffer | npt.NDArray[Any], length: int = 4) -> None:
         """Fill a writable buffer from ``offset`` on, in beats of ``length`` bytes."""
     def wait_until(
         self,
@@ -94,7 +100,8 @@ class Window:
     ) -> int:
         """The same as :meth:`wait_until`."""
     def invalidate(self, reason: str) -> None:
-        """Every later access, through any window made of this one, raises :class:`pynq.errors.OverlayNotLoadedError`."""
+        """Every later access, through any window made of this one, raises
+        :class:`pynq.errors.OverlayNotLoadedError`."""
     def window(self, offset: SupportsIndex, length: int, name: str = ...) -> Window:
         """A window on a part of this one; they are invalidated together."""
 
@@ -206,7 +213,8 @@ class Pool:
 
 @final
 class MappedBlock:
-    """Memory of a file descriptor (memfd, dma-buf, /dev/udmabuf0), mapped; see ``pynq.device.contract.Block``."""
+    """Memory of a file descriptor (memfd, dma-buf, /dev/udmabuf0), mapped; see
+    ``pynq.device.contract.Block``."""
 
     def __init__(
         self,
