@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from pynq import DefaultIP, DefaultOverlay
 
 TIMER = "xilinx.com:ip:axi_timer"
@@ -63,4 +61,4 @@ class ButtonsLeds(DefaultOverlay):
         return float(self.device.clock_rate(0))
 
 
-Overlay: Any = ButtonsLeds
+Overlay = ButtonsLeds

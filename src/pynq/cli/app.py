@@ -22,8 +22,10 @@ from pynq.errors import DesignError, PynqError
 
 __all__ = ["run"]
 
-#: Root of what typer raises for wrong usage: newer versions of typer hold a copy of click, older ones need click.
-ClickException: type[Any] = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
+#: Root of what typer raises for wrong usage. Newer versions of typer hold a copy of click, older need click.
+ClickException: type[Any] = next(
+    kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException"
+)
 
 app = typer.Typer(
     name="pynq",
@@ -85,7 +87,7 @@ def _inspect(
     """Show what a bitstream holds: tree, addresses, interrupts, clocks, and the drivers that would bind."""
     from pynq.cli import inspection
 
-    found = inspection.collect(file, companion=companion, ignore_version=ignore_version)
+    found = inspection.collect(file, run_companion=companion, ignore_version=ignore_version)
     _show(found, render.inspection, as_json)
 
 
@@ -93,7 +95,10 @@ def _show(found: Any, tables: Any, as_json: bool) -> None:
     if as_json:
         sys.stdout.write(json.dumps(found, indent=2) + "\n")
     else:
-        tables(Console(highlight=False), found)
+        width = (
+            None if sys.stdout.isatty() or "COLUMNS" in os.environ else 120
+        )  # in a file nothing has to be folded
+        tables(Console(highlight=False, width=width), found)
     sys.stdout.flush()
 
 
@@ -109,7 +114,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
             return 130
         except ClickException as error:
             error.show()
-            return error.exit_code
+            return int(error.exit_code)
         except KeyboardInterrupt:
             return 130
         except BrokenPipeError:  # `pynq inspect x.hwh | head`: nobody reads any more

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import os
+import warnings
 from typing import Any
 
 from pynq.device.registry import VARIABLE, registry
-from pynq.errors import DeviceNotFoundError
+from pynq.errors import BackendWarning, DeviceNotFoundError
 
 __all__ = ["collect"]
 
 
 def collect() -> dict[str, Any]:
     """The backends with their devices, highest priority first; the device used by default, and why."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", BackendWarning)  # said in the table, as the backend's `why`
+        backends, active, reason = _ask()
+    return {"backends": backends, "active": active, "reason": reason, VARIABLE: os.environ.get(VARIABLE)}
+
+
+def _ask() -> tuple[list[dict[str, Any]], str | None, str]:
     backends = [
         {
             "scheme": candidate.scheme,
@@ -23,8 +31,6 @@ def collect() -> dict[str, Any]:
         for candidate in registry.candidates()
     ]
     try:
-        active: str | None = registry.active().name
-        reason = registry.reason
+        return backends, registry.active().name, registry.reason
     except DeviceNotFoundError as error:
-        active, reason = None, str(error)
-    return {"backends": backends, "active": active, "reason": reason, VARIABLE: os.environ.get(VARIABLE)}
+        return backends, None, str(error)

@@ -5,22 +5,23 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pynq.binding import bind, companion, registry
+from pynq.binding import bind, companion
+from pynq.binding.drivers import registry
 from pynq.design import Cell, Design, InterruptPin, read
 from pynq.design.locate import locate
 
 __all__ = ["collect"]
 
 
-def collect(file: Path, *, companion: bool = False, ignore_version: bool = False) -> dict[str, Any]:
+def collect(file: Path, *, run_companion: bool = False, ignore_version: bool = False) -> dict[str, Any]:
     """Read the description that belongs to ``file`` and gather what it holds.
 
-    With ``companion`` the Python file beside the bitstream is run, as by ``Overlay``: its drivers count.
+    With ``run_companion`` the Python file beside the bitstream is run, as by ``Overlay``: its drivers count.
     Raises what :func:`pynq.design.locate` and :func:`pynq.design.read` raise.
     """
     found = locate(file)
     design = read(found.description)
-    beside, overlay = _companion(Path(found.bitstream or found.description), run=companion)
+    beside, overlay = _companion(Path(found.bitstream or found.description), run=run_companion)
     plan = bind(design, registry.snapshot(), ignore_version=ignore_version)
     drivers = {path: _name(driver) for path, driver in plan.ip.items()}
     return {

@@ -19,7 +19,12 @@ _DIM_KINDS = {"interconnect", "logic"}
 
 def _table(title: str, *columns: str, right: Sequence[str] = ()) -> Table:
     table = Table(
-        title=title, title_justify="left", title_style="bold", header_style="bold cyan", box=box.SIMPLE_HEAD
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        header_style="bold cyan",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
     )
     for column in columns:
         table.add_column(column, justify="right" if column in right else "left", overflow="fold")
@@ -87,6 +92,7 @@ def inspection(console: Console, found: dict[str, Any]) -> None:
     """``pynq inspect FILE``."""
     _head(console, found)
     console.print(_tree(found))
+    console.print()
     _addresses(console, found)
     _interrupts(console, found)
     _clocks(console, found)
@@ -142,30 +148,31 @@ def _driver(label: Text, driver: str | None, default: str) -> None:
 
 
 def _addresses(console: Console, found: dict[str, Any]) -> None:
-    masters: dict[str, list[dict[str, Any]]] = {}
+    # One table for each different map: the channels of a DMA mostly see the same.
+    maps: dict[tuple[Any, ...], list[str]] = {}
+    rows: dict[str, list[dict[str, Any]]] = {}
     for row in found["addresses"]:
-        masters.setdefault(row["master"], []).append(row)
-    for master, rows in masters.items():
-        own = any(row["driver"] for row in rows)
-        columns = ["from", "to", "size", "what answers", "through", *(["driver"] if own else [])]
-        table = _table(f"Addresses seen by {master}", *columns, right=["from", "to", "size"])
-        for row in rows:
-            through = f"{row['interface']} -> {row['slave_interface']}"
-            line = [
-                _hex(row["base"]),
-                _hex(row["high"]),
-                _size(row["size"]),
-                escape(_slave(row)),
-                escape(through),
-            ]
-            table.add_row(*line, *([escape((row["driver"] or "").rpartition(".")[2])] if own else []))
+        rows.setdefault(f"{row['master']}/{row['interface']}".strip("/"), []).append(row)
+    for master, entries in rows.items():
+        lines = tuple((row["base"], row["high"], _slave(row), row["driver"]) for row in entries)
+        maps.setdefault((entries[0]["master"], *lines), []).append(master)
+    for (_, *lines), masters in maps.items():
+        own = any(driver for *_, driver in lines)
+        columns = ["from", "to", "size", "what answers", *(["driver"] if own else [])]
+        table = _table(f"Addresses seen by {', '.join(masters)}", *columns, right=["from", "to", "size"])
+        for base, high, slave, driver in lines:
+            cells = [_hex(base), _hex(high), _size(high - base + 1), escape(slave)]
+            table.add_row(*cells, *([_short(driver)] if own else []))
         console.print(table)
 
 
 def _slave(row: dict[str, Any]) -> str:
-    return (
-        f"{row['slave']} ({row['block']})" if row["kind"] == "MEMORY" and row["block"] else str(row["slave"])
-    )
+    return f"{row['slave']} ({row['block'] if row['kind'] == 'MEMORY' else row['slave_interface']})"
+
+
+def _short(driver: str | None) -> str:
+    name = (driver or "").rpartition(".")[2]
+    return f"[dim]{name}[/]" if name.startswith("Default") else f"[green]{escape(name)}[/]"
 
 
 def _interrupts(console: Console, found: dict[str, Any]) -> None:
@@ -177,7 +184,7 @@ def _interrupts(console: Console, found: dict[str, Any]) -> None:
     for row in found["interrupts"]:
         way = " -> ".join([*row["controllers"], "PS" if row["gic"] is not None else "?"])
         gic = str(row["gic"]) if row["gic"] is not None else "-"
-        kind = row["sensitivity"].lower().replace("_", " ") or "-"
+        kind = row["sensitivity"].lower().rpartition("_")[2] or "-"
         table.add_row(escape(row["pin"]), kind, str(row["index"]), escape(way), gic)
     console.print(table)
 
