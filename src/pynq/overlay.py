@@ -11,6 +11,7 @@ from contextvars import ContextVar
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
+from weakref import WeakSet
 from xml.etree.ElementTree import Element, TreeBuilder, XMLParser
 
 from pynq.binding import (
@@ -145,6 +146,7 @@ class DefaultOverlay(Bitstream, Node):
                 device = asked.device if device is None else device
         super().__init__(bitfile_name, dtbo, False, device)
         self.ignore_version = ignore_version
+        self._followers: WeakSet[Any] = WeakSet()
         self.pr_dict: dict[str, Any] = {}
         self.parser: Any = self.device.get_bitfile_metadata(self.bitfile_name) or Parser(self)
         self.systemgraph = getattr(self.parser, "systemgraph", None)
@@ -188,6 +190,12 @@ class DefaultOverlay(Bitstream, Node):
         if dtbo is not None:
             self.dtbo = self._find_dtbo(dtbo)
         super().download(self.parser)
+        for ip in list(self._followers):
+            ip._reopen()
+
+    def _follow(self, ip: Any) -> None:
+        """Keep the registers of an IP, or memory, in step with what is loaded."""
+        self._followers.add(ip)
 
     def free(self) -> None:
         """Take the device-tree overlay out again, if there is one."""

@@ -16,7 +16,7 @@ from pynq.interrupt import Interrupt
 from pynq.mmio import MMIO
 from pynq.native import NativeIP, native_ip
 
-__all__ = ["DefaultIP", "missing", "wire"]
+__all__ = ["DefaultIP", "class_name", "missing", "open_window", "wire"]
 
 
 class _Forward(property):
@@ -34,9 +34,16 @@ class _Forward(property):
         return self.fget(instance)(*args, **kwargs)
 
 
+def class_name(kind: type[Any]) -> str:
+    """Return a class's full name as users know it: what is exported is named by where it is exported."""
+    home = "pynq.overlay" if kind.__module__ in ("pynq.binding.ip", "pynq.binding.tree") else kind.__module__
+    return f"{home}.{kind.__qualname__}"
+
+
 def missing(obj: Any, what: str, name: str, known: list[str], contents: str = "") -> AttributeError:
     """Return the error for an attribute that does not exist; it lists the names near to it."""
-    near = difflib.get_close_matches(name, known, n=3, cutoff=0.6)
+    public = [item for item in known if not item.startswith("_")]
+    near = difflib.get_close_matches(name, public, n=3, cutoff=0.6)
     hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else contents
     return AttributeError(f"{what} has no attribute {name!r}{hint}", name=name, obj=obj)
 
@@ -83,22 +90,19 @@ def wire(part: str, entry: Mapping[str, Any], device: Any, overlay: Any) -> tupl
     return GPIO.emio(entry["index"], "out", device=device), True
 
 
+def open_window(base: int, length: int, name: str, device: Any, overlay: Any) -> Window:
+    """Return a window on registers, one that refuses every access where the overlay is not loaded."""
+    if overlay is None or overlay.is_loaded():
+        window: Window = device.map(base, length)
+    else:
+        window = Window.from_functions(_no_access, _no_access, base, length)
+        window.invalidate(overlay._why_not_loaded())
+    window.name = name
+    return window
+
+
 def _no_access(*_: Any) -> int:
     raise AssertionError("a window that was invalidated at once lets nothing through")
-
-
-def _map(ip: DefaultIP) -> MMIO:
-    """Return a window on the IP's registers, one that refuses every access if the overlay is not loaded."""
-    base, length = ip.description["phys_addr"], ip.description["addr_range"]
-    overlay = ip.description.get("overlay")
-    if overlay is None or overlay.is_loaded():
-        mmio = MMIO(base, length, device=ip.device)
-    else:
-        dead = Window.from_functions(_no_access, _no_access, base, length)
-        dead.invalidate(overlay._why_not_loaded())
-        mmio = MMIO.of(dead, ip.device)
-    mmio.name = ip._fullpath
-    return mmio
 
 
 class DefaultIP:
@@ -138,7 +142,19 @@ class DefaultIP:
         if not description.get("addr_range"):
             self.mmio = _NoRegisters(self._fullpath or type(self).__name__)
         else:
-            self.mmio = _map(self)
+            self.mmio = MMIO.of(self._window(), self.device)
+            if description.get("overlay") is not None:
+                description["overlay"]._follow(self)
+
+    def _window(self) -> Window:
+        entry = self.description
+        return open_window(
+            entry["phys_addr"], entry["addr_range"], self._fullpath, self.device, entry.get("overlay")
+        )
+
+    def _reopen(self) -> None:
+        """Let the registers be those of what was just loaded; everything made of ``mmio`` follows."""
+        Window.__init__(self.mmio, self._window())
 
     @classmethod
     def unregister(cls) -> None:
@@ -223,4 +239,4 @@ class DefaultIP:
     def __repr__(self) -> str:
         where = self.description.get("phys_addr")
         at = f" at 0x{where:x}" if isinstance(where, int) else ""
-        return f"<{type(self).__module__}.{type(self).__qualname__} {self._fullpath}{at}>"
+        return f"<{class_name(type(self))} {self._fullpath}{at}>"

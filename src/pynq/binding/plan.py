@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pynq.binding.drivers import Drivers
-from pynq.binding.ip import DefaultIP
+from pynq.binding.ip import DefaultIP, class_name
 from pynq.binding.tree import DefaultHierarchy
 from pynq.design import Design, views
 from pynq.errors import DriverFallbackWarning, PynqWarning, VersionMismatchWarning
@@ -34,6 +34,10 @@ class Views:
     def of(cls, design: Design) -> Views:
         """Make fresh dictionaries from a design."""
         made = cls(**{name: getattr(views, name)(design) for name in cls.__dataclass_fields__})
+        for path, entry in made.ip_dict.items():
+            if not entry["type"] and path in design.cells:
+                # A type that is no vendor:library:name:version is free text, which `bindto` may name as well.
+                entry["type"] = design.cells[path].attributes.get("VLNV", "")
         for path, node in made.hierarchy_dict.items():
             for part, entries in (("ip", made.ip_dict), ("memories", made.mem_dict)):
                 node[part] = {name: entries[f"{path}/{name}"] for name in node[part]}
@@ -114,7 +118,7 @@ def _hierarchy_driver(
         except Exception as error:  # noqa: BLE001  written for other designs: a missing key is a "no"
             notes.append(
                 DriverFallbackWarning(
-                    f"{driver.__module__}.{driver.__qualname__}.checkhierarchy failed on {path}, "
+                    f"{class_name(driver)}.checkhierarchy failed on {path}, "
                     f"taken as False: {type(error).__name__}: {error}"
                 )
             )

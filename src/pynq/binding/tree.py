@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from pynq._native import Window
 from pynq.binding.drivers import registry
-from pynq.binding.ip import DefaultIP, missing, wire
+from pynq.binding.ip import DefaultIP, class_name, missing, open_window, wire
 from pynq.binding.notes import emit
 from pynq.errors import (
     DriverError,
@@ -38,6 +39,7 @@ class Memory:
     def __init__(self, description: Mapping[str, Any], device: Any) -> None:
         self.description = description
         self.device = device
+        self.name: str = description.get("fullpath", "")
         self.base_address: int = description["phys_addr"]
         self.size: int = description["addr_range"]
         self._mmio: MMIO | None = None
@@ -46,8 +48,20 @@ class Memory:
     def mmio(self) -> MMIO:
         """A window on the whole memory."""
         if self._mmio is None:
-            self._mmio = MMIO(self.base_address, self.size, device=self.device)
+            self._mmio = MMIO.of(self._window(), self.device)
+            if self.description.get("overlay") is not None:
+                self.description["overlay"]._follow(self)
         return self._mmio
+
+    def _window(self) -> Window:
+        entry = self.description
+        name, overlay = entry.get("fullpath", ""), entry.get("overlay")
+        return open_window(self.base_address, self.size, name, self.device, overlay)
+
+    def _reopen(self) -> None:
+        """Let the window be that of what was just loaded."""
+        if self._mmio is not None:
+            Window.__init__(self._mmio, self._window())
 
     def read(self, offset: int = 0, length: int = 4) -> Any:
         """Read ``length`` bytes (1, 2, 4 or 8) from ``offset`` (bytes) on, as an integer."""
@@ -126,7 +140,7 @@ class Node:
         except UnsupportedConfiguration as error:
             emit(
                 DriverFallbackWarning(
-                    f"{driver.__module__}.{driver.__qualname__} does not support the configuration of "
+                    f"{class_name(driver)} does not support the configuration of "
                     f"{entry.get('fullpath', name)}, which gets {fallback.__name__}: {error}"
                 )
             )
@@ -136,7 +150,7 @@ class Node:
             return fallback(entry), False
         except AttributeError as error:
             raise DriverError(
-                f"the constructor of {driver.__module__}.{driver.__qualname__} failed for "
+                f"the constructor of {class_name(driver)} failed for "
                 f"{entry.get('fullpath', name)}: {type(error).__name__}: {error}"
             ) from error
 
@@ -193,8 +207,7 @@ class DefaultHierarchy(Node):
         )
 
     def __repr__(self) -> str:
-        kind = f"{type(self).__module__}.{type(self).__qualname__}"
-        return f"<{kind} {self.description.get('fullpath')}: {', '.join(self._names())}>"
+        return f"<{class_name(type(self))} {self.description.get('fullpath')}: {', '.join(self._names())}>"
 
 
 def document(description: Mapping[str, Any], title: str, kind: type[Any]) -> str:
@@ -211,7 +224,7 @@ def document(description: Mapping[str, Any], title: str, kind: type[Any]) -> str
 
     def driven(part: str) -> list[tuple[str, str]]:
         return [
-            (name, _class_name(entry.get("driver")) + _address(entry))
+            (name, class_name(entry["driver"]) + _address(entry))
             for name, entry in description.get(part, {}).items()
         ]
 
@@ -224,16 +237,8 @@ def document(description: Mapping[str, Any], title: str, kind: type[Any]) -> str
     return "\n".join(lines)
 
 
-def _class_name(driver: Any) -> str:
-    if driver is None:
-        return "None"
-    if driver is DefaultIP or driver is DefaultHierarchy:
-        return f"pynq.overlay.{driver.__name__}"
-    return f"{driver.__module__}.{driver.__qualname__}"
-
-
 def _address(entry: Mapping[str, Any]) -> str:
     base, size = entry.get("phys_addr"), entry.get("addr_range")
-    if not isinstance(base, int) or not isinstance(size, int):
+    if not isinstance(base, int) or not size:
         return ""
     return f" at 0x{base:08x}, {size} bytes" if size % 1024 else f" at 0x{base:08x}, {size // 1024} KiB"

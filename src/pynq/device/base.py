@@ -11,6 +11,7 @@ from pynq.device.contract import Block, InterruptLine, PinLine
 from pynq.device.legacy import BufferBlock, OldProtocol, ProbedBackend, map_registers
 from pynq.device.registry import registry
 from pynq.errors import UnsupportedByDeviceError
+from pynq.memory import PynqBuffer, new_buffer
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -82,9 +83,11 @@ class Device(OldProtocol, metaclass=DeviceMeta):
             return BufferBlock(old.default_memory.allocate((nbytes,), "u1", cacheable=cacheable))
         raise self._unsupported("memory")
 
-    def allocate(self, shape: Any, dtype: Any = "u4", **kwargs: Any) -> Any:
-        """Return a buffer of that shape and type; see :func:`pynq.allocate`."""
-        raise self._unsupported("memory")
+    def allocate(
+        self, shape: Any, dtype: Any = "u4", *, cacheable: bool = True, target: Any = None
+    ) -> PynqBuffer:
+        """Return a buffer of that shape and type in this device's memory; see :func:`pynq.allocate`."""
+        return new_buffer(self, shape, dtype, cacheable=cacheable, target=target)
 
     def download(
         self, design: Design, bitstream: Path | None, *, partial: bool = False, dtbo: Path | None = None

@@ -52,7 +52,7 @@ class Backend(Protocol):
         ...
 
     def open(self, spec: str) -> Device:
-        """Return the device of that full name (``sim:2``), ready for use.
+        """Return the device of that full name (``sim:2``); the registry calls its ``open()``.
 
         Raises :class:`~pynq.errors.DeviceNotFoundError` when there is none.
         """
@@ -143,6 +143,7 @@ class Registry:
             device = self._open.get(spec)
             if device is None:
                 device = self.backend(scheme).open(spec)
+                device.open()
                 if not self._open:
                     atexit.register(self.close)
                 self._open[spec] = device
