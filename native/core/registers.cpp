@@ -20,6 +20,7 @@ struct RegisterObject {
     Window *window;
     PyObject *name;
     uint64_t offset;
+    uint64_t address;  // what `address` shows: the offset, or an absolute address
     uint64_t zeros;  // bits to write as 0 when another field is written: "oneToClear" and their like
     uint64_t ones;   // bits to write as 1 then: "zeroToClear"
     uint8_t width;   // bytes of an access
@@ -101,13 +102,13 @@ void register_dealloc(RegisterObject *self) {
     Py_DECREF(type);
 }
 
-// _bind(window, offset, width, bits, readable, writable, name, zeros, ones)
+// _bind(window, offset, width, bits, readable, writable, name, zeros, ones, address)
 PyObject *register_bind(RegisterObject *self, PyObject *args) {
     PyObject *window, *name;
-    ull offset, zeros = 0, ones = 0;
+    ull offset, zeros = 0, ones = 0, address = ~0ULL;
     int width, bits, readable, writable;
-    if (!PyArg_ParseTuple(args, "O!KiippU|KK:_bind", window_type, &window, &offset, &width, &bits, &readable, &writable,
-                          &name, &zeros, &ones)) {
+    if (!PyArg_ParseTuple(args, "O!KiippU|KKK:_bind", window_type, &window, &offset, &width, &bits, &readable, &writable,
+                          &name, &zeros, &ones, &address)) {
         return nullptr;
     }
     if ((width != 1 && width != 2 && width != 4 && width != 8) || bits < 1 || bits > 8 * width) {
@@ -123,6 +124,7 @@ PyObject *register_bind(RegisterObject *self, PyObject *args) {
     self->bits = static_cast<uint8_t>(bits);
     self->readable = readable;
     self->writable = writable;
+    self->address = address == ~0ULL ? offset : address;
     self->zeros = zeros;
     self->ones = ones;
     Py_RETURN_NONE;
@@ -186,7 +188,7 @@ bool assign_register(RegisterObject *self, PyObject *value) {
 
 // An attribute that is not there: let Python make the message, with the near names.
 PyObject *explain_attribute(PyObject *self, PyObject *name) {
-    if (!PyErr_ExceptionMatches(PyExc_AttributeError)) return nullptr;
+    if (PyErr_Occurred() != PyExc_AttributeError) return nullptr;  // its subclasses say more already
     PyObject *type, *value, *trace;
     PyErr_Fetch(&type, &value, &trace);
     PyObject *explain = PyObject_GetAttrString(reinterpret_cast<PyObject *>(Py_TYPE(self)), "_unknown");
@@ -221,9 +223,10 @@ int set_attribute(PyObject *self, PyObject *name, PyObject *value) {
 PyObject *register_get_name(RegisterObject *self, void *) {
     return self->name ? Py_NewRef(self->name) : PyUnicode_FromString("");
 }
-PyObject *register_get_address(RegisterObject *self, void *) { return PyLong_FromUnsignedLongLong(self->offset); }
+PyObject *register_get_offset(RegisterObject *self, void *) { return PyLong_FromUnsignedLongLong(self->offset); }
+PyObject *register_get_address(RegisterObject *self, void *) { return PyLong_FromUnsignedLongLong(self->address); }
 PyObject *register_get_width(RegisterObject *self, void *) {
-    return PyLong_FromLong(self->bits > 32 ? 64 : self->bits > 0 ? 32 : 0);
+    return PyLong_FromLong(self->bits);
 }
 PyObject *register_get_bits(RegisterObject *self, void *) { return PyLong_FromLong(self->bits); }
 PyObject *register_get_access(RegisterObject *self, void *) {
@@ -248,12 +251,12 @@ PyMemberDef register_members[] = {
 // Private doubles: a field may be called "address", "width" or "access".
 PyGetSetDef register_getset[] = {
     {"_name", reinterpret_cast<getter>(register_get_name), nullptr, nullptr, nullptr},
-    {"_offset", reinterpret_cast<getter>(register_get_address), nullptr, nullptr, nullptr},
+    {"_offset", reinterpret_cast<getter>(register_get_offset), nullptr, nullptr, nullptr},
     {"_bits", reinterpret_cast<getter>(register_get_bits), nullptr, nullptr, nullptr},
     {"_access", reinterpret_cast<getter>(register_get_access), nullptr, nullptr, nullptr},
     {"_window", reinterpret_cast<getter>(register_get_window), nullptr, nullptr, nullptr},
-    {"address", reinterpret_cast<getter>(register_get_address), nullptr, "Offset of the register in its window.", nullptr},
-    {"width", reinterpret_cast<getter>(register_get_width), nullptr, "32 or 64: the bits that slices count.", nullptr},
+    {"address", reinterpret_cast<getter>(register_get_address), nullptr, "Offset of the register in its map, or its absolute address where it has no map.", nullptr},
+    {"width", reinterpret_cast<getter>(register_get_width), nullptr, "Number of bits that slices count.", nullptr},
     {"access", reinterpret_cast<getter>(register_get_access), nullptr, "'read-write', 'read-only' or 'write-only'.",
      nullptr},
     {nullptr, nullptr, nullptr, nullptr, nullptr},

@@ -119,6 +119,7 @@ class RegisterBase:
         name: str,
         zeros: int = 0,
         ones: int = 0,
+        address: int = ...,
         /,
     ) -> None: ...
     def _fetch(self) -> int: ...

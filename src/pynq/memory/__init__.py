@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from pynq.memory.buffer import PynqBuffer, new_buffer
 from pynq.memory.pool import Arena, MappedBlock, Pool, PoolFigures
+from pynq.memory.words import RegisterArray
 
-__all__ = ["Arena", "MappedBlock", "Pool", "PoolFigures", "PynqBuffer", "new_buffer"]
+__all__ = ["Arena", "MappedBlock", "Pool", "PoolFigures", "PynqBuffer", "RegisterArray", "new_buffer"]

@@ -1,0 +1,503 @@
+"""Registers by name: register maps made from a design's description.
+
+``ip.register_map.CTRL.AP_START = 1`` finds the register ``CTRL`` of the IP and its field ``AP_START``. The
+classes are made from the description when a map is first asked for; reading or writing a field is one pass
+through C, and one bus access (two for a field that is not the whole register, when it is written).
+
+Spelling of names: every character that Python does not allow in a name becomes ``_`` (``Channel-1 GPIO
+DATA``: ``Channel_1_GPIO_DATA``), a leading digit gets an ``r`` before it; a Python keyword (``in``) gets a
+``_`` after it, and so does a name that this module uses itself; of several names that are spelled alike the
+later ones get ``_2``, ``_3``. The name as the description has it always works as an index:
+``register_map["Channel-1 GPIO DATA"]``. Registers ``IVAR[0]``, ``IVAR[1]``, ... are ``IVAR_0_``,
+``IVAR_1_``, ... and together the array ``IVAR``: ``register_map.IVAR[1]``.
+"""
+
+from __future__ import annotations
+
+import difflib
+import enum
+import keyword
+import re
+import textwrap
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, SupportsIndex, cast
+
+from pynq import device as devices
+from pynq._native import Field, RegisterBase, RegisterMapBase, Slot, Window
+from pynq.errors import FieldValueError
+from pynq.memory import RegisterArray
+
+if TYPE_CHECKING:
+    from pynq.design import model
+    from pynq.device import Device
+
+__all__ = ["Register", "RegisterGroup", "RegisterMap", "register_map_class"]
+
+_ELEMENT = re.compile(r"(.+)\[(\d+)\]")
+_ILLEGAL = re.compile(r"\W", re.ASCII)
+# IP-XACT (IEEE 1685) modifiedWriteValue: what must be written to leave such bits alone.
+_KEPT_BY_ZERO = {"oneToClear", "oneToSet", "oneToToggle"}
+_KEPT_BY_ONE = {"zeroToClear", "zeroToSet", "zeroToToggle"}
+
+
+@lru_cache(maxsize=4096)
+def _spelled(name: str) -> str:
+    safe = _ILLEGAL.sub("_", name)
+    return f"r{safe}" if not safe or safe[0].isdigit() else safe
+
+
+def _attribute(name: str, taken: Mapping[str, Any], owner: type) -> str:
+    """Return the name's spelling as an attribute of a class that has those attributes already."""
+    safe = _spelled(name)
+    if keyword.iskeyword(safe) or (safe[0] == "_" and hasattr(owner, safe)):
+        safe += "_"
+    if safe in taken:
+        number = 2
+        while f"{safe}_{number}" in taken:
+            number += 1
+        safe = f"{safe}_{number}"
+    return safe
+
+
+def _document(description: str) -> str:
+    wrapped = (textwrap.wrap(line, subsequent_indent="    ") for line in description.split("\n") if line)
+    return "\n".join("\n".join(lines) for lines in wrapped)
+
+
+def _readable(access: str) -> bool:
+    return access not in ("write-only", "writeOnce")
+
+
+def _writable(access: str) -> bool:
+    return access != "read-only"
+
+
+def _near(what: str, name: str, known: Iterable[str]) -> str:
+    """Return the message for a name that does not exist."""
+    if name.startswith("_"):  # notebooks probe for such names all the time
+        return f"{what} has no attribute {name!r}"
+    names = list(known)
+    near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+    if not near:
+        folded = {known_name.lower(): known_name for known_name in names}
+        near = [folded[key] for key in difflib.get_close_matches(name.lower(), list(folded), n=3, cutoff=0.5)]
+    hint = f"did you mean {' or '.join(near)}?" if near else f"it has {', '.join(names) or 'none'}"
+    return f"{what} has no {name!r}; {hint}"
+
+
+class _Bits(NamedTuple):
+    """A part of a register that an index means."""
+
+    lower: int
+    count: int
+    reversed: bool
+
+
+def _bits(index: int | slice, width: int) -> _Bits:
+    if isinstance(index, slice):
+        if index.step not in (None, 1, -1):
+            raise FieldValueError(f"the step of a register's slice is {index.step}; it must be 1 or -1")
+        first, last = (0, width - 1) if index.step == 1 else (width - 1, 0)
+        start = first if index.start is None else index.start.__index__()
+        stop = last if index.stop is None else index.stop.__index__()
+    elif hasattr(index, "__index__"):
+        start = stop = index.__index__()
+    else:
+        raise FieldValueError(f"a register's index is an int or a slice, not {type(index).__name__}")
+    for end in (start, stop):
+        if not 0 <= end < width:
+            raise FieldValueError(f"bit {end} is not in range 0 - {width - 1}")
+    return _Bits(min(start, stop), abs(start - stop) + 1, start < stop)
+
+
+def _mirrored(value: int, count: int) -> int:
+    return int(f"{value:0{count}b}"[::-1], 2)
+
+
+def _enumeration(name: str, values: Any) -> Callable[[int], object] | None:
+    if values is None or callable(values):
+        return cast("Callable[[int], object] | None", values)
+    return enum.IntEnum(name, dict(values))
+
+
+class Register(RegisterBase):
+    """A register: its fields as attributes, its bits as slices, its value by ``int()``.
+
+    Slices are written as in hardware description: both ends count, the highest bit first; ``reg[7:4]`` are
+    four bits, and ``reg[4:7]`` the same in reverse order.
+
+    Args:
+        address: Absolute address; with ``buffer`` a window: offset in it.
+        width: Number of bits, 32 or 64.
+        buffer: The memory of the register (its first bytes), or a window; None: ask the device for the
+        address. access: "read-write", "read-only" or "write-only". device: Where the address is, without
+        ``buffer``; None: the active device.
+    """
+
+    __slots__ = ()
+
+    _fields: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    reset_value: ClassVar[int | None] = None
+    """What the register holds after a reset, where the description tells."""
+
+    def __init__(
+        self,
+        address: int,
+        width: int = 32,
+        debug: bool = False,
+        buffer: Any = None,
+        access: str = "read-write",
+        device: Device | str | None = None,
+    ) -> None:
+        if width not in (32, 64):
+            raise FieldValueError(f"a register's width is {width}; it must be 32 or 64 bits")
+        nbytes = width // 8
+        offset = 0
+        if buffer is None:
+            window = devices.resolve(device).map(address, nbytes)
+        elif isinstance(buffer, Window):
+            window, offset = buffer, address
+        elif isinstance(buffer, RegisterArray):
+            window = buffer.window
+        else:
+            window = Window.from_memory(buffer, widest=8)
+        self._bind(
+            window, offset, nbytes, width, _readable(access), _writable(access), hex(address), 0, 0, address
+        )
+
+    def __getitem__(self, index: int | slice) -> int:
+        """Return some bits of the value.
+
+        Raises :class:`~pynq.errors.FieldValueError` for bits that do not exist and for write-only registers.
+        """
+        lower, count, mirror = _bits(index, self._bits)
+        value = (RegisterBase.__int__(self) >> lower) & ((1 << count) - 1)
+        return _mirrored(value, count) if mirror else value
+
+    def __setitem__(self, index: int | slice, value: int) -> None:
+        """Replace some bits; the others are read and written back.
+
+        Raises :class:`~pynq.errors.FieldValueError` for bits that do not exist, values that do not fit, and
+        read-only registers.
+        """
+        lower, count, mirror = _bits(index, self._bits)
+        if self._access == "read-only":
+            raise FieldValueError(f"register {self._name} (offset 0x{self._offset:X}) is read-only")
+        number = value.__index__()
+        if not 0 <= number < 1 << count:
+            raise FieldValueError(
+                f"{value} does not fit {count} bit{'s' * (count > 1)} of register {self._name}: "
+                f"allowed are 0 to {(1 << count) - 1}"
+            )
+        self._update(lower, count, _mirrored(number, count) if mirror else number)
+
+    def __str__(self) -> str:
+        return hex(int(self))
+
+    def __repr__(self) -> str:
+        if not self._fields:
+            shown = "write-only" if self._access == "write-only" else str(int(self))
+            return f"Register(value={shown})"
+        parts = {name: getattr(type(self), name) for name in self._fields}
+        harmless = [
+            field
+            for name, field in parts.items()
+            if field.readable and not self._fields[name].get("read_action")
+        ]
+        value = self._fetch() if harmless else 0  # one access for all
+        shown_fields = []
+        for name, field in parts.items():
+            if not field.readable:
+                text = "write-only"
+            elif field not in harmless:
+                text = f"not read: {self._fields[name]['read_action']} on read"
+            else:
+                bits = (value >> field.lower) & ((1 << field.bits) - 1)
+                text = str(bits)
+                if field.values is not None:
+                    member = getattr(self, name)
+                    text = f"{getattr(member, 'name', member)}"
+            shown_fields.append(f"{name}={text}")
+        return f"Register({', '.join(shown_fields)})"
+
+    def __reduce__(self) -> Any:
+        raise TypeError(f"register {self._name} is hardware and can't be pickled")
+
+    @classmethod
+    def _unknown(cls, name: str) -> str:
+        return _near(f"register {cls.__name__.removeprefix('Register') or cls.__name__}", name, cls._fields)
+
+    @classmethod
+    def create_subclass(
+        cls, name: str, fields: Mapping[str, Mapping[str, Any]], doc: str | None = None
+    ) -> type[Register]:
+        """Return a class with the fields as attributes.
+
+        Args:
+            name: What the class is called, after "Register".
+            fields: As in ``ip_dict``: name to ``bit_offset``, ``bit_width``, ``access``, ``description``.
+            Also
+                understood: ``values`` (an enumeration, or names to values), ``read_action`` and
+                ``modified_write`` as in IP-XACT.
+            doc: The class's docstring.
+        """
+        known: dict[str, Mapping[str, Any]] = {}
+        members: dict[str, Any] = {"__slots__": (), "_fields": known}
+        if doc:
+            members["__doc__"] = doc
+        for original, entry in fields.items():
+            attribute = _attribute(original, known, cls)
+            known[attribute] = entry
+            access = entry.get("access", "")
+            members[attribute] = Field(
+                original,
+                entry["bit_offset"],
+                entry["bit_width"],
+                _readable(access),
+                _writable(access),
+                _document(entry.get("description", "")),
+                _enumeration(attribute, entry.get("values")),
+            )
+        return type(f"Register{_spelled(name)}", (cls,), members)
+
+    @classmethod
+    def count(cls, index: int | slice, width: int = 32) -> int:
+        """Return the number of bits that an index or slice of a register of ``width`` bits means."""
+        return _bits(index, width).count
+
+
+class RegisterGroup(Sequence[Any]):
+    """Registers ``NAME[0]``, ``NAME[1]``, ... of a map, by number. Items are registers; items set are
+    written."""
+
+    __slots__ = ("_map", "_name", "_numbers")
+
+    def __init__(self, owner: RegisterMap, name: str, numbers: Mapping[int, str]) -> None:
+        self._map = owner
+        self._name = name
+        self._numbers = numbers
+
+    def _attribute(self, number: SupportsIndex) -> str:
+        try:
+            return self._numbers[number.__index__()]
+        except KeyError:
+            numbers = sorted(self._numbers)
+            raise FieldValueError(
+                f"{self._name}[{number}] does not exist; there are {self._name}[{numbers[0]}] to "
+                f"{self._name}[{numbers[-1]}]"
+            ) from None
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def __iter__(self) -> Iterator[Any]:
+        return (getattr(self._map, self._numbers[number]) for number in sorted(self._numbers))
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return list(self)[index]
+        return getattr(self._map, self._attribute(index))
+
+    def __setitem__(self, index: SupportsIndex | slice, value: Any) -> None:
+        if isinstance(index, slice):
+            attributes = [self._numbers[number] for number in sorted(self._numbers)][index]
+            values = list(value)
+            if len(values) != len(attributes):
+                raise FieldValueError(f"{len(values)} values for {len(attributes)} registers of {self._name}")
+            for attribute, item in zip(attributes, values, strict=True):
+                setattr(self._map, attribute, item)
+        else:
+            setattr(self._map, self._attribute(index), value)
+
+    def _assign(self, value: Any) -> None:
+        self[:] = value
+
+    def __repr__(self) -> str:
+        numbers = sorted(self._numbers)
+        return f"<{len(self)} registers {self._name}[{numbers[0]}] to {self._name}[{numbers[-1]}]>"
+
+
+class _Words(RegisterArray):
+    """A memory among the registers (larger than 64 bits), as an array of words."""
+
+    __slots__ = ()
+
+    def _assign(self, value: Any) -> None:
+        self[:] = value
+
+
+class RegisterMap(RegisterMapBase):
+    """The registers of an IP, by name; made from a subclass that :meth:`create_subclass` returns.
+
+    Registers are attributes, and items by the name that the description has. Setting one writes it.
+    Building a map does not touch the hardware; showing it (``repr``) reads every register that may be read.
+
+    Args:
+        buffer: Where the registers are: a window (``ip.mmio``), its ``array``, or memory.
+    """
+
+    __slots__ = ()
+
+    _title: ClassVar[str] = ""
+    # attribute -> name and entry of the description; None: no registers, this class is not to be instantiated
+    _entries: ClassVar[dict[str, tuple[str, Any]] | None] = None
+    _groups: ClassVar[dict[str, dict[int, str]]] = {}
+    _order: ClassVar[tuple[str, ...]] = ()  # attributes by index
+    _names: ClassVar[dict[str, str]] = {}  # name in the description -> attribute
+    _classes: ClassVar[dict[str, type[Register]]] = {}
+
+    def __init__(self, buffer: Any) -> None:
+        if self._entries is None:
+            raise TypeError("RegisterMap itself has no registers: make a subclass with create_subclass")
+        if isinstance(buffer, Window):
+            window = buffer
+        elif isinstance(buffer, RegisterArray):
+            window = buffer.window
+        else:
+            window = Window.from_memory(buffer)
+        self._bind(window, len(self._order))
+
+    def _make(self, index: int) -> Any:
+        """Return the register with that number; called once for each."""
+        attribute = self._order[index]
+        if attribute in self._groups:
+            return RegisterGroup(self, attribute, self._groups[attribute])
+        assert self._entries is not None
+        name, entry = self._entries[attribute]
+        offset, size = entry["address_offset"], entry["size"]
+        if size > 64:
+            return _Words(self._window.window(offset, size // 32 * 4))
+        kind = self._classes.get(attribute)
+        if kind is None:
+            fields, text = entry.get("fields") or {}, _document(entry["description"])
+            kind = Register.create_subclass(attribute, fields, text)
+            kind.reset_value = entry.get("reset")
+            self._classes[attribute] = kind
+        width = 8 if size > 32 else 4
+        if offset % 4:  # never seen, but then only narrow accesses can reach it
+            width = 2 if offset % 2 == 0 and size <= 16 else 1
+        zeros = ones = 0
+        for field in (entry.get("fields") or {}).values():
+            modified = field.get("modified_write")
+            if modified:
+                mask = ((1 << field["bit_width"]) - 1) << field["bit_offset"]
+                zeros |= mask * (modified in _KEPT_BY_ZERO)
+                ones |= mask * (modified in _KEPT_BY_ONE)
+        access = entry["access"]
+        made = kind.__new__(kind)
+        made._bind(
+            self._window, offset, width, 8 * width, _readable(access), _writable(access), name, zeros, ones
+        )
+        return made
+
+    @property
+    def _instances(self) -> dict[str, Any]:
+        """Every register by its attribute name, in the order of addresses."""
+        assert self._entries is not None
+        entries = self._entries
+        ordered = sorted(entries, key=lambda attribute: entries[attribute][1]["address_offset"])
+        return {attribute: getattr(self, attribute) for attribute in ordered}
+
+    def __getitem__(self, name: str) -> Any:
+        return getattr(self, self._names.get(name, name))
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        setattr(self, self._names.get(name, name), value)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._names or name in self._order
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._instances.values())
+
+    def __len__(self) -> int:
+        return len(self._entries or ())
+
+    def __repr__(self) -> str:
+        lines = [f"  {name} = {register!r}" for name, register in self._instances.items()]
+        return "RegisterMap {\n" + ",\n".join(lines) + "\n}"
+
+    def __reduce__(self) -> Any:
+        raise TypeError(f"register map {self._title} is hardware and can't be pickled")
+
+    @classmethod
+    def _unknown(cls, name: str) -> str:
+        return _near(f"register map {cls._title or cls.__name__}", name, cls._order)
+
+    @classmethod
+    def create_subclass(cls, name: str, registers: Mapping[str, Mapping[str, Any]]) -> type[RegisterMap]:
+        """Return a class with the registers as attributes.
+
+        Args:
+            name: What the class is called, after "RegisterMap".
+            registers: As in ``ip_dict``: name to ``address_offset`` (bytes), ``size`` (bits), ``access``,
+                ``description`` and ``fields`` (see :meth:`Register.create_subclass`); ``reset`` is
+                understood too.
+        """
+        entries: dict[str, tuple[str, Any]] = {}
+        members: dict[str, Any] = {"__slots__": ()}
+        names: dict[str, str] = {}
+        elements: dict[str, dict[int, str]] = {}
+        for original, entry in registers.items():
+            attribute = _attribute(original, entries, cls)
+            members[attribute] = Slot(original, len(entries), entry["description"])
+            entries[attribute] = (original, entry)
+            names[original] = attribute
+            if original[-1] == "]":
+                element = _ELEMENT.fullmatch(original)
+                if element:
+                    elements.setdefault(element[1], {})[int(element[2])] = attribute
+        order = list(entries)
+        groups = {}
+        for original, numbers in elements.items():
+            attribute = _spelled(original)
+            if attribute not in members:
+                text = f"{len(numbers)} registers {original}[number]"
+                members[attribute] = Slot(original, len(order), text)
+                groups[attribute] = numbers
+                order.append(attribute)
+        members.update(
+            _title=name, _entries=entries, _groups=groups, _order=tuple(order), _names=names, _classes={}
+        )
+        return type(f"RegisterMap{_spelled(name)}", (cls,), members)
+
+
+_made: dict[int, tuple[weakref.ref[Any], type[RegisterMap]]] = {}
+
+
+def register_map_class(name: str, block: model.AddressBlock) -> type[RegisterMap]:
+    """Return the class for the registers of an address block, the same for the same block.
+
+    Unlike ``ip_dict`` the block tells also reset values, and fields that are changed by reading or cleared
+    by ones.
+    """
+    found = _made.get(id(block))
+    if found is not None and found[0]() is block:
+        return found[1]
+    registers = {
+        register.name: {
+            "address_offset": block.offset + register.offset,
+            "size": register.size,
+            "access": register.access,
+            "description": register.description,
+            "reset": register.reset,
+            "fields": {
+                field.name: {
+                    "bit_offset": field.offset,
+                    "bit_width": field.width,
+                    "access": field.access,
+                    "description": field.description,
+                    "modified_write": field.modified_write,
+                    "read_action": field.read_action,
+                }
+                for field in register.fields
+            },
+        }
+        for register in block.registers
+    }
+    made = RegisterMap.create_subclass(name, registers)
+    key = id(block)
+    _made[key] = (weakref.ref(block, lambda _: _made.pop(key, None)), made)
+    return made
