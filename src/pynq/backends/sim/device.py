@@ -1,0 +1,483 @@
+"""The simulated board as a device: what a program uses where there is no board."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pynq._native import Arena, Window
+from pynq.backends.sim import models as builtin_models
+from pynq.backends.sim._engine import Engine, Net
+from pynq.backends.sim.assembly import Plant, assemble
+from pynq.backends.sim.board import Board
+from pynq.backends.sim.lines import SimInterruptLine, SimPin
+from pynq.backends.sim.model import Model, models, near
+from pynq.design.model import Clock, Design, Endpoint
+from pynq.device.base import Device
+from pynq.device.contract import Block
+from pynq.errors import (
+    OverlayNotLoadedError,
+    PynqError,
+    UnmodelledIPWarning,
+    UnsupportedByDeviceError,
+)
+
+__all__ = ["SimDevice"]
+
+_PS = 1_000_000_000_000
+_DDR = 512 << 20
+_RESET_CYCLES = 80  # PG164: the last reset ends 3 x 16 cycles after the first, which waits for the filters
+_EMIO = {
+    "i": ("GPIO_I", "emio_gpio_i", "LPD_GPIO_i"),
+    "o": ("GPIO_O", "emio_gpio_o", "LPD_GPIO_o"),
+    "t": ("GPIO_T", "emio_gpio_t", "LPD_GPIO_t"),
+}
+
+
+class SimDevice(Device):
+    """A board that exists in this process: the PL of any design with a PS, DDR, interrupts, EMIO, clocks.
+
+    ``deterministic``: host time plays no part, and the same program gives the same trace bit for bit;
+    otherwise the PL goes on while the program sleeps. ``seed``: of everything random. ``ddr``: bytes of DDR,
+    the upper half for buffers. ``access_cycles``: what a register access costs, in cycles of the IP's clock.
+    ``patience``: seconds (host) after which a wait in a quiet PL fails where other threads or tasks could
+    still act. ``models`` gives cells their model by path, before those bound by type.
+    """
+
+    needs_bitstream = False
+
+    def __init__(
+        self,
+        name: str = "sim:",
+        *,
+        deterministic: bool = False,
+        seed: int = 0,
+        ddr: int = _DDR,
+        access_cycles: int = 16,
+        patience: float = 2.0,
+        models: Mapping[str, type[Model]] | None = None,
+    ) -> None:
+        super().__init__(name)
+        if ddr < 1 << 20 or ddr % (1 << 20):
+            raise ValueError(f"ddr={ddr}: expected a multiple of 1 MiB")
+        self._deterministic = deterministic
+        self._seed = seed
+        self._ddr_size = ddr
+        self._access_cycles = access_cycles
+        self._patience = patience
+        self._chosen = dict(models or {})
+        self._ddr_fd = -1
+        self._arena: Arena | None = None
+        self._plant: Plant | None = None
+        self._board: Board | None = None
+        self._ears: set[Callable[[], None]] = set()
+        self._lock = threading.RLock()
+        self._closed = False
+
+    # -- must ------------------------------------------------------------------------------------------
+    def open(self) -> None:
+        """Make the DDR. Called before the first use; a second call does nothing."""
+        with self._lock:
+            if self._arena is None and not self._closed:
+                self._ddr_fd = os.memfd_create(f"pynq-sim:{self.name}", os.MFD_CLOEXEC)
+                os.ftruncate(self._ddr_fd, self._ddr_size)
+                half = self._ddr_size // 2
+                label = f"DDR of {self.name}"
+                self._arena = Arena(self._ddr_fd, half, self._ddr_size - half, half, True, label)
+
+    def close(self) -> None:
+        """End the simulation.
+
+        Blocks still held stay what they are; their memory goes with the last of them.
+        """
+        with self._lock:
+            self._closed = True
+            self._unload()
+            self._arena = None
+            self.design = None
+            if self._ddr_fd >= 0:
+                os.close(self._ddr_fd)
+                self._ddr_fd = -1
+
+    def _unload(self) -> None:
+        plant, self._plant, self._board = self._plant, None, None
+        if plant is not None:
+            plant.engine.close()
+
+    def map(self, base: int, length: int) -> Window:
+        """Return a window on registers or memory that the PS reaches."""
+        engine = self.engine
+        return Window.from_bus(engine.bus, base, length, keep=engine)
+
+    def allocate_block(self, nbytes: int, *, cacheable: bool = True, target: Any = None) -> Block:
+        """Return zeroed memory that both sides see, from the upper half of the DDR.
+
+        The simulated board is coherent.
+        """
+        self.open()
+        if self._arena is None:
+            raise OverlayNotLoadedError(f"device {self.name!r} is closed")
+        if target is not None and target is not self and not self._is_ddr(target):
+            raise UnsupportedByDeviceError(
+                f"device {self.name!r} has buffers in the PS's DDR only, not in {target!r}"
+            )
+        return self._arena.allocate(nbytes)
+
+    @staticmethod
+    def _is_ddr(target: Any) -> bool:
+        name = target if isinstance(target, str) else getattr(target, "name", "")
+        return str(name).upper() in ("", "PSDDR", "DDR", "PS_DDR")
+
+    def download(
+        self, design: Design, bitstream: Path | None, *, partial: bool = False, dtbo: Path | None = None
+    ) -> None:
+        """Build the PL that a design describes and let it come out of reset; bitstream and device tree are
+        not needed.
+
+        Raises :class:`DesignError` for a design that can't be built (ranges that overlap, a combinational
+        loop), and :class:`UnsupportedByDeviceError` for a partial one. Warns once with what has no model.
+        """
+        if partial:
+            raise UnsupportedByDeviceError(
+                f"device {self.name!r} can't exchange a part of the running design yet; "
+                "download a full design instead"
+            )
+        builtin_models.load()
+        self.open()
+        with self._lock:
+            if self._closed:
+                raise OverlayNotLoadedError(f"device {self.name!r} is closed")
+            engine = Engine(
+                self._seed,
+                deterministic=self._deterministic,
+                access_cycles=self._access_cycles,
+                patience=self._patience,
+            )
+            try:
+                ddr = engine.memory("DDR", self._ddr_size, fd=self._ddr_fd)
+                plant = assemble(design, engine, ddr, models, self._chosen)
+                board = Board(plant)
+                self._release_resets(plant)
+            except BaseException:
+                engine.close()
+                raise
+            self._unload()
+            self._plant, self._board = plant, board
+            self.design = design
+            if self._ears:
+                engine.on_stimulus(self._heard)
+        if plant.unmodelled:
+            warnings.warn(
+                f"{_label(design)}: no model, only a register file each: {', '.join(plant.unmodelled)}. "
+                "A pynq.sim.Model brings one to life.",
+                UnmodelledIPWarning,
+                stacklevel=3,
+            )
+
+    @staticmethod
+    def _release_resets(plant: Plant) -> None:
+        periods = [clock.period for clock in plant.clocks.values() if clock.period]
+        plant.engine.run(_RESET_CYCLES * max(periods, default=10_000))
+
+    # -- may -------------------------------------------------------------------------------------------
+    def interrupt_line(self, number: int) -> SimInterruptLine:
+        """Return the PS interrupt of that GIC number.
+
+        Raises :class:`PynqError` for one that the design doesn't connect.
+        """
+        plant = self.plant
+        irq = plant.irqs.get(number)
+        if irq is None:
+            known = ", ".join(map(str, sorted(plant.irqs))) or "none"
+            raise PynqError(f"{_label(plant.design)}: no PS interrupt {number}; connected: {known}")
+        return SimInterruptLine(self, plant.engine, irq)
+
+    def interrupt_probe(self, pin: str) -> Callable[[], tuple[int, int]] | None:
+        """Return a function giving (level, rising edges so far) of the pin "cell/port"; None for an
+        unknown pin.
+        """
+        net = self._net_of(pin)
+        return None if net is None else lambda: (net.value & 1, net.edges())
+
+    def pin(self, index: int, direction: str) -> SimPin:
+        """Return EMIO GPIO ``index`` of the PS; ``direction`` is "in" or "out"."""
+        if direction not in ("in", "out"):
+            raise ValueError(f"direction {direction!r}: expected 'in' or 'out'")
+        plant = self.plant
+        into, out, tri = (self._emio(plant, kind) for kind in "iot")
+        wanted = out if direction == "out" else into
+        width = max((net.width for net in (into, out) if net is not None), default=0)
+        if wanted is None and not width:
+            raise UnsupportedByDeviceError(f"{_label(plant.design)} brings no EMIO GPIO to the PL")
+        if not 0 <= index < 96:
+            raise PynqError(f"EMIO GPIO {index}: the PS has 0 to 95")
+        return SimPin(into, index, out, tri, direction)
+
+    def _emio(self, plant: Plant, kind: str) -> Net | None:
+        cell = plant.design.cells.get(plant.design.ps)
+        for name in _EMIO[kind]:
+            if cell is not None and name in cell.ports:
+                end = Endpoint(cell.path, name)
+                return plant.nets.into(end) if kind == "i" else plant.nets.of(end)
+        return None
+
+    def clock_rate(self, index: int) -> float:
+        """Return the frequency of PL clock ``index`` in Hz."""
+        domain = self.plant.clock_of_ps(index)
+        return self._clock(index).frequency or 0.0 if domain is None else domain.hertz
+
+    def set_clock_rate(self, index: int, hertz: float) -> float:
+        """Set PL clock ``index`` as near as the PS's two 6-bit dividers allow; return the frequency reached
+        in Hz.
+
+        The PLL's frequency follows from the description; 0 stops the clock.
+        """
+        clock = self._clock(index)
+        if hertz < 0:
+            raise ValueError(f"PL clock {index}: {hertz} Hz")
+        reached = _nearest(clock, hertz)
+        domain = self.plant.clock_of_ps(index)
+        if domain is not None:
+            domain.hertz = reached
+            self.plant.clock_changed(Endpoint(clock.cell, clock.port), reached)
+        return reached
+
+    def _clock(self, index: int) -> Clock:
+        plant = self.plant
+        found = {clock.index: clock for clock in plant.design.clocks if clock.index is not None}
+        if index not in found:
+            known = ", ".join(map(str, sorted(found))) or "none"
+            raise PynqError(f"{_label(plant.design)} has no PL clock {index}; it has {known}")
+        return found[index]
+
+    def explain(self, what: str) -> str:
+        """Return one sentence on why something does not go on: "axi_dma_0/S2MM",
+        "axi_dma_0/s2mm_introut", "axi_dma_0".
+        """
+        if self._plant is None:
+            return ""
+        plant, engine = self._plant, self._plant.engine
+        if not what or what in plant.components:
+            return engine.explain(what or None)
+        path, _, channel = what.rpartition("/")
+        ports = plant.design.cells[path].ports if path in plant.design.cells else {}
+        if channel in ports and (net := self._net_of(what)) is not None:
+            return engine.explain(net)
+        return engine.explain(path, channel) if path in plant.components else ""
+
+    # -- the simulation --------------------------------------------------------------------------------
+    @property
+    def plant(self) -> Plant:
+        """What was built from the design. Raises :class:`OverlayNotLoadedError` before the first download."""
+        plant = self._plant
+        if plant is None:
+            state = "is closed" if self._closed else "holds no design yet: load an overlay first"
+            raise OverlayNotLoadedError(f"device {self.name!r} {state}")
+        return plant
+
+    @property
+    def engine(self) -> Engine:
+        """The engine that runs the PL."""
+        return self.plant.engine
+
+    @property
+    def board(self) -> Board:
+        """The pins on the board's side: ``device.board.drive("btns_4bits_tri_i", 0b0010)``."""
+        board = self._board
+        if board is None:
+            raise OverlayNotLoadedError(f"device {self.name!r} holds no design: its board has no pins yet")
+        return board
+
+    @property
+    def deterministic(self) -> bool:
+        """True where host time plays no part."""
+        return self._deterministic
+
+    @deterministic.setter
+    def deterministic(self, value: bool) -> None:
+        self._deterministic = bool(value)
+        if self._plant is not None:
+            self._plant.engine.deterministic = bool(value)
+
+    @property
+    def patience(self) -> float:
+        """Seconds (host) of quiet after which a wait fails where other threads or tasks could still act."""
+        return self._patience
+
+    @patience.setter
+    def patience(self, seconds: float) -> None:
+        self._patience = float(seconds)
+        if self._plant is not None:
+            self._plant.engine.patience = float(seconds)
+
+    @property
+    def now(self) -> float:
+        """Virtual time since the download, in seconds."""
+        return self.engine.now / _PS
+
+    @property
+    def now_ps(self) -> int:
+        """Virtual time since the download, in picoseconds."""
+        return self.engine.now
+
+    def cycles(self, clock: str | int = 0) -> int:
+        """Return the rising edges so far of a PL clock, by its number or by name (``clk_wiz_0/clk_out1``)."""
+        if isinstance(clock, int):
+            domain = self.plant.clock_of_ps(clock)
+            if domain is not None:
+                return domain.cycles
+            self._clock(clock)
+            return 0
+        known = {domain.name: domain for domain in self.plant.clocks.values()}
+        if clock not in known:
+            raise PynqError(f"no clock {clock!r}; {near(clock, known)}")
+        return known[clock].cycles
+
+    def run(self, seconds: float | None = None, *, cycles: int | None = None, clock: str | int = 0) -> None:
+        """Let virtual time go on: by ``seconds``, by ``cycles`` of a PL clock, or, without either,
+        until nothing can happen any more.
+        """
+        if seconds is not None and cycles is not None:
+            raise ValueError("give seconds or cycles, not both")
+        engine = self.engine
+        if seconds is not None:
+            engine.run(round(seconds * _PS))
+        elif cycles is not None:
+            engine.run(round(cycles * _PS / self._hertz(clock)))
+        else:
+            engine.run_until(None)
+
+    def _hertz(self, clock: str | int) -> float:
+        if isinstance(clock, int):
+            hertz = self.clock_rate(clock)
+        else:
+            self.cycles(clock)
+            hertz = next(domain.hertz for domain in self.plant.clocks.values() if domain.name == clock)
+        if not hertz:
+            raise PynqError(f"clock {clock!r} stands still")
+        return hertz
+
+    def statistics(self) -> dict[str, dict[str, int]]:
+        """Return counts of all streams (beats, bytes, packets, queued, ...) and of all masters (reads,
+        writes, ...), by name.
+        """
+        return self.engine.statistics()
+
+    def model(self, path: str) -> Model:
+        """Return the Python model of a cell."""
+        found = self.plant.models.get(path)
+        if found is None:
+            raise PynqError(f"{path!r} has no Python model; {near(path, self.plant.models)}")
+        return found
+
+    def inject(
+        self,
+        target: str,
+        *,
+        latency: int = 0,
+        response: Literal["", "SLVERR", "DECERR"] = "",
+        probability: float = 1.0,
+        stall: float = 0.0,
+        side: Literal["source", "sink"] = "sink",
+        cycles: int = 8,
+        base: int = 0,
+        high: int = (1 << 64) - 1,
+        count: int = -1,
+    ) -> None:
+        """Disturb the PL, from the seed.
+
+        ``target``: a cell (its registers), a master ("axi_dma_0/M_AXI_S2MM", "PS") or a stream, by a cell's
+        interface ("axi_dma_0/S_AXIS_S2MM"). Registers and masters: ``latency`` more cycles, ``response`` with
+        ``probability``, for addresses from ``base`` to ``high``, ``count`` times. Streams: with probability
+        ``stall`` that ``side`` pauses for up to ``cycles``.
+        """
+        plant = self.plant
+        path, _, interface = target.rpartition("/")
+        cell = plant.design.cells.get(path)
+        if cell is not None and interface in cell.interfaces:
+            link = plant.links.get(cell.interfaces[interface].net)
+            if link is not None:
+                link.stall(side, stall, cycles)
+                return
+        try:
+            plant.engine.inject(
+                target,
+                latency=latency,
+                response=response,
+                probability=probability,
+                base=base,
+                high=high,
+                count=count,
+            )
+        except KeyError:
+            known = [*plant.components, "PS", *map("/".join, plant.spaces)]
+            raise PynqError(f"nothing to disturb is called {target!r}; {near(target, known)}") from None
+
+    def clear_injections(self) -> None:
+        """End all disturbances."""
+        self.engine.clear_injections()
+
+    def trace(self, mode: Literal["off", "hash", "list"] = "list") -> None:
+        """Record accesses, packets, net edges and interrupts from now on; read :attr:`trace_hash` or
+        :attr:`trace_events`.
+        """
+        self.engine.trace(mode)
+
+    @property
+    def trace_hash(self) -> int:
+        """64 bits over all that was recorded: equal for equal runs."""
+        return self.engine.trace_hash
+
+    @property
+    def trace_events(self) -> list[tuple[int, str, str, int, int]]:
+        """(time in ps, kind, name, a, b): see :meth:`trace`."""
+        return self.engine.trace_events
+
+    # -- for the waits in event loops ------------------------------------------------------------------
+    @contextlib.contextmanager
+    def listening(self, ring: Callable[[], None]) -> Iterator[None]:
+        """Call ``ring`` at every stimulus inside the block; from any thread."""
+        engine = self.engine
+        with self._lock:
+            self._ears.add(ring)
+            engine.on_stimulus(self._heard)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._ears.discard(ring)
+
+    def _heard(self) -> None:
+        for ring in tuple(self._ears):
+            ring()
+
+    def _net_of(self, pin: str) -> Net | None:
+        plant = self.plant
+        cell, _, port = pin.rpartition("/")
+        end = Endpoint(cell, port)
+        found = plant.nets.wiring.port(end)
+        if found is None:
+            return None
+        return plant.nets.of(end) if plant.nets.wiring.drives(end) else plant.nets.into(end)
+
+
+def _label(design: Design) -> str:
+    return design.name or design.file
+
+
+def _nearest(clock: Clock, hertz: float) -> float:
+    """Return what two dividers of 1 to 63 make of the PLL that is nearest to ``hertz``."""
+    if not hertz:
+        return 0.0
+    pll = float(clock.frequency or 100_000_000)
+    for divisor in clock.divisors:
+        pll *= divisor
+    if not clock.divisors:
+        return hertz
+    pairs = {first * second for first in range(1, 64) for second in range(1, 64)}
+    return min((pll / product for product in pairs), key=lambda reached: (abs(reached - hertz), reached))

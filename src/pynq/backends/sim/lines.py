@@ -1,0 +1,152 @@
+"""What the PS has towards the PL on the simulated board: interrupt lines and EMIO pins."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+from pynq.backends.sim._engine import Engine, Irq, Net
+from pynq.device.contract import InterruptLine
+from pynq.errors import DeadlockError
+
+if TYPE_CHECKING:
+    from pynq.backends.sim.device import SimDevice
+
+__all__ = ["SimInterruptLine", "SimPin"]
+
+_SLICE = 0.001  # seconds of the host that an event loop is held up
+_SHORTEST, _LONGEST = 10_000_000, 1_000_000_000  # picoseconds; slices of virtual time in deterministic mode
+_PS = 1_000_000_000_000
+
+
+class SimInterruptLine(InterruptLine):
+    """One interrupt input of the simulated PS.
+
+    Waiting runs the engine: on the calling thread, outside the interpreter's lock (:meth:`wait`), or a slice
+    at a time between the other tasks of the event loop (:meth:`wait_async`). There is no thread behind it.
+    """
+
+    def __init__(self, device: SimDevice, engine: Engine, irq: Irq) -> None:
+        self._device = device
+        self._engine = engine
+        self._irq = irq
+        self.number = irq.number
+
+    def enable(self) -> None:
+        """Unmask the line."""
+        self._irq.enable()
+
+    def disable(self) -> None:
+        """Mask the line. What fired before stays to be taken by a wait."""
+        self._irq.disable()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Run the PL until the line fires; return False when ``timeout`` seconds of virtual time are over.
+
+        Where nothing can happen any more, a wait without timeout raises :class:`DeadlockError`: at once if no
+        other Python thread lives, else after ``device.patience`` seconds. A wait with timeout then returns
+        False: at once, or after ``timeout`` seconds.
+        """
+        if self._irq.take():
+            return True
+        alone = threading.active_count() == 1
+        if timeout is None:
+            reason = self._engine.run_until(self._irq, patience=0.0 if alone else self._device.patience)
+            if reason != "hit":
+                raise self._deadlock()
+            return self._irq.take()
+        reason = self._engine.run_until(
+            self._irq, timeout=max(0, round(timeout * _PS)), patience=0.0 if alone else timeout
+        )
+        return reason == "hit" and self._irq.take()
+
+    async def wait_async(self) -> None:
+        """Run the PL between the other tasks of the loop until the line fires.
+
+        Sleeps while the PL is quiet, until a stimulus comes: an access or a board pin, from any thread.
+        Raises :class:`DeadlockError` after ``device.patience`` seconds of quiet in which no timer of the
+        event loop was pending that could bring one.
+        """
+        engine, span = self._engine, _SHORTEST
+        while not self._irq.take():
+            seen = engine.stimuli
+            if self._device.deterministic:
+                reason = engine.run_until(self._irq, timeout=span, patience=0.0)
+                span = min(2 * span, _LONGEST)
+            else:
+                reason = engine.run_until(self._irq, slice=_SLICE)
+            if reason == "hit":
+                continue
+            if reason == "quiet":
+                span = _SHORTEST
+                await self._sleep(seen)
+            else:
+                await asyncio.sleep(0)
+
+    async def _sleep(self, seen: int) -> None:
+        """Wait for a stimulus."""
+        await asyncio.sleep(0)  # let the loop's other tasks act first
+        loop = asyncio.get_running_loop()
+        alarm = asyncio.Event()
+
+        def ring() -> None:
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(alarm.set)
+
+        with self._device.listening(ring):
+            quiet_since = time.monotonic()
+            while self._engine.stimuli == seen and not alarm.is_set():
+                patience = self._device.patience
+                left = quiet_since + patience - time.monotonic()
+                if left <= 0:
+                    if not _timers(loop):
+                        raise self._deadlock()
+                    left = patience
+                try:
+                    await asyncio.wait_for(alarm.wait(), min(left, patience))
+                except (asyncio.TimeoutError, TimeoutError):
+                    continue
+
+    def _deadlock(self) -> DeadlockError:
+        why = self._engine.explain(self._irq)
+        return DeadlockError(f"interrupt {self.number} of the PS can't come: {why}")
+
+    def __repr__(self) -> str:
+        return f"<SimInterruptLine {self.number}: {'enabled' if self._irq.enabled else 'masked'}>"
+
+
+def _timers(loop: asyncio.AbstractEventLoop) -> bool:
+    """Return whether the loop has a timer pending (a task that sleeps may act later); False where the
+    loop doesn't tell.
+    """
+    scheduled: Any = getattr(loop, "_scheduled", ())
+    return any(not handle.cancelled() for handle in scheduled)
+
+
+class SimPin:
+    """One EMIO GPIO of the simulated PS."""
+
+    def __init__(
+        self, read: Net | None, bit: int, write: Net | None, tri: Net | None, direction: str
+    ) -> None:
+        self._read, self._write, self._tri, self._bit = read, write, tri, bit
+        self._output = direction == "out"
+        if tri is not None and bit < tri.width:
+            tri.drive(0 if self._output else 1 << bit, 1 << bit)
+
+    def read(self) -> int:
+        """Return the level: of the input, or as driven for an output."""
+        net = self._write if self._output else self._read
+        return 0 if net is None else net.value >> self._bit & 1
+
+    def write(self, value: int) -> None:
+        """Drive the pin."""
+        if self._write is not None:
+            self._write.drive((value & 1) << self._bit, 1 << self._bit)
+
+    def release(self) -> None:
+        """Let go of the pin; an output becomes an input."""
+        if self._output and self._tri is not None and self._bit < self._tri.width:
+            self._tri.drive(1 << self._bit, 1 << self._bit)

@@ -1,0 +1,173 @@
+"""Wires of the simulated board: nets made on demand from the design's connections, with their combinational
+logic.
+
+Only what a component, an interrupt input or a board pin needs is made: asking for a net makes the cone of
+logic behind it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pynq.backends.sim._engine import Engine, Net
+from pynq.design.model import Cell, Design, Endpoint, Port
+from pynq.design.topology import Wiring
+
+__all__ = ["Nets", "active_low", "number", "parameter"]
+
+WIDEST = 64  # bits; the engine's limit for a net
+
+_OPERATIONS = {"and", "or", "xor", "xnor", "nand", "nor", "not"}
+_GATES = {
+    "xlconcat": "concat",
+    "ilconcat": "concat",
+    "xlslice": "slice",
+    "ilslice": "slice",
+    "xlconstant": "constant",
+    "ilconstant": "constant",
+    "util_vector_logic": "vector",
+    "ilvector_logic": "vector",
+    "util_reduced_logic": "reduced",
+    "ilreduced_logic": "reduced",
+}
+
+
+def parameter(cell: Cell, *names: str, default: str = "") -> str:
+    """Return the first parameter there is; files spell them ``C_WIDTH``, ``c_width`` and ``WIDTH``."""
+    for name in names:
+        for spelling in (name, name.lower(), name.upper()):
+            value = cell.parameters.get(spelling)
+            if value is not None and value != "":
+                return value
+    return default
+
+
+def number(text: str, default: int = 0) -> int:
+    """Return a parameter's value: ``26``, ``0x1F``, ``0b101``, ``"0010"`` in quotes (Verilog binary),
+    ``true``.
+    """
+    word = text.strip().lower()
+    if word in ("true", "false"):
+        return int(word == "true")
+    if word.startswith('"') and word.endswith('"'):
+        word = f"0b{word[1:-1]}"
+    try:
+        return int(word, 0)
+    except ValueError:
+        pass
+    try:
+        return int(word)  # leading zeros
+    except ValueError:
+        return default
+
+
+def active_low(name: str, port: Port | None) -> bool:
+    """Return whether a reset's active level is 0, from its polarity, or by its name where the file has
+    none (before 2020.1).
+    """
+    if port is not None and port.polarity:
+        return port.polarity == "ACTIVE_LOW"
+    word = name.lower().rpartition("/")[2].rstrip("0123456789")
+    return (
+        (word.endswith(("n", "_n", "resetn", "rstn", "_b")) and not word.endswith("in"))
+        or "rst_n" in word
+        or "resetn" in word
+    )
+
+
+def idle_level(name: str, port: Port | None) -> int:
+    """Return the level of a wire whose driver is not modelled: resets are inactive, clocks locked, the
+    rest 0.
+    """
+    width = port.width if port is not None else 1
+    ones = (1 << width) - 1
+    word = name.lower().rpartition("/")[2]
+    if "lock" in word or word.endswith("lckd"):
+        return ones
+    if port is not None and port.kind == "rst":
+        return ones if active_low(name, port) else 0
+    return ones if word.endswith(("resetn", "rst_n", "reset_n")) else 0
+
+
+class Nets:
+    """The nets of one loaded design, by the port that drives them."""
+
+    def __init__(self, design: Design, engine: Engine) -> None:
+        self._design = design
+        self._engine = engine
+        self.wiring = Wiring(design.file, design.cells, design.ports)
+        self._made: dict[Endpoint, Net | None] = {}
+        #: initial levels of ports that a component drives; set before the net is asked for
+        self.initial: dict[Endpoint, int] = {}
+
+    def made(self) -> Mapping[Endpoint, Net | None]:
+        """Return the nets made so far, by driver."""
+        return self._made
+
+    def into(self, end: Endpoint) -> Net | None:
+        """Return the net that an input is on; None where nothing drives it, or it is wider than 64 bits."""
+        driver = self.wiring.driver(end)
+        return None if driver is None else self.of(driver)
+
+    def of(self, driver: Endpoint) -> Net | None:
+        """Return the net that an output (or an input of the whole design) drives; made at first use."""
+        if driver in self._made:
+            return self._made[driver]
+        port = self.wiring.port(driver)
+        if port is None or port.width > WIDEST:
+            self._made[driver] = None
+            return None
+        name = f"{driver.cell}/{driver.port}" if driver.cell else driver.port
+        cell = self._design.cells.get(driver.cell)
+        kind = _GATES.get(cell.vlnv.name if cell.vlnv else cell.module_type) if cell is not None else None
+        initial = self.initial.get(driver, 0 if kind else idle_level(name, port))
+        net = self._engine.net(name, port.width, initial)
+        self._made[driver] = net  # before its inputs: a loop ends here, and elaborate() reports it
+        if kind is not None and cell is not None:
+            getattr(self, f"_{kind}")(cell, net)
+        return net
+
+    def _input(self, cell: Cell, port: str) -> Net:
+        net = self.into(Endpoint(cell.path, port))
+        if net is None:
+            found = cell.ports.get(port)
+            width = min(found.width, WIDEST) if found is not None else 1
+            net = self._engine.net(f"{cell.path}/{port}", width)
+        return net
+
+    def _concat(self, cell: Cell, output: Net) -> None:
+        count = number(parameter(cell, "NUM_PORTS"), 2)
+        names = [
+            name
+            for index in range(count)
+            if (name := f"In{index}") in cell.ports or (name := f"in{index}") in cell.ports
+        ]
+        widths = {f"in{index}": cell.ports[name].width for index, name in enumerate(names)}
+        self._engine.gate("concat", cell.path, [self._input(cell, name) for name in names], output, **widths)
+
+    def _slice(self, cell: Cell, output: Net) -> None:
+        high, low = number(parameter(cell, "DIN_FROM")), number(parameter(cell, "DIN_TO"))
+        source = "Din" if "Din" in cell.ports else "din"
+        driver = self.wiring.driver(Endpoint(cell.path, source))
+        wide = self.wiring.port(driver) if driver is not None else None
+        if wide is not None and wide.width > WIDEST:
+            return  # part of a wide data bus: nothing that the board models
+        self._engine.gate("slice", cell.path, [self._input(cell, source)], output, high=high, low=low)
+
+    def _constant(self, cell: Cell, output: Net) -> None:
+        value = number(parameter(cell, "CONST_VAL"), 1) & ((1 << output.width) - 1)
+        self._engine.gate("constant", cell.path, [], output, value=value)
+
+    def _vector(self, cell: Cell, output: Net) -> None:
+        operation = parameter(cell, "C_OPERATION", default="and").lower()
+        if operation not in _OPERATIONS:
+            return
+        inputs = [self._input(cell, "Op1")]
+        if operation != "not":
+            inputs.append(self._input(cell, "Op2"))
+        self._engine.gate(operation, cell.path, inputs, output)
+
+    def _reduced(self, cell: Cell, output: Net) -> None:
+        operation = parameter(cell, "C_OPERATION", default="and").lower()
+        if operation in ("and", "or", "xor"):
+            self._engine.gate(f"reduce_{operation}", cell.path, [self._input(cell, "Op1")], output)
