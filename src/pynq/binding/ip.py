@@ -15,6 +15,7 @@ from pynq.gpio import GPIO
 from pynq.interrupt import Interrupt
 from pynq.mmio import MMIO
 from pynq.native import NativeIP, native_ip
+from pynq.registers import RegisterMap, register_map_class
 
 __all__ = ["DefaultIP", "class_name", "missing", "open_window", "wire"]
 
@@ -179,22 +180,31 @@ class DefaultIP:
         del _read, _write
 
     @property
-    def register_map(self) -> Any:
+    def register_map(self) -> RegisterMap:
         """The registers and fields by name, as the hand-off file has them.
 
         Raises ``AttributeError`` when the file describes none.
         """
-        found = self.__dict__.get("_register_map")
+        found: RegisterMap | None = self.__dict__.get("_register_map")
         if found is None:
-            if not self._registers:
-                raise AttributeError(
-                    f"{self._fullpath} has no register_map: its description lists no registers"
-                )
-            from pynq.registers import RegisterMap
-
-            kind = RegisterMap.create_subclass(self._fullpath.rpartition("/")[2], self._registers)
-            found = self.__dict__["_register_map"] = kind(self.mmio)
+            found = self.__dict__["_register_map"] = self._register_map_class()(self.mmio)
         return found
+
+    def _register_map_class(self) -> type[RegisterMap]:
+        name = self._fullpath.rpartition("/")[2]
+        overlay = self.description.get("overlay")
+        if overlay is not None and overlay.described and self._fullpath in overlay.design.cells:
+            # The design knows reset values, and what writing a one does, which ip_dict does not tell.
+            blocks = [
+                block
+                for block in overlay.design.cells[self._fullpath].blocks
+                if block.interface.lower() == str(self.description.get("mem_id")).lower() and block.registers
+            ]
+            if len(blocks) == 1 and len(blocks[0].registers) == len(self._registers or ()):
+                return register_map_class(name, blocks[0])
+        if not self._registers:
+            raise AttributeError(f"{self._fullpath} has no register_map: no registers are described")
+        return RegisterMap.create_subclass(name, self._registers)
 
     @property
     def native(self) -> NativeIP:
