@@ -105,7 +105,8 @@ class PynqBuffer(_Array):
     # -- where it is ---------------------------------------------------------------------------------------
     def _owner(self) -> PynqBuffer | None:
         """Return the buffer that this array is a part of, itself perhaps; None: it is no device memory."""
-        array: Any = self
+        base: Any = self.base
+        array: Any = base if type(base) is PynqBuffer else self  # the usual view: one step
         while isinstance(array, np.ndarray):
             if isinstance(array, PynqBuffer):
                 try:
