@@ -42,7 +42,7 @@ from pynq.errors import (
 
 if TYPE_CHECKING:
     from pynq._native import Window
-    from pynq.design.model import Design, InterruptPin
+    from pynq.design.model import Design, InterruptController, InterruptPin
     from pynq.device.base import Device
     from pynq.device.contract import InterruptLine
 
@@ -84,7 +84,7 @@ class Interrupt:
                 f"interrupt {pinname!r}: device {self.device.name!r} holds no overlay; load one first"
             )
         self.description = _find(self.device.design, pinname, fullpath)
-        if self.description.gic is not None:
+        if _line_number(self.device.design, self.description) is not None:
             self._pin()  # sets up the controllers, so that edges are latched from now on
 
     @property
@@ -120,9 +120,8 @@ class Interrupt:
             OverlayNotLoadedError: The design has been replaced.
         """
         loop = asyncio.get_running_loop()
-        pin = self._pin()
-        waiter = _Task(pin, loop)
-        self._enter(waiter)
+        waiter = _Task(self._pin(), loop)
+        pin = self._enter(waiter)
         timer = None if timeout is None else loop.call_later(max(timeout, 0), waiter.expire)
         came = False
         try:
@@ -137,10 +136,11 @@ class Interrupt:
         finally:
             if timer is not None:
                 timer.cancel()
+        error = None if came else pin.timed_out(timeout)  # tells the state while the pin is unmasked
         pump = pin.line.leave(waiter, taken=came)
-        if not came:
+        if error is not None:
             await _end(pump)
-            raise pin.timed_out(timeout)
+            raise error
 
     def wait_sync(self, timeout: float | None = None) -> None:
         """Block this thread until the pin interrupts. See :meth:`wait` for what counts, and for the errors.
@@ -149,9 +149,8 @@ class Interrupt:
         the device's
         time: on the simulated board in deterministic mode, of virtual time.
         """
-        pin = self._pin()
-        waiter = _Sleeper(pin)
-        self._enter(waiter)
+        waiter = _Sleeper(self._pin())
+        pin = self._enter(waiter)
         try:
             pin.line.wait(waiter, timeout)
         finally:
@@ -160,14 +159,15 @@ class Interrupt:
     def _pin(self) -> _Pin:
         return _tree(self.device).pin(self.description)
 
-    def _enter(self, waiter: _Waiter) -> None:
-        """Register a waiter, on the new tree if the same design was downloaded again."""
+    def _enter(self, waiter: _Waiter) -> _Pin:
+        """Register a waiter, on a new tree if the same design was downloaded again. Return its pin."""
         try:
             waiter.pin.line.enter(waiter)
         except OverlayNotLoadedError:
             _tree(self.device, afresh=True)
             waiter.pin = self._pin()
             waiter.pin.line.enter(waiter)
+        return waiter.pin
 
     def __repr__(self) -> str:
         return f"<Interrupt {self.path!r}: {_route(self.description)}>"
@@ -191,6 +191,16 @@ def _find(design: Design, name: str, fullpath: bool) -> InterruptPin:
     near = difflib.get_close_matches(name, pins, n=3, cutoff=0.4)
     hint = f"did you mean {' or '.join(map(repr, near))}?" if near else f"it has {', '.join(pins) or 'none'}"
     raise DesignError(f"no interrupt pin {name!r} in design {design.name!r}: {hint}")
+
+
+def _line_number(design: Design, pin: InterruptPin) -> int | None:
+    """Return the GIC number at which a pin's way ends; None where that is not the PS."""
+    station: InterruptPin | InterruptController = pin
+    above = pin.controller
+    while above:
+        station = design.interrupt_controllers[above]
+        above = station.parent
+    return station.gic
 
 
 def _route(pin: InterruptPin) -> str:
@@ -353,7 +363,7 @@ class _Tree:
                     f"interrupt {wanted.path!r} belongs to an overlay that is no longer loaded: device "
                     f"{self.device.name!r} holds {self.design.name!r} now"
                 )
-            if info.gic is None:
+            if _line_number(self.design, info) is None:
                 raise DesignError(
                     f"interrupt {info.path!r} does not reach the processor of design {self.design.name!r}: "
                     f"it ends at {_route(info)}, which serves another processor or nobody"
@@ -396,6 +406,9 @@ class _Pin:
         self.kept = False  # an edge was taken for a wait that was cancelled
         self.unmasked_at = 0.0
         self.immediate = 0  # deliveries in a row for which the level was probably never low
+        if self.controller and self.edge and self.probe is not None and self.probe()[1]:
+            # Edges that came before the controller was set up were not latched.
+            self.kept = not self.controller.window.read(_ISR) & self.mask
         (self.controller.pins if self.controller else self.line.pins).append(self)
 
     def check_cleared(self) -> None:
@@ -477,6 +490,8 @@ class _Pin:
         while controller:
             parts.append(controller.state())
             controller = controller.parent
+        if self.controller:
+            parts.append(f"that ends at PS interrupt {self.line.gic}")
         if self.probe is not None:
             level, edges = self.probe()
             seen = f"{edges} rising edges, {self.seen} of them seen"

@@ -1,0 +1,68 @@
+"""Devices for the tests of the handles: fakes with and without a view of the pins; the simulated board."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+
+import pytest
+from fakeboard import PINS, Bench, FakeBoard, interrupt_design
+
+from pynq.design.model import Design
+from pynq.device.base import Device
+
+
+@pytest.fixture(scope="session")
+def design() -> Design:
+    return interrupt_design()
+
+
+def simulated(design: Design) -> Device:
+    sim = pytest.importorskip("pynq.sim")
+    from pynq.backends.sim.device import SimDevice
+
+    class Source(sim.Model):
+        def on_write_LEVEL(self, value: int) -> None:  # noqa: N802
+            for bit, name in enumerate(PINS):
+                self.pin(name).drive(value >> bit & 1)
+
+        def on_write_PULSE(self, value: int) -> None:  # noqa: N802
+            for bit, name in enumerate(PINS):
+                if value >> bit & 1:
+                    self.pin(name).pulse()
+
+    device = SimDevice("sim:handles", patience=0.5, models={"source": Source})
+    device.open()
+    device.download(design, None)
+    return device
+
+
+@pytest.fixture(params=["fake", "blind", "sim"])
+def bench(request: pytest.FixtureRequest, design: Design) -> Iterator[Bench]:
+    device: Device
+    if request.param == "sim":
+        device = simulated(design)
+    else:
+        device = FakeBoard(design, probing=request.param == "fake")
+    yield Bench(device)
+    device.close()
+
+
+@pytest.fixture
+def fake(design: Design) -> Iterator[Bench]:
+    """The fake that can tell the level of a pin; for tests that look at its registers and lines."""
+    device = FakeBoard(design)
+    yield Bench(device)
+    device.close()
+
+
+@pytest.fixture(autouse=True)
+def no_leaks() -> Iterator[None]:
+    """Threads and files that a test leaves behind are a fault of the handles."""
+    threads, files = threading.active_count(), len(os.listdir("/proc/self/fd"))
+    yield
+    assert threading.active_count() <= threads
+    assert (
+        len(os.listdir("/proc/self/fd")) <= files + 8
+    )  # the simulated board keeps its memory for the process
