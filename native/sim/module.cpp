@@ -1,3 +1,64 @@
-#include <nanobind/nanobind.h>
-namespace nb = nanobind;
-NB_MODULE(_engine, m) { m.doc() = "The simulation engine."; }
+// SPDX-License-Identifier: BSD-3-Clause
+// The module pynq.backends.sim._engine; its contract is src/pynq/backends/sim/_engine.pyi.
+#include "python.hpp"
+
+namespace pynq::sim {
+
+namespace {
+
+const char *class_of(Fault fault) {
+    switch (fault) {
+    case Fault::Design: return "DesignError";
+    case Fault::Bus: return "BusError";
+    case Fault::Deadlock: return "DeadlockError";
+    case Fault::Model: return "ModelError";
+    case Fault::Access: return "AccessError";
+    case Fault::Alignment: return "AlignmentError";
+    case Fault::Closed: return "OverlayNotLoadedError";
+    case Fault::Key:
+    case Fault::Value: break;
+    }
+    return nullptr;
+}
+
+}  // namespace
+
+void register_errors() {
+    nb::register_exception_translator([](const std::exception_ptr &pointer, void *) {
+        try {
+            std::rethrow_exception(pointer);
+        } catch (const Error &error) {
+            if (const char *name = class_of(error.fault)) {
+                const nb::object type = nb::module_::import_("pynq.errors").attr(name);
+                PyErr_SetString(type.ptr(), error.what());
+            } else {
+                PyErr_SetString(error.fault == Fault::Key ? PyExc_KeyError : PyExc_ValueError, error.what());
+            }
+        } catch (const PythonRaised &) {
+            // The indicator is set already.
+        }
+    });
+}
+
+Buffer::Buffer(nb::handle object) {
+    if (PyObject_GetBuffer(object.ptr(), &view_, PyBUF_C_CONTIGUOUS) != 0) throw nb::python_error();
+}
+
+uint64_t bits(nb::handle number) {
+    const nb::object index = nb::steal(PyNumber_Index(number.ptr()));
+    if (!index.is_valid()) throw nb::python_error();
+    const uint64_t value = PyLong_AsUnsignedLongLongMask(index.ptr());
+    if (PyErr_Occurred()) throw nb::python_error();
+    return value;
+}
+
+}  // namespace pynq::sim
+
+NB_MODULE(_engine, module) {
+    using namespace pynq::sim;
+    module.doc() = "The simulation engine: the whole programmable logic in one native object.";
+    register_errors();
+    bind_parts(module);
+    bind_components(module);
+    bind_engine(module);
+}

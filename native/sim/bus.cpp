@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The engine as a pynq_bus (pynq/native.h): the only way from a register window into the engine.
+#include <pynq/native.h>
+
+#include "python.hpp"
+
+namespace pynq::sim {
+
+namespace {
+
+struct Bus {
+    pynq_bus table{};
+    std::shared_ptr<Engine> engine;
+};
+
+thread_local std::string last_error;
+
+// The engine's lock, for a thread that may or may not hold the interpreter's.
+class BusGuard {
+  public:
+    explicit BusGuard(Engine &engine) : engine_(engine) {
+        if (engine_.lock.try_lock()) return;
+        if (PyGILState_Check()) {
+            nb::gil_scoped_release release;
+            engine_.lock.lock();
+        } else {
+            engine_.lock.lock();
+        }
+    }
+    ~BusGuard() { engine_.lock.unlock(); }
+
+  private:
+    Engine &engine_;
+};
+
+int closed() {
+    last_error = "the simulated board was closed";
+    return PYNQ_EGONE;
+}
+
+template <class Work> int enter(void *ctx, Work &&work) {
+    Engine &engine = *static_cast<Bus *>(ctx)->engine;
+    BusGuard guard(engine);
+    if (engine.closed()) return closed();
+    std::string error;
+    const int status = work(engine, error);
+    if (status != PYNQ_OK) last_error = std::move(error);
+    return status;
+}
+
+int read(void *ctx, uint64_t address, uint32_t width, uint64_t *value) {
+    return enter(ctx, [&](Engine &engine, std::string &error) { return engine.ps_read(address, width, *value, error); });
+}
+
+int write(void *ctx, uint64_t address, uint32_t width, uint64_t value) {
+    return enter(ctx, [&](Engine &engine, std::string &error) { return engine.ps_write(address, width, value, error); });
+}
+
+int read_block(void *ctx, uint64_t address, uint32_t width, void *data, uint64_t count) {
+    return enter(ctx, [&](Engine &engine, std::string &error) { return engine.ps_block(false, address, width, data, count, error); });
+}
+
+int write_block(void *ctx, uint64_t address, uint32_t width, const void *data, uint64_t count) {
+    return enter(ctx, [&](Engine &engine, std::string &error) {
+        return engine.ps_block(true, address, width, const_cast<void *>(data), count, error);
+    });
+}
+
+int poll(void *ctx, uint64_t address, uint32_t width, uint64_t mask, uint64_t match, int64_t timeout_ns, uint64_t *last) {
+    return enter(ctx, [&](Engine &engine, std::string &error) {
+        return engine.ps_poll(address, width, mask, match, timeout_ns, *last, error);
+    });
+}
+
+const char *error(void *) { return last_error.c_str(); }
+
+}  // namespace
+
+nb::object make_bus(const std::shared_ptr<Engine> &engine) {
+    auto *bus = new Bus{};
+    bus->engine = engine;
+    bus->table = {PYNQ_ABI, sizeof(pynq_bus), bus, read, write, read_block, write_block, poll, error};
+    PyObject *capsule = PyCapsule_New(&bus->table, PYNQ_BUS_CAPSULE, [](PyObject *self) {
+        auto *table = static_cast<pynq_bus *>(PyCapsule_GetPointer(self, PYNQ_BUS_CAPSULE));
+        delete static_cast<Bus *>(table->ctx);
+    });
+    if (!capsule) {
+        delete bus;
+        throw nb::python_error();
+    }
+    return nb::steal(capsule);
+}
+
+}  // namespace pynq::sim

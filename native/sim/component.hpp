@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What every IP of the simulated board is: something with ports. A component never knows what is on the other side, and
+// the engine never knows what is inside; whatever implements this class (native data movers, Python models, later a
+// verilated module behind a C ABI) joins without a change elsewhere.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "net.hpp"
+#include "stream.hpp"
+#include "time.hpp"
+
+namespace pynq::sim {
+
+class Component;
+class Space;
+
+// One beat on a register port. `offset` is a multiple of the port's width; `value` holds the whole beat.
+struct Access {
+    bool write = false;
+    uint64_t offset = 0;
+    uint64_t value = 0;
+    uint8_t strobe = 0xff;  // byte lanes written; for reads, the lanes that the master looks at
+    Resp resp = Resp::Okay;
+    // A component that can't answer at once (a clocked one) sets done = false, and answers later by Engine::answer.
+    bool done = true;
+};
+
+// A disturbance of accesses, from the engine's seed.
+struct Injection {
+    uint64_t base = 0, high = ~uint64_t{0};
+    uint64_t latency = 0;  // cycles
+    Resp response = Resp::Okay;
+    double probability = 1;
+    int64_t count = -1;
+};
+
+struct SlavePort {
+    Component *owner;
+    std::string name;
+    unsigned id;
+    unsigned width;      // bytes a beat: 4 or 8
+    uint64_t range = 0;  // 0: not known
+    std::vector<Injection> injections{};
+};
+
+struct MasterPort {
+    Component *owner;
+    std::string name;
+    unsigned id;
+    unsigned width;    // bytes a beat
+    uint64_t latency;  // cycles before the first beat
+    Space *space = nullptr;
+};
+
+struct StreamPort {
+    Component *owner;
+    std::string name;
+    unsigned id;
+    bool source;
+    Link *link = nullptr;
+};
+
+struct WirePort final : NetListener {
+    WirePort(Component *owner, std::string name, unsigned id, bool output, unsigned width, uint64_t initial)
+        : owner(owner), name(std::move(name)), id(id), output(output), width(width), initial(initial), level(initial) {}
+    void net_changed(Net &net, uint64_t value, uint64_t previous) override;
+    void drive(uint64_t value) {
+        level = value & ones(width);
+        if (net) net->set(level);
+    }
+    uint64_t sample() const { return output || !net ? level : net->value() & ones(width); }
+
+    Component *owner;
+    std::string name;
+    unsigned id;
+    bool output;
+    unsigned width;
+    uint64_t initial;
+    uint64_t level;
+    Net *net = nullptr;
+};
+
+using StateValue = std::variant<uint64_t, std::string>;
+using State = std::map<std::string, StateValue>;
+
+class Component : public EventTarget {
+  public:
+    Component(Engine &engine, std::string name, std::string kind, Clock &clock);
+    virtual ~Component();
+    Component(const Component &) = delete;
+    Component &operator=(const Component &) = delete;
+
+    Engine &engine;
+    const std::string name;
+    const std::string kind;
+    Clock *const clock;
+
+    // -- what the engine calls ---------------------------------------------------------------------------------------
+    void fire(Event &) override {}
+    // A beat for a register port; never called while in reset.
+    virtual void access(SlavePort &port, Access &access);
+    // Sink: beats have come. Source: there is room again. Must only schedule, never move beats.
+    virtual void stream_ready(StreamPort &) {}
+    virtual void wire_changed(WirePort &, uint64_t /*value*/, uint64_t /*previous*/) {}
+    // Reset begins (true) or ends (false).
+    virtual void reset_changed(bool /*active*/) {}
+    // One sentence on why that channel does not go on, without the full stop; "" when it doesn't wait.
+    virtual std::string explain(std::string_view /*channel*/) { return ""; }
+    virtual State state() { return {}; }
+
+    // -- ports -------------------------------------------------------------------------------------------------------
+    std::deque<SlavePort> slaves;
+    std::deque<MasterPort> masters;
+    std::deque<StreamPort> streams;
+    std::deque<WirePort> wires;
+    SlavePort &slave(const std::string &name);
+    MasterPort &master(const std::string &name);
+    StreamPort &stream(const std::string &name);
+    WirePort &wire(const std::string &name);
+    void connect(const std::string &port, Link &link);
+    void connect(const std::string &port, Space &space);
+    void connect(const std::string &port, Net &net);
+    void disconnect();
+
+    // -- reset -------------------------------------------------------------------------------------------------------
+    void reset_by(Net &net, unsigned bit, bool active_low);
+    void pulse_reset();
+    void update_reset();
+    bool in_reset() const { return in_reset_; }
+
+    // Cycles of the component's clock so far, and the time the next one begins.
+    uint64_t cycle() const;
+
+  protected:
+    // Appointments `cycles` edges from now; where the clock stands still they wait for it.
+    void schedule(Event &event, uint64_t cycles);
+    // The same unless it is pending already.
+    void wake(Event &event, uint64_t cycles = 1) {
+        if (!event.pending()) schedule(event, cycles);
+    }
+    void check_free(const std::string &port) const;
+
+  private:
+    [[noreturn]] void unknown_port(const std::string &port, const char *what) const;
+
+    struct ResetLine final : NetListener {
+        ResetLine(Component *owner, Net &net, unsigned bit, bool active_low)
+            : owner(owner), net(net), bit(bit), active_low(active_low) {}
+        void net_changed(Net &, uint64_t, uint64_t) override { owner->update_reset(); }
+        bool active() const { return (net.value() >> bit & 1) != active_low; }
+        Component *owner;
+        Net &net;
+        unsigned bit;
+        bool active_low;
+    };
+    std::deque<ResetLine> reset_lines_;
+    bool in_reset_ = false;
+};
+
+}  // namespace pynq::sim

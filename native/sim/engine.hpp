@@ -1,0 +1,301 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The engine: owns every part, keeps virtual time, lets the PS in, and knows when nothing can happen any more.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "component.hpp"
+#include "hooks.hpp"
+#include "lock.hpp"
+#include "memory.hpp"
+#include "net.hpp"
+#include "space.hpp"
+#include "stream.hpp"
+#include "time.hpp"
+
+namespace pynq::sim {
+
+enum class TraceKind : uint8_t { Read, Write, Packet, Net, Irq };
+enum class TraceMode : uint8_t { Off, Hash, List };
+
+// Why a run ended. Failed: a hook raised, or a part broke a rule; Signal: a Python signal handler raised.
+enum class Stop { Hit, Time, Slice, Quiet, Failed, Signal, Closed };
+
+// A net listener that the engine owns.
+struct Listening : NetListener {
+    virtual ~Listening() = default;
+};
+
+class Engine {
+  public:
+    struct Options {
+        uint64_t seed = 0;
+        bool deterministic = true;
+        uint64_t access_cycles = 16;
+        uint64_t access_limit = 1024;
+        double patience = 2.0;
+        Time horizon = 1'000'000'000'000;
+    };
+    explicit Engine(const Options &options);
+    ~Engine();
+    Engine(const Engine &) = delete;
+    Engine &operator=(const Engine &) = delete;
+
+    Options options;
+    FairLock lock;
+    Random random;
+    NetSettler nets;
+    HookList hooks;
+    std::vector<std::unique_ptr<Listening>> net_hooks;  // of Net.on_change
+    uint64_t tokens = 0;
+
+    // -- parts -------------------------------------------------------------------------------------------------------
+    Clock &add_clock(const std::string &name, double hertz);
+    Memory &add_memory(const std::string &name, uint64_t size, int fd = -1);
+    Space &add_space(const std::string &name, bool ps);
+    Link &add_link(const std::string &name, unsigned width, unsigned depth);
+    Net &add_net(const std::string &name, unsigned width, uint64_t initial);
+    Gate &add_gate(std::unique_ptr<Gate> gate);
+    Irq &add_irq(unsigned number, Net &net, unsigned bit, bool edge);
+    template <class T> T &add(std::unique_ptr<T> component) {
+        T &added = *component;
+        keep(std::move(component));
+        return added;
+    }
+    Component *find(const std::string &name);
+    Space *find_space(const std::string &name);
+    void elaborate();
+    const std::vector<std::unique_ptr<Link>> &links() const { return links_; }
+    const std::vector<std::unique_ptr<Space>> &spaces() const { return spaces_; }
+    Space *ps() const { return ps_; }
+    void clear_injections();
+
+    // -- life --------------------------------------------------------------------------------------------------------
+    bool closed() const { return closed_.load(std::memory_order_relaxed); }
+    // End; in a hook it is put off until the run that goes on is over. The caller holds the lock and the interpreter's.
+    void close();
+    bool in_hook() const { return hook_depth_ != 0; }
+    bool running() const { return running_.load(std::memory_order_relaxed) != 0; }
+
+    // -- time --------------------------------------------------------------------------------------------------------
+    Time now() const { return now_; }
+    void schedule_at(Event &event, Time at) { queue_.push(event, at); }
+    void schedule(Event &event, Clock &clock, uint64_t cycles);
+    void cancel(Event &event);
+    bool quiet() const { return queue_.empty(); }
+    // A beat moved, memory was accessed: the hardware gets on.
+    void progressed() { ++work_; }
+    // Changes whenever something got on, or was stimulated.
+    uint64_t progress() const { return work_ + stimuli(); }
+
+    struct Wait {
+        Time deadline = kNever;
+        std::chrono::steady_clock::duration slice = std::chrono::steady_clock::duration::max();
+        bool horizon = false;   // give up when events go on but nothing gets on
+        bool released = false;  // this thread does not hold the interpreter's lock
+    };
+    // Fire events until `hit()` (asked before the first and after each), the deadline, ...: the one loop of the engine.
+    // The caller holds the lock. A quiet engine stays where it is in time.
+    template <class Hit> Stop loop(const Wait &wait, Hit &&hit);
+    // Let time pass up to `until`, idle or not. For short stretches, whichever lock is held.
+    Stop advance(Time until, bool released = false);
+    // The same, for as long as it takes: the interpreter's lock is not held.
+    Stop run(Time duration);
+    void skip_to(Time until) { now_ = std::max(now_, until); }
+    void touch() { touched_ = Host::now(); }
+    // Stay in a quiet engine up to `seconds`, without any lock, until a stimulus comes (true).
+    bool await_stimulus(uint64_t seen, double seconds, Stop &stop);
+    double patience_now() const;  // 0 when no other Python thread lives
+
+    // -- the PS ------------------------------------------------------------------------------------------------------
+    int ps_read(uint64_t address, unsigned width, uint64_t &value, std::string &error);
+    int ps_write(uint64_t address, unsigned width, uint64_t value, std::string &error);
+    int ps_poll(uint64_t address, unsigned width, uint64_t mask, uint64_t match, int64_t timeout_ns, uint64_t &last,
+                std::string &error);
+    // `count` beats at consecutive addresses: the first costs a whole access, the others a cycle each (a burst).
+    int ps_block(bool write, uint64_t address, unsigned width, void *data, uint64_t count, std::string &error);
+    void answer(Access &access);
+    void abandon(Access &access);
+    void stimulate();
+    uint64_t stimuli() const { return stimuli_.load(std::memory_order_relaxed); }
+    void set_stimulus_hook(Hook hook) { stimulus_hook_ = std::move(hook); }
+
+    // -- failures ----------------------------------------------------------------------------------------------------
+    // Remember what went wrong inside; the access or run that goes on passes it on. The first one counts.
+    void fail(Error error);
+    void fail_python(nb::python_error &error);
+    bool failed() const { return failed_; }
+    // With the interpreter's lock: throw what was remembered.
+    [[noreturn]] void raise_failure();
+    // Without knowing whether this thread has the interpreter's lock: set it as Python's error indicator where the
+    // thread is a Python thread; returns the text.
+    int pass_failure(std::string &text);
+
+    // Call a hook; what it raises goes to fail(), and an empty object is returned. The caller holds the interpreter's
+    // lock, for as long as it keeps the result.
+    template <class... Args> nb::object call(PyObject *callable, Args &&...args);
+
+    // -- diagnosis ---------------------------------------------------------------------------------------------------
+    std::string explain(Component &component, std::string_view channel, bool peers = true);
+    std::string explain(Net &net);
+    std::string explain_all();
+    void record(TraceKind kind, const std::string &name, uint64_t a, uint64_t b) {
+        if (trace_mode_ != TraceMode::Off) record_slow(kind, name, a, b);
+    }
+    struct TraceEntry {
+        Time time;
+        TraceKind kind;
+        std::string name;
+        uint64_t a, b;
+    };
+    void trace(TraceMode mode);
+    uint64_t trace_hash() const { return trace_hash_; }
+    const std::vector<TraceEntry> &trace_entries() const { return trace_; }
+
+  private:
+    using Host = std::chrono::steady_clock;
+
+    void keep(std::unique_ptr<Component> component);
+    void record_slow(TraceKind kind, const std::string &name, uint64_t a, uint64_t b);
+    Stop catch_up();
+    static bool went(Stop stop) { return stop == Stop::Time || stop == Stop::Quiet || stop == Stop::Slice; }
+    uint64_t access_cost(bool write, uint64_t address, unsigned width);
+    int ps_access(bool write, uint64_t address, unsigned width, uint64_t &value, std::string &error, bool released,
+                  uint64_t fixed_cost = kNever);
+    Resp ps_beats(bool write, const Space::Range &range, uint64_t address, unsigned width, uint64_t &value,
+                  std::string &error, bool released);
+    int stop_status(Stop stop, std::string &error);
+    bool signal_pending();
+    void fire_next();
+    void cone(Net &net, std::unordered_set<Net *> &seen, std::vector<Component *> &found);
+    void finish_close();
+
+    std::vector<std::unique_ptr<Clock>> clocks_;
+    std::vector<std::unique_ptr<Memory>> memories_;
+    std::vector<std::unique_ptr<Space>> spaces_;
+    std::vector<std::unique_ptr<Link>> links_;
+    std::vector<std::unique_ptr<Net>> nets_;
+    std::vector<std::unique_ptr<Gate>> gates_;
+    std::vector<std::unique_ptr<Irq>> irqs_;
+    std::vector<std::unique_ptr<Component>> components_;
+    std::unordered_map<std::string, Component *> by_name_;
+    Space *ps_ = nullptr;
+
+    EventQueue queue_;
+    Time now_ = 0;
+    uint64_t work_ = 0;
+
+    // adaptive cost of an access (DESIGN, rules of time)
+    uint64_t last_address_ = ~uint64_t{0};
+    uint64_t last_value_ = 0;
+    uint64_t cost_ = 0;
+    bool repeated_ = false;
+    Host::time_point touched_;
+
+    std::atomic<bool> closed_{false};
+    bool close_requested_ = false;
+    std::atomic<unsigned> running_{0};
+    unsigned hook_depth_ = 0;
+
+    std::atomic<uint64_t> stimuli_{0};
+    std::atomic<unsigned> sleepers_{0};
+    std::mutex stimulus_mutex_;
+    std::condition_variable stimulus_;
+    Hook stimulus_hook_;
+
+    bool failed_ = false;
+    std::optional<Error> failure_;
+    std::optional<nb::python_error> python_failure_;
+
+    TraceMode trace_mode_ = TraceMode::Off;
+    uint64_t trace_hash_ = 0;
+    std::vector<TraceEntry> trace_;
+
+    friend struct Running;
+};
+
+// Marks that this engine runs, for nested calls and Engine.running.
+struct Running {
+    explicit Running(Engine &engine) : engine(engine) { ++engine.running_; }
+    ~Running();
+    Engine &engine;
+};
+
+// Tells when so many events and so much time went by without progress that none is to be expected: a free-running timer
+// must not turn a dead wait into an endless one.
+class Horizon {
+  public:
+    explicit Horizon(const Engine &engine) : engine_(engine), seen_(engine.progress()), since_(engine.now()) {}
+    bool passed() {
+        if (engine_.progress() != seen_) {
+            seen_ = engine_.progress();
+            since_ = engine_.now();
+            events_ = 0;
+            return false;
+        }
+        return ++events_ > 10000 && engine_.now() - since_ > engine_.options.horizon;
+    }
+
+  private:
+    const Engine &engine_;
+    uint64_t seen_;
+    Time since_;
+    uint64_t events_ = 0;
+};
+
+template <class Hit> Stop Engine::loop(const Wait &wait, Hit &&hit) {
+    Horizon horizon(*this);
+    Host::time_point begin{}, checked{};
+    unsigned count = 0;
+    for (;;) {
+        if (failed_) return Stop::Failed;
+        if (hit()) return failed_ ? Stop::Failed : Stop::Hit;
+        Event *event = queue_.top();
+        if (!event) return Stop::Quiet;
+        if (event->at > wait.deadline) return Stop::Time;
+        fire_next();
+        if (wait.horizon && horizon.passed() && !failed_ && !hit()) return Stop::Quiet;
+        if (wait.released && (++count & 63) == 0) {
+            const Host::time_point host = Host::now();
+            if (begin == Host::time_point{}) begin = checked = host;
+            if (lock.contended() && lock.depth() == 1 && !hook_depth_) {
+                lock.give_way();
+                if (closed()) return Stop::Closed;
+            }
+            if (host - checked >= std::chrono::milliseconds(10)) {
+                checked = host;
+                if (signal_pending()) return Stop::Signal;
+            }
+            if (host - begin >= wait.slice) return Stop::Slice;
+        }
+    }
+}
+
+template <class... Args> nb::object Engine::call(PyObject *callable, Args &&...args) {
+    ++hook_depth_;
+    nb::object result;
+    try {
+        // The hook may replace itself: keep it alive.
+        nb::object keep = nb::borrow(callable);
+        result = keep(std::forward<Args>(args)...);
+    } catch (nb::python_error &error) {
+        fail_python(error);
+    } catch (const std::exception &error) {
+        fail(Error(Fault::Model, error.what()));
+    }
+    --hook_depth_;
+    return result;
+}
+
+}  // namespace pynq::sim

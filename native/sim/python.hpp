@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What the bindings share: handles, the guard, errors.
+#pragma once
+
+#include <nanobind/nanobind.h>
+
+#include <memory>
+
+#include "engine.hpp"
+
+namespace pynq::sim {
+
+// Takes the engine's lock for a call from Python; never waits for it with the interpreter's lock held.
+class Guard {
+  public:
+    explicit Guard(Engine &engine, bool closed_is_fine = false) : engine_(engine) {
+        if (!engine_.lock.try_lock()) {
+            nb::gil_scoped_release release;
+            engine_.lock.lock();
+        }
+        if (engine_.closed() && !closed_is_fine) {
+            engine_.lock.unlock();
+            throw Error(Fault::Closed, "the simulated board was closed");
+        }
+    }
+    ~Guard() { engine_.lock.unlock(); }
+    Guard(const Guard &) = delete;
+    Guard &operator=(const Guard &) = delete;
+
+  private:
+    Engine &engine_;
+};
+
+// What Python holds of a part of the engine.
+template <class T> struct Handle {
+    std::shared_ptr<Engine> engine;
+    T *part;
+    bool operator==(const Handle &other) const { return part == other.part && engine == other.engine; }
+};
+
+// After work that may have called hooks outside of a run: raise what they raised.
+inline void pass_on(Engine &engine) {
+    if (engine.failed() && !engine.in_hook()) engine.raise_failure();
+}
+
+struct PyEngine {
+    std::shared_ptr<Engine> core;
+    explicit PyEngine(const Engine::Options &options) : core(std::make_shared<Engine>(options)) {}
+    ~PyEngine() {
+        Guard guard(*core, true);
+        core->close();
+    }
+};
+
+nb::object make_bus(const std::shared_ptr<Engine> &engine);
+void bind_parts(nb::module_ &module);
+void bind_components(nb::module_ &module);
+void bind_engine(nb::module_ &module);
+void register_errors();
+
+// A contiguous buffer of bytes (buffer protocol), for as long as this lives.
+class Buffer {
+  public:
+    explicit Buffer(nb::handle object);
+    ~Buffer() { PyBuffer_Release(&view_); }
+    Buffer(const Buffer &) = delete;
+    Buffer &operator=(const Buffer &) = delete;
+    const uint8_t *data() const { return static_cast<const uint8_t *>(view_.buf); }
+    size_t size() const { return static_cast<size_t>(view_.len); }
+
+  private:
+    Py_buffer view_;
+};
+
+// Any int, as 64 bits (negative ones in two's complement).
+uint64_t bits(nb::handle number);
+
+inline Hook make_hook(Engine &engine, nb::handle callable) {
+    if (callable.is_none()) return {};
+    if (!PyCallable_Check(callable.ptr())) throw nb::type_error("a hook must be callable");
+    return Hook(engine.hooks, callable.ptr());
+}
+
+nb::dict statistics(const Link &link);
+
+}  // namespace pynq::sim

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "space.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include "engine.hpp"
+
+namespace pynq::sim {
+
+void Space::map(Range range) {
+    if (range.high < range.base)
+        throw Error(Fault::Design, "space " + name + ": " + range.name + " ends at " + hex(range.high) + ", before its base " +
+                                       hex(range.base));
+    if (range.memory && !range.memory->covers(range.offset, range.high - range.base + 1))
+        throw Error(Fault::Design, "space " + name + ": " + range.name + " at " + hex(range.base) + "-" + hex(range.high) +
+                                       " is larger than memory " + range.memory->name + " (" + hex(range.memory->size) +
+                                       " bytes)");
+    auto after = std::lower_bound(ranges_.begin(), ranges_.end(), range.base,
+                                  [](const Range &other, uint64_t base) { return other.base < base; });
+    if (after != ranges_.end() && after->base == range.base && after->high == range.high && after->offset == range.offset &&
+        after->memory == range.memory && after->slave == range.slave)
+        return;
+    const Range *clash = nullptr;
+    if (after != ranges_.end() && after->base <= range.high) clash = &*after;
+    if (after != ranges_.begin() && std::prev(after)->high >= range.base) clash = &*std::prev(after);
+    if (clash)
+        throw Error(Fault::Design, "space " + name + ": " + range.name + " at " + hex(range.base) + "-" + hex(range.high) +
+                                       " overlaps " + clash->name + " at " + hex(clash->base) + "-" + hex(clash->high));
+    ranges_.insert(after, std::move(range));
+    recent_ = 0;
+}
+
+const Space::Range *Space::find(uint64_t address) {
+    if (recent_ < ranges_.size()) {
+        const Range &range = ranges_[recent_];
+        if (address >= range.base && address <= range.high) return &range;
+    }
+    auto after = std::upper_bound(ranges_.begin(), ranges_.end(), address,
+                                  [](uint64_t wanted, const Range &range) { return wanted < range.base; });
+    if (after == ranges_.begin()) return nullptr;
+    --after;
+    if (address > after->high) return nullptr;
+    recent_ = static_cast<size_t>(after - ranges_.begin());
+    return &*after;
+}
+
+std::string Space::nearest(uint64_t address) const {
+    if (ranges_.empty()) return "nothing answers at " + hex(address) + ": no range is mapped there at all";
+    std::vector<std::pair<uint64_t, const Range *>> near;
+    for (const Range &range : ranges_)
+        near.emplace_back(address < range.base ? range.base - address : address - range.high, &range);
+    std::stable_sort(near.begin(), near.end(), [](const auto &a, const auto &b) { return a.first < b.first; });
+    std::string out = "nothing answers at " + hex(address) + "; nearest:";
+    for (size_t i = 0; i < near.size() && i < 3; ++i)
+        out += (i ? ", " : " ") + near[i].second->name + " " + hex(near[i].second->base) + "-" + hex(near[i].second->high);
+    return out;
+}
+
+std::string Space::describe(const Result &result) const {
+    std::string out = name + ": " + text(result.resp) + " at " + hex(result.address);
+    auto after = std::upper_bound(ranges_.begin(), ranges_.end(), result.address,
+                                  [](uint64_t wanted, const Range &range) { return wanted < range.base; });
+    if (after != ranges_.begin() && std::prev(after)->high >= result.address) {
+        const Range &range = *std::prev(after);
+        out += " (" + range.name + " + " + hex(result.address - range.base) + ")";
+        if (range.slave && range.slave->owner->in_reset()) out += ": " + range.slave->owner->name + " is held in reset";
+        return out;
+    }
+    return out + ": " + nearest(result.address);
+}
+
+Resp disturb(std::vector<Injection> &injections, Random &random, uint64_t low, uint64_t high, uint64_t &latency) {
+    for (Injection &injection : injections) {
+        if (!injection.count || high < injection.base || low > injection.high) continue;
+        if (injection.probability < 1 && !random.chance(injection.probability)) continue;
+        if (injection.count > 0) --injection.count;
+        latency += injection.latency;
+        if (injection.response != Resp::Okay) return injection.response;
+    }
+    return Resp::Okay;
+}
+
+Resp Space::disturbed(uint64_t address, uint64_t nbytes, uint64_t &latency) {
+    if (injections.empty()) return Resp::Okay;
+    return disturb(injections, engine_.random, address, address + (nbytes ? nbytes - 1 : 0), latency);
+}
+
+uint8_t *Space::direct(uint64_t address, uint64_t &nbytes) {
+    const Range *range = find(address);
+    if (!range || !range->memory) return nullptr;
+    const uint64_t left = range->high - address;  // one less than the bytes left, which may be 2^64
+    if (nbytes && nbytes - 1 > left) nbytes = left + 1;
+    return range->memory->data() + range->offset + (address - range->base);
+}
+
+Resp Space::beat(SlavePort &port, Access &access) {
+    if (port.owner->in_reset()) return Resp::SlvErr;
+    if (port.range && access.offset >= port.range) return Resp::SlvErr;
+    port.owner->access(port, access);
+    return access.resp;
+}
+
+template <bool Write, class Byte> Space::Result Space::transfer(uint64_t address, Byte *data, uint64_t nbytes) {
+    (Write ? statistics.writes : statistics.reads) += 1;
+    while (nbytes) {
+        const Range *range = find(address);
+        if (!range) {
+            ++statistics.errors;
+            return {Resp::DecErr, address};
+        }
+        uint64_t piece = nbytes;
+        if (piece - 1 > range->high - address) piece = range->high - address + 1;
+        const uint64_t offset = range->offset + (address - range->base);
+        if (range->memory) {
+            if constexpr (Write)
+                std::memcpy(range->memory->data() + offset, data, piece);
+            else
+                std::memcpy(data, range->memory->data() + offset, piece);
+        } else {
+            SlavePort &port = *range->slave;
+            const uint64_t width = port.width;
+            for (uint64_t done = 0; done < piece;) {
+                const uint64_t lane = (offset + done) % width;
+                const uint64_t count = std::min(piece - done, width - lane);
+                Access access;
+                access.write = Write;
+                access.offset = offset + done - lane;
+                access.strobe = static_cast<uint8_t>(ones(static_cast<unsigned>(count)) << lane);
+                if constexpr (Write) std::memcpy(reinterpret_cast<uint8_t *>(&access.value) + lane, data + done, count);
+                Resp resp = beat(port, access);
+                if (!access.done) {
+                    engine_.abandon(access);
+                    resp = Resp::SlvErr;
+                }
+                if (resp != Resp::Okay) {
+                    ++statistics.errors;
+                    return {resp, address + done};
+                }
+                if constexpr (!Write) std::memcpy(data + done, reinterpret_cast<uint8_t *>(&access.value) + lane, count);
+                done += count;
+            }
+        }
+        (Write ? statistics.bytes_written : statistics.bytes_read) += piece;
+        address += piece;
+        data += piece;
+        nbytes -= piece;
+    }
+    return {};
+}
+
+Space::Result Space::read(uint64_t address, void *data, uint64_t nbytes) {
+    return transfer<false>(address, static_cast<uint8_t *>(data), nbytes);
+}
+
+Space::Result Space::write(uint64_t address, const void *data, uint64_t nbytes) {
+    return transfer<true>(address, static_cast<const uint8_t *>(data), nbytes);
+}
+
+}  // namespace pynq::sim

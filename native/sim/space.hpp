@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Address decode: what one master sees at which address.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "component.hpp"
+#include "memory.hpp"
+
+namespace pynq::sim {
+
+class Space {
+  public:
+    struct Range {
+        uint64_t base, high;  // both included
+        uint64_t offset;      // in the target, of `base`
+        Memory *memory;       // one of the two
+        SlavePort *slave;
+        std::string name;
+    };
+    struct Statistics {
+        uint64_t reads = 0, writes = 0, bytes_read = 0, bytes_written = 0, errors = 0;
+    };
+
+    Space(Engine &engine, std::string name) : engine_(engine), name(name) {}
+
+    void map(Range range);
+    const Range *find(uint64_t address);
+    const std::vector<Range> &ranges() const { return ranges_; }
+    // "nothing at 0x43c00000; nearest: axi_dma_0 0x40400000-0x4040ffff, ..."
+    std::string nearest(uint64_t address) const;
+
+    // What comes of a block access: the response and, where it failed, the address.
+    struct Result {
+        Resp resp = Resp::Okay;
+        uint64_t address = 0;
+    };
+    // Bytes between memory and slaves, in order, as a burst; slaves get beats of their width. Takes no time.
+    Result read(uint64_t address, void *data, uint64_t nbytes);
+    Result write(uint64_t address, const void *data, uint64_t nbytes);
+    // A piece of memory at that address, at most `nbytes` long; null where no memory answers.
+    uint8_t *direct(uint64_t address, uint64_t &nbytes);
+    // One beat to a register port; `offset` in the port. False: the answer comes later (access.done is false).
+    Resp beat(SlavePort &port, Access &access);
+    // "axi_dma_0/M_AXI_MM2S: DECERR at 0x...: nothing ..." for messages.
+    std::string describe(const Result &result) const;
+
+    // Does an injection say that this burst fails, or lasts longer?
+    Resp disturbed(uint64_t address, uint64_t nbytes, uint64_t &latency);
+
+    std::vector<Injection> injections;
+    Statistics statistics;
+
+  private:
+    template <bool Write, class Byte> Result transfer(uint64_t address, Byte *data, uint64_t nbytes);
+
+    Engine &engine_;
+    std::vector<Range> ranges_;
+    size_t recent_ = 0;
+
+  public:
+    const std::string name;
+};
+
+// Applies the first injection that fits; used for spaces (addresses) and register ports (offsets).
+Resp disturb(std::vector<Injection> &injections, Random &random, uint64_t low, uint64_t high, uint64_t &latency);
+
+}  // namespace pynq::sim
