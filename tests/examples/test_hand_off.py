@@ -1,4 +1,4 @@
-"""The examples' hand-off files: consistent in themselves, as their tool writes them, and the same to PYNQ 4.0."""
+"""The examples' hand-off files: consistent, as their tool writes them, and the same to PYNQ 4.0."""
 
 from __future__ import annotations
 
@@ -44,7 +44,9 @@ def test_every_connection_is_known_at_both_ends(design: Design) -> None:
         for port in cell.ports.values():
             for peer in port.peers:
                 owner = design.cells[peer.cell].ports if peer.cell else design.ports
-                assert peer.port in owner, f"{cell.path}/{port.name} is joined to {peer}, which does not exist"
+                assert peer.port in owner, (
+                    f"{cell.path}/{port.name} is joined to {peer}, which does not exist"
+                )
                 other = owner[peer.port]
                 assert other.signal == port.signal
                 back = {(one.cell, one.port) for one in other.peers}
@@ -81,7 +83,9 @@ def test_bus_ports_exist_and_streams_have_equal_widths(design: Design) -> None:
     for cell in design.cells.values():
         for bus in cell.interfaces.values():
             for logical, name in bus.port_map.items():
-                assert name in cell.ports, f"{cell.path}: {bus.name}.{logical} is {name}, which does not exist"
+                assert name in cell.ports, (
+                    f"{cell.path}: {bus.name}.{logical} is {name}, which does not exist"
+                )
                 if logical == "TDATA":
                     ends.setdefault(bus.net, []).append(cell.ports[name].width)
     for net, widths in ends.items():
@@ -99,7 +103,9 @@ def test_registers_lie_in_their_block(design: Design) -> None:
                 taken = 0
                 for field in register.fields:
                     mask = ((1 << field.width) - 1) << field.offset
-                    assert not taken & mask, f"{cell.path}.{register.name}.{field.name} overlaps another field"
+                    assert not taken & mask, (
+                        f"{cell.path}.{register.name}.{field.name} overlaps another field"
+                    )
                     assert mask < 1 << 32
                     taken |= mask
 

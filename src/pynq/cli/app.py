@@ -36,6 +36,14 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+
+class _Console(Console):
+    """rich's own way with a closed pipe is an exit code of 1."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of tables.")]
 
 
@@ -98,7 +106,7 @@ def _show(found: Any, tables: Any, as_json: bool) -> None:
         width = (
             None if sys.stdout.isatty() or "COLUMNS" in os.environ else 120
         )  # in a file nothing has to be folded
-        tables(Console(highlight=False, width=width), found)
+        tables(_Console(highlight=False, width=width), found)
     sys.stdout.flush()
 
 
@@ -118,7 +126,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
         except KeyboardInterrupt:
             return 130
         except BrokenPipeError:  # `pynq inspect x.hwh | head`: nobody reads any more
-            sys.stdout = open(os.devnull, "w")  # noqa: SIM115  stays open for the interpreter's flush at exit
+            null = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(null, sys.stdout.fileno())  # for the interpreter's flush at exit
+            os.close(null)
             return 0
         except DesignError as error:
             _fail("\n".join(map(str, error.problems)) or str(error))

@@ -156,11 +156,11 @@ def _addresses(console: Console, found: dict[str, Any]) -> None:
     for master, entries in rows.items():
         lines = tuple((row["base"], row["high"], _slave(row), row["driver"]) for row in entries)
         maps.setdefault((entries[0]["master"], *lines), []).append(master)
-    for (_, *lines), masters in maps.items():
-        own = any(driver for *_, driver in lines)
+    for (_, *ranges), masters in maps.items():
+        own = any(driver for *_, driver in ranges)
         columns = ["from", "to", "size", "what answers", *(["driver"] if own else [])]
         table = _table(f"Addresses seen by {', '.join(masters)}", *columns, right=["from", "to", "size"])
-        for base, high, slave, driver in lines:
+        for base, high, slave, driver in ranges:
             cells = [_hex(base), _hex(high), _size(high - base + 1), escape(slave)]
             table.add_row(*cells, *([_short(driver)] if own else []))
         console.print(table)

@@ -1,0 +1,187 @@
+"""The command ``pynq``, by its exit codes and by what it prints."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pynq.cli import main
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+
+
+@pytest.fixture(autouse=True)
+def _wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "160")
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.delenv("PYNQ_DEVICE", raising=False)
+
+
+def told(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> str:
+    assert main(arguments) == code
+    return capsys.readouterr().out
+
+
+def told_json(capsys: pytest.CaptureFixture[str], *arguments: str) -> Any:
+    return json.loads(told(capsys, *arguments, "--json"))
+
+
+def hwh(name: str) -> str:
+    return str(EXAMPLES / name / f"{name}.hwh")
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert told(capsys, "--version").startswith("pynq-anywhere 0.")
+
+
+def test_help_names_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
+    said = told(capsys, "--help")
+    for name in ("inspect", "devices", "info"):
+        assert name in said
+
+
+def test_inspect_json(capsys: pytest.CaptureFixture[str]) -> None:
+    found = told_json(capsys, "inspect", hwh("image_filter"))
+    assert found["name"] == "image_filter"
+    assert found["processor"] == "zynq"
+    addresses = {row["slave"]: row for row in found["addresses"] if row["master"] == "processing_system7_0"}
+    assert addresses["filter/stream_filter"]["base"] == 0x43C00000
+    assert addresses["filter/stream_filter"]["driver"] == "pynq.binding.ip.DefaultIP"
+    assert addresses["filter/axi_dma"]["driver"] == "pynq.lib.dma.DMA"
+    pins = {row["pin"]: row for row in found["interrupts"]}
+    assert pins["filter/stream_filter/interrupt"] == {
+        "pin": "filter/stream_filter/interrupt",
+        "sensitivity": "LEVEL_HIGH",
+        "index": 2,
+        "controllers": ["axi_intc_0"],
+        "gic": 61,
+    }
+    assert found["clocks"][0]["hertz"] == 100_000_000
+    assert [one["path"] for one in found["hierarchies"]] == ["filter"]
+    assert found["companion"].endswith("image_filter.py")
+    assert found["overlay_class"] is None
+
+
+def test_inspect_with_companion(capsys: pytest.CaptureFixture[str]) -> None:
+    found = told_json(capsys, "inspect", "--companion", hwh("image_filter").replace(".hwh", ".bit"))
+    assert found["overlay_class"].endswith("ImageFilter")
+    drivers = {row["slave"]: row["driver"] for row in found["addresses"]}
+    assert drivers["filter/stream_filter"].endswith(".StreamFilter")
+    assert found["hierarchies"][0]["driver"].endswith(".FilterPipeline")
+
+
+def test_inspect_tables(capsys: pytest.CaptureFixture[str]) -> None:
+    said = told(capsys, "inspect", hwh("dma_loopback"))
+    for text in (
+        "xck26sfvc784-2LV",
+        "Addresses seen by zynq_ultra_ps_e_0/M_AXI_HPM0_FPD",
+        "0xa000_0000",
+        "axi_dma_0/s2mm_introut",
+        "122",
+        "99.999001 MHz",
+        "PSDDR",
+    ):
+        assert text in said, said
+
+
+@pytest.mark.corpus
+def test_inspect_every_file_of_the_corpus(corpus: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    files = sorted((corpus / "hwh").glob("*.hwh"), key=lambda path: path.stat().st_size)[:40]
+    assert files
+    for path in files:
+        found = told_json(capsys, "inspect", str(path))
+        assert len(found["cells"]) == path.read_text(encoding="utf-8-sig").count("<MODULE "), path.name
+        assert told(capsys, "inspect", str(path))
+
+
+def test_devices(capsys: pytest.CaptureFixture[str]) -> None:
+    found = told_json(capsys, "devices")
+    assert found["active"] == "sim:"
+    assert "sim" in [backend["scheme"] for backend in found["backends"]]
+    said = told(capsys, "devices")
+    assert "sim:" in said
+    assert "Used where a program names none" in said
+
+
+def test_info(capsys: pytest.CaptureFixture[str]) -> None:
+    found = told_json(capsys, "info")
+    assert found["native"] == {"core": True, "engine": True}
+    assert found["devices"]["active"] == "sim:"
+    said = told(capsys, "info")
+    for text in ("Python", "numpy", "native modules", "core built, engine built"):
+        assert text in said
+
+
+# -- errors ----
+def test_a_missing_file(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["inspect", "nowhere/x.hwh"]) == 1
+    caught = capsys.readouterr()
+    assert caught.out == ""
+    assert caught.err.startswith("error: ")
+    assert "x.hwh" in caught.err
+    assert "Traceback" not in caught.err
+
+
+def test_a_broken_file_is_told_with_its_lines(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    whole = Path(hwh("vector_add")).read_text(encoding="utf-8-sig")
+    broken = tmp_path / "vector_add.hwh"
+    broken.write_text(whole[: len(whole) // 2])
+    assert main(["inspect", str(broken)]) == 1
+    assert f"{broken}:" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [["inspect"], ["inspect", "a", "b"], ["explode"], ["--nonsense"]])
+def test_wrong_usage(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(arguments) == 2
+    assert "Usage" in capsys.readouterr().err
+
+
+def test_a_device_that_does_not_exist(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "pynq", "devices"],
+        env={**os.environ, "PYNQ_DEVICE": "moon:"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0
+    assert "No device can be used" in done.stdout
+    assert "moon" in done.stdout
+
+
+def test_without_the_extra(tmp_path: Path) -> None:
+    """Where typer or rich is not installed, the message names the extra."""
+    code = (
+        "import sys; sys.modules['typer'] = None; import importlib.util as u; f = u.find_spec\n"
+        "u.find_spec = lambda name, *a: None if name == 'typer' else f(name, *a)\n"
+        "from pynq.cli import main; sys.exit(main(['info']))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr == (
+        "pynq: the command needs typer, which the extra 'cli' brings: pip install 'pynq-anywhere[cli]'\n"
+    )
+
+
+def test_a_reader_that_goes_away() -> None:
+    command = [sys.executable, "-m", "pynq", "inspect", hwh("buttons_leds")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        said = process.stderr.read()
+        assert process.wait(timeout=30) == 0, said
+    assert b"Traceback" not in said
+
+
+def test_importing_the_command_imports_nothing_heavy() -> None:
+    code = "import pynq.cli, sys; sys.exit(any(m in sys.modules for m in ('typer', 'rich', 'numpy')))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
