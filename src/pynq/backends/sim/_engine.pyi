@@ -172,7 +172,7 @@ class Component:
     for Python models.
 
     A component that is held in reset, or whose clock stands still, does nothing; an access to its registers
-    then is answered all the same (a real one would hang the bus), with SLVERR while in reset.
+    then raises ``BusError`` with that reason (a real one would hang the bus).
     """
 
     name: str
@@ -208,7 +208,7 @@ class Host(Component):
     move in bulk.
     """
 
-    # -- ports ----------------------------------------------------------------------------------------------------------
+    # -- ports ---------------------------------------------------------------------------------------------
     def add_source(self, port: str) -> None: ...
     def add_sink(self, port: str) -> None: ...
     def add_master(self, port: str, *, width: int = 4, latency: int = 16) -> None:
@@ -221,7 +221,7 @@ class Host(Component):
         bytes beyond which SLVERR answers; 0: anything is accepted.
         """
 
-    # -- registers (of the slave port named, default the first) ------------------------------------------------------------
+    # -- registers (of the slave port named, default the first) --------------------------------------------
     def add_register(
         self,
         offset: int,
@@ -271,7 +271,7 @@ class Host(Component):
         the port.
         """
 
-    # -- streams ----------------------------------------------------------------------------------------------------------
+    # -- streams -------------------------------------------------------------------------------------------
     def receive(
         self,
         port: str,
@@ -303,7 +303,7 @@ class Host(Component):
     def cancel_stream(self, port: str) -> None:
         """Forget the requests of that port; their ``done`` is not called."""
 
-    # -- memory -----------------------------------------------------------------------------------------------------------
+    # -- memory --------------------------------------------------------------------------------------------
     def read_memory(
         self, port: str, address: int, nbytes: int, done: Callable[[npt.NDArray[np.uint8] | None, str], None]
     ) -> None:
@@ -319,7 +319,7 @@ class Host(Component):
         ``done(error)``.
         """
 
-    # -- wires, time, reset ---------------------------------------------------------------------------------------------------
+    # -- wires, time, reset ------------------------------------------------------------------------------------
     def drive(self, port: str, value: int) -> None: ...
     def pulse(self, port: str, cycles: int = 1) -> None:
         """Drive 1 for some cycles, then 0."""
@@ -371,9 +371,12 @@ class Engine:
     patience: float
     horizon: int
 
-    # -- build ------------------------------------------------------------------------------------------------------------
+    # -- build ---------------------------------------------------------------------------------------------
     def clock(self, name: str, hertz: float) -> Clock: ...
-    def memory(self, name: str, size: int) -> Memory: ...
+    def memory(self, name: str, size: int, *, fd: int = -1) -> Memory:
+        """``fd``: a memfd that others hold too (duplicated), so that the memory outlives the engine; -1:
+        one of its own.
+        """
     def space(self, name: str, *, ps: bool = False) -> Space:
         """Make an address space; the one with ``ps`` is what :attr:`bus` accesses."""
     def link(self, name: str, width: int, *, depth: int = 16) -> Link:
@@ -405,12 +408,21 @@ class Engine:
         ``scatter_gather`` DMASR.SGIncld is set and the LENGTH registers do nothing: not modelled yet.
         Channels for :meth:`Component.explain`: "MM2S", "S2MM".
         """
-    def fifo(self, name: str, clock: Clock, *, depth: int = 0, packet: bool = False) -> Component:
+    def fifo(
+        self,
+        name: str,
+        clock: Clock,
+        *,
+        depth: int = 0,
+        packet: bool = False,
+        output_clock: Clock | None = None,
+    ) -> Component:
         """A stream from ``S_AXIS`` to ``M_AXIS``: FIFO, register slice, clock, width and subset converter.
 
         ``depth``: beats of the sink's width held inside; 0: a register slice's two. ``packet``: a packet
-        goes on only when it is whole (or the FIFO full). Different widths at its two links are converted as
-        PG085 says. Outputs (optional): ``axis_data_count``, ``axis_wr_data_count``, ``axis_rd_data_count``.
+        goes on only when it is whole (or the FIFO full). ``output_clock``: that of ``M_AXIS`` where it has
+        its own. Different widths at its two links are converted as PG085 says. Outputs (optional):
+        ``axis_data_count``, ``axis_wr_data_count``, ``axis_rd_data_count``.
         """
     def broadcaster(self, name: str, clock: Clock, outputs: int) -> Component:
         """One stream ``S_AXIS`` to ``M00_AXIS`` ... (two digits); goes on when all have room."""
@@ -439,7 +451,7 @@ class Engine:
     @property
     def closed(self) -> bool: ...
 
-    # -- access -----------------------------------------------------------------------------------------------------------
+    # -- access --------------------------------------------------------------------------------------------
     @property
     def bus(self) -> object:
         """The PS's bus: capsule "pynq.bus" (pynq/native.h), for ``pynq._native.Window.from_bus``. Keeps the
@@ -450,7 +462,7 @@ class Engine:
     def write(self, address: int, value: int, width: int = 4) -> None:
         """Write as the PS does, with time."""
 
-    # -- time -------------------------------------------------------------------------------------------------------------
+    # -- time ----------------------------------------------------------------------------------------------
     @property
     def now(self) -> int:
         """Virtual time in picoseconds."""
@@ -497,7 +509,7 @@ class Engine:
         short, and set again after each call (one-shot).
         """
 
-    # -- diagnosis --------------------------------------------------------------------------------------------------------
+    # -- diagnosis -----------------------------------------------------------------------------------------
     def explain(self, what: Net | Irq | str | None = None, channel: str = "") -> str:
         """Return why something does not come: a net or interrupt (all components that could drive it), a
         component by name, None (whatever waits).
