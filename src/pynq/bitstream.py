@@ -13,7 +13,7 @@ from pynq.errors import DesignNotFoundError
 if TYPE_CHECKING:
     from pynq.design.model import Design
 
-__all__ = ["Bitstream"]
+__all__ = ["Bitstream", "find_image"]
 
 
 class Bitstream:
@@ -124,24 +124,30 @@ class Bitstream:
         return f"<{type(self).__name__} {self.bitfile_name!r} on {self.device.name!r}: {state}>"
 
 
-def _find(name: str | os.PathLike[str], device: Device) -> tuple[Located | None, Path]:
+def find_image(name: str | os.PathLike[str]) -> tuple[Located, Path]:
     """Return what belongs to a name, and the absolute path that stands for the bitstream, missing or not."""
-    try:
-        found = locate(name)
-    except DesignNotFoundError:
-        alone = Path(name).absolute()
-        if type(device).get_bitfile_metadata is not Device.get_bitfile_metadata and alone.is_file():
-            return None, alone
-        raise
+    found = locate(name)
     if found.bitstream is not None:
         return found, found.bitstream.absolute()
     beside = found.description.absolute()
     asked = Path(name)
     if asked.suffix and asked.suffix != beside.suffix:
         beside = beside.with_name(asked.name)
-    if device.needs_bitstream:
+    return found, beside
+
+
+def _find(name: str | os.PathLike[str], device: Device) -> tuple[Located | None, Path]:
+    """Do the same, and check that it is enough for the device."""
+    try:
+        found, image = find_image(name)
+    except DesignNotFoundError:
+        alone = Path(name).absolute()
+        if type(device).get_bitfile_metadata is not Device.get_bitfile_metadata and alone.is_file():
+            return None, alone
+        raise
+    if found.bitstream is None and device.needs_bitstream:
         raise DesignNotFoundError(
             f"device {device.name!r} needs a bitstream, but there is only {found.description}: "
-            f"put {beside.stem}.bit (or .bin, .pdi) beside it"
+            f"put {image.stem}.bit (or .bin, .pdi) beside it"
         )
-    return found, beside
+    return found, image

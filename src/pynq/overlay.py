@@ -26,10 +26,11 @@ from pynq.binding import (
     drivers,
     emit,
 )
-from pynq.bitstream import Bitstream
+from pynq.bitstream import Bitstream, find_image
 from pynq.errors import (
     CompanionError,
     DesignError,
+    DesignNotFoundError,
     FieldValueError,
     OverlayNotLoadedError,
     UnsupportedConfiguration,
@@ -310,17 +311,20 @@ def _through_companion(
 ) -> Any:
     """Make the overlay by its companion; None where there is none, or where it is the companion that asks."""
     name = os.fspath(bitfile_name)
-    found = Bitstream(name, None, False, device)
-    beside = companion.find(Path(found.bitfile_name))
+    try:
+        _, image = find_image(name)
+    except DesignNotFoundError:
+        return None  # the constructor says so, unless the device knows the bitstream by itself
+    beside = companion.find(image)
     if beside is None or any(asked.companion == beside for asked in _asked.get()):
         return None
-    names = (name, found.bitfile_name)
+    names = (name, str(image))
     with _asking(_Options(beside, names, download, dtbo, ignore_version, device)):
         factory = companion.load(beside)
         if factory is None:
             return None
         options = {"dtbo": dtbo, "ignore_version": ignore_version, "device": device, **others}
-        made = companion.call(factory, found.bitfile_name, download, options)
+        made = companion.call(factory, str(image), download, options)
     if made is None:
         raise CompanionError(f"{beside}: Overlay returned None; it must return the overlay")
     return made

@@ -12,13 +12,13 @@ import pwd
 import stat
 import sys
 import traceback
-import warnings
 from collections.abc import Callable, Mapping
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
 
+from pynq.binding.notes import emit
 from pynq.errors import CompanionError, PynqWarning
 
 __all__ = ["call", "find", "load"]
@@ -57,11 +57,11 @@ def load(path: Path) -> Callable[..., Any] | None:
         raise CompanionError(f"{path}:{line}: {type(error).__name__}: {error}") from error
     if not _binds_overlay(tree):
         if not _imports_overlay(tree):
-            warnings.warn(
-                f"{path} lies beside the bitstream but binds no name Overlay, so it was not imported; "
-                "end it with `Overlay = YourClass` to have it used",
-                PynqWarning,
-                stacklevel=3,
+            emit(
+                PynqWarning(
+                    f"{path} lies beside the bitstream but binds no name Overlay, so it was not imported; "
+                    "end it with `Overlay = YourClass` to have it used"
+                )
             )
         return None
     factory = getattr(_run(path, code), "Overlay", None)

@@ -20,4 +20,4 @@ def emit(warning: PynqWarning) -> None:
     while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
         frame = frame.f_back
         level += 1
-    warnings.warn(warning, stacklevel=level - 1 if level > 2 else 2)
+    warnings.warn(warning, stacklevel=level)

@@ -1,0 +1,32 @@
+"""Every test gets back the drivers and the active device that were there before it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from kit import OldDevice, write
+
+from pynq.binding import drivers
+from pynq.device import registry
+
+
+@pytest.fixture(autouse=True)
+def _restore() -> Iterator[None]:
+    ip, hierarchies = dict(drivers._ip), dict(drivers._hierarchies)
+    chosen = registry._chosen
+    yield
+    drivers._ip, drivers._hierarchies = ip, hierarchies
+    registry._chosen = chosen
+
+
+@pytest.fixture
+def device() -> OldDevice:
+    return OldDevice()
+
+
+@pytest.fixture
+def bit(tmp_path: Path) -> str:
+    """The path of a missing bitstream whose description is there."""
+    return str(write(tmp_path, memories=("panel/bram",)))
