@@ -44,6 +44,7 @@ _INFRASTRUCTURE = {
     "util_vector_logic", "util_reduced_logic", "axi4stream_vip", "axis_terminator",
 }  # fmt: skip
 
+_CONSTANTS = ("xlconstant", "ilconstant")
 _NOCS = ("axi_noc", "axi_noc2")
 _BLOCK_RAMS = ("blk_mem_gen", "emb_mem_gen")
 _FIFOS = {
@@ -252,7 +253,7 @@ class _Assembly:
 
         gathers = bool(value("INCLUDE_SG", 1))
         if gathers:
-            self.plant.unmodelled.append(f"{cell.path} ({cell.type}, scatter-gather mode)")
+            self.plant.unmodelled.append(f"{cell.path} ({cell.type} in scatter-gather mode)")
         return self.engine.dma(
             cell.path,
             self.plant.clock_of(cell),
@@ -299,6 +300,8 @@ class _Assembly:
 
     def _model(self, cell: Cell, kind: type[Model], slaves: Mapping[str, int]) -> None:
         model = kind()
+        # Where no master reaches it (a design without PS), the model still has its registers.
+        slaves = slaves or {block.interface: block.range for block in cell.blocks} or {"": 0}
         host = self._host(cell, slaves, kind.__name__)
         sides = self._sides(cell)
         masters = sorted({span.master_interface for span in cell.ranges})
@@ -353,7 +356,8 @@ class _Assembly:
         for span in self.design.ps_ranges:
             self._map(self.plant.ps, span, False)
         lowest = min((base for base, _, _ in self.plant.ps.ranges()), default=self.ddr.size)
-        self.plant.ps.map(0, min(self.ddr.size, lowest) - 1, self.ddr, name="DDR")
+        if lowest:  # Versal's PS has its DDR among the ranges
+            self.plant.ps.map(0, min(self.ddr.size, lowest) - 1, self.ddr, name="DDR")
         for cell in self.design.cells.values():
             component = self.plant.components.get(cell.path)
             if component is None:
@@ -382,13 +386,13 @@ class _Assembly:
     def _target(self, span: MemoryRange, from_pl: bool) -> tuple[Memory | Component | None, int, str]:
         """Return what answers in a range, the place in it where the range begins, and its slave port."""
         slave = self.design.cells.get(span.slave)
-        # Versal's DDR is behind the NoC; elsewhere it is a slave of the PS itself: HP0_DDR_LOW, GP0_DDR_LOWOCM.
+        # Versal's DDR is behind the NoC; elsewhere it is a slave of the PS: HP0_DDR_LOW, GP0_DDR_LOWOCM.
         if slave is not None and (span.slave == self.design.ps or _type_name(slave) in _NOCS):
             if "DDR" not in span.block:
                 return None, 0, ""  # the PS's own registers, on-chip memory, flash: not part of the PL
             if "LOW" in span.block or span.base < self.ddr.size:
                 return self.ddr, span.base, ""
-            return self._memory(f"{span.slave} {span.block}", span.size), 0, ""
+            return self._memory(f"{span.slave} at {span.base:#x}", span.size), 0, ""
         component = self.plant.components.get(span.slave)
         if component is not None:
             slaves = [name for name, kind in component.ports().items() if kind == "slave"]
@@ -454,7 +458,10 @@ class _Assembly:
                         if path in self.plant.models:
                             self.plant.models[path]._driven.add(name)
                 elif port.direction == "I" and _is_reset(name, port):
-                    net = self.nets.into(Endpoint(path, name))
+                    driver = self.nets.wiring.driver(Endpoint(path, name))
+                    # A reset tied to a level resets a part that is not used, or nothing.
+                    tied = driver is None or _type_name_of(self.design, driver.cell) in _CONSTANTS
+                    net = None if driver is None or tied else self.nets.of(driver)
                     if net is not None:
                         component.reset_by(net, active_low=active_low(name, port))
         for name, port in self.design.ports.items():  # what the board sees
@@ -507,6 +514,11 @@ def interrupt_numbers(family: Processor | None, ps: Cell, name: str, port: Port)
 
 def _clock_inputs(cell: Cell) -> dict[str, Port]:
     return {name: port for name, port in cell.ports.items() if port.kind == "clk" and port.direction == "I"}
+
+
+def _type_name_of(design: Design, path: str) -> str:
+    cell = design.cells.get(path)
+    return _type_name(cell) if cell is not None else ""
 
 
 def _type_name(cell: Cell) -> str:
