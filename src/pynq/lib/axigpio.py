@@ -355,6 +355,7 @@ class AxiGPIO(DefaultIP):
         self.has_interrupts = "ip2intc_irpt" in (description.get("interrupts") or {})
         """True when the IP's interrupt is connected."""
         if self.has_interrupts:
+            self._interrupt()
             self.mmio.write(_IER, 0)
             self.mmio.write(_GIER, _GIER_ON)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import weakref
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pynq.binding import DefaultIP
@@ -15,7 +16,7 @@ from pynq.errors import (
 from pynq.lib._poll import poll, poll_async
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from pynq.buffer import PynqBuffer
     from pynq.interrupt import Interrupt
@@ -36,6 +37,7 @@ _SR_HALTED = 1 << 0
 _SR_IDLE = 1 << 1
 _SR_INT_ERROR, _SR_SLAVE_ERROR, _SR_DECODE_ERROR = 1 << 4, 1 << 5, 1 << 6
 _SR_ERRORS = _SR_INT_ERROR | _SR_SLAVE_ERROR | _SR_DECODE_ERROR
+_SR_STATE = _SR_HALTED | _SR_IDLE | _SR_ERRORS
 _SR_INTERRUPTS = 0x7000  # IOC_Irq, Dly_Irq, Err_Irq: written with ones to clear
 
 _HALT_SECONDS = 1.0  # device time to wait for a channel to start, stop or come out of reset
@@ -82,6 +84,8 @@ class DMAChannel:
         self._dma = dma
         self._kind = kind
         self._mmio = dma.mmio
+        self._read = dma.mmio.read
+        self._write = dma.mmio.write
         self._device = dma.device
         self._interrupt = interrupt
         self._max_size = max_size
@@ -93,6 +97,9 @@ class DMAChannel:
         self._length = kind.offset + _LENGTH
         self._wide = address_bits > 32
         self._buffer: PynqBuffer | None = None
+        self._admitted: Callable[[], PynqBuffer | None] = lambda: None  # the array last checked
+        self._sync = False  # whether its memory needs care for caches
+        self._syncing = False  # the same, of the buffer being transferred
         self._requested = 0
         self._first_transfer = True
         self.transferred = 0
@@ -185,62 +192,82 @@ class DMAChannel:
                 touched. The message tells which limit it broke, or which error the channel still has.
             BufferFreedError: The buffer has been freed.
         """
+        if self._admitted() is not array:
+            self._admit(array)
+        address = array.physical_address + start
+        available = array.nbytes - start
+        if not nbytes:
+            nbytes = available
+        if (
+            start < 0
+            or not 0 < nbytes <= available
+            or nbytes > self._max_size
+            or address % self._alignment
+            or address + nbytes > self._address_limit
+        ):
+            raise self._refused(address, start, nbytes, array.nbytes)
+        status = self._read(self._sr)
+        if status & (_SR_HALTED | _SR_IDLE) != _SR_IDLE and not (
+            self._first_transfer and not status & _SR_HALTED
+        ):
+            raise self._busy(status)
+        if self._sync:
+            # Receiving too: a dirty line that is written back later would overwrite what the hardware wrote.
+            array.flush()
+        self._write(self._address, address & 0xFFFFFFFF)
+        if self._wide:
+            self._write(self._address + 4, address >> 32)
+        self._buffer = array
+        self._syncing = self._sync
+        self._requested = nbytes
+        self._first_transfer = False
+        self.transferred = 0
+        self._write(self._length, nbytes)  # this starts it
+
+    def _admit(self, array: PynqBuffer) -> None:
+        """Check what can't change for one array, so that it is checked once for many transfers."""
         try:
-            address = array.physical_address + start
-            available = array.nbytes - start
-            foreign = array.device is not self._device
+            array.physical_address  # noqa: B018  raises unless it is device memory
+            device = array.device
             contiguous = array.flags.forc
+            coherent = array.coherent
         except AttributeError as error:
             raise DmaError(
                 f"{self.name}: {type(array).__name__} has no physical address: transfer buffers that "
                 "pynq.allocate() made, not ordinary arrays"
             ) from error
-        if not nbytes:
-            nbytes = available
-        if start < 0 or nbytes <= 0 or nbytes > available:
+        if device is not self._device:
+            name = getattr(device, "name", device)
             raise DmaError(
-                f"{self.name}: {nbytes} bytes from offset {start} do not lie in the buffer of "
-                f"{array.nbytes} bytes"
-            )
-        if nbytes > self._max_size:
-            raise DmaError(self._dma.length_message(self.name, nbytes, self._max_size))
-        if address % self._alignment:
-            raise DmaError(
-                f"{self.name}: address 0x{address:x} is no multiple of {self._alignment} bytes: choose "
-                "another start, "
-                "or enable 'Allow Unaligned Transfers' of the IP in Vivado"
-            )
-        if address + nbytes > self._address_limit:
-            raise DmaError(
-                f"{self.name}: address 0x{address:x} is beyond the {self._address_limit.bit_length() - 1} "
-                "bits of the "
-                "IP's address: raise 'Address Width' of the IP in Vivado, or allocate lower memory"
-            )
-        if foreign:
-            raise DmaError(
-                f"{self.name} belongs to device {self._device.name!r}, the buffer to another one: "
-                "allocate(..., target=device)"
+                f"{self.name} is on device {self._device.name!r}, the buffer on {name!r}: "
+                "allocate(..., device=...) one on the same device"
             )
         if not contiguous:
             raise DmaError(
                 f"{self.name}: this view of the buffer has gaps between its elements: copy it to a "
                 "contiguous buffer"
             )
-        mmio = self._mmio
-        status = mmio.read(self._sr)
-        if status & _SR_HALTED or not (status & _SR_IDLE or self._first_transfer):
-            raise self._busy(status)
-        if not array.coherent:
-            # Receiving too: a dirty line that is written back later would overwrite what the hardware wrote.
-            array.flush()
-        mmio.write(self._address, address & 0xFFFFFFFF)
-        if self._wide:
-            mmio.write(self._address + 4, address >> 32)
-        self._buffer = array
-        self._requested = nbytes
-        self._first_transfer = False
-        self.transferred = 0
-        mmio.write(self._length, nbytes)  # this starts it
+        self._sync = not coherent
+        self._admitted = weakref.ref(array)
+
+    def _refused(self, address: int, start: int, nbytes: int, size: int) -> DmaError:
+        """Return the error for a range that the channel can't transfer, with all reasons."""
+        reasons = []
+        if start < 0 or nbytes <= 0 or start + nbytes > size:
+            reasons.append(f"{nbytes} bytes from offset {start} do not lie in the buffer of {size} bytes")
+        if nbytes > self._max_size:
+            reasons.append(self._dma.length_message(nbytes, self._max_size))
+        if address % self._alignment:
+            reasons.append(
+                f"address 0x{address:x} is no multiple of {self._alignment} bytes: choose another start, or "
+                "enable 'Allow Unaligned Transfers' of the IP in Vivado"
+            )
+        if address + nbytes > self._address_limit:
+            reasons.append(
+                f"address 0x{address:x} is beyond the IP's {self._address_limit.bit_length() - 1} address "
+                "bits: raise 'Address Width' of the IP in Vivado, or allocate lower memory"
+            )
+        return DmaError(f"{self.name}: {'; '.join(reasons)}")
 
     def wait(self, timeout: float | None = None) -> None:
         """Wait until the transfer has ended, outside of the interpreter's lock.
@@ -255,8 +282,8 @@ class DMAChannel:
             DeadlockError: On the simulated board: the transfer can never end. The message tells what it
                 lacks.
         """
-        status = self._mmio.read(self._sr)
-        if not status & _SR_IDLE:
+        status = self._read(self._sr)
+        if status & _SR_STATE != _SR_IDLE:
             self._check(status)
             try:
                 poll(self._mmio, self._sr, _SR_IDLE, _SR_IDLE, timeout, self._check)
@@ -264,6 +291,7 @@ class DMAChannel:
                 raise self._timed_out(timeout) from error
             except DeadlockError as error:
                 raise self._dead(error) from error
+            self._check()
         self._finish()
 
     async def wait_async(self, timeout: float | None = None) -> None:
@@ -281,6 +309,7 @@ class DMAChannel:
             raise self._timed_out(timeout) from error
         except DeadlockError as error:
             raise self._dead(error) from error
+        self._check()
         self._finish()
 
     async def _wait_interrupt(self, interrupt: Interrupt, timeout: float | None) -> None:
@@ -303,8 +332,8 @@ class DMAChannel:
         if self._kind.send:
             self.transferred = self._requested
             return
-        self.transferred = self._mmio.read(self._length)  # PG021: bytes received, once idle
-        if not buffer.coherent:
+        self.transferred = self._read(self._length)  # PG021: bytes received, once idle
+        if self._syncing:
             buffer.invalidate()
 
     # -- what goes wrong
@@ -411,8 +440,7 @@ class DMA(DefaultIP):
         if self._number("c_include_sg"):
             raise UnsupportedConfiguration(
                 f"{self.fullpath} is configured for scatter-gather (c_include_sg = 1), which this driver "
-                "does not do: "
-                "switch 'Enable Scatter Gather Engine' off in Vivado"
+                "does not do: switch 'Enable Scatter Gather Engine' off in Vivado"
             )
         width = self._number("c_sg_length_width", 14)
         self.buffer_max_size = (1 << width) - 1
@@ -443,22 +471,21 @@ class DMA(DefaultIP):
             channel._forget()
             channel.start()
 
-    def length_message(self, name: str, nbytes: int, limit: int) -> str:
+    def length_message(self, nbytes: int, limit: int) -> str:
         """Say that a transfer is too long, and what can be done."""
         width = self.buffer_max_size.bit_length()
         if limit < self.buffer_max_size:
             return (
-                f"{name}: {nbytes} bytes exceed the {limit} bytes that Micro DMA moves at once: split the "
-                "transfer, "
-                "or switch 'Enable Micro DMA' off in Vivado"
+                f"{nbytes} bytes exceed the {limit} bytes that Micro DMA moves at once: split the transfer, or "
+                "switch 'Enable Micro DMA' off in Vivado"
             )
         more = (
             f", or raise 'Width of Buffer Length Register' of the IP in Vivado (now {width} bits, at most "
             f"{_LONGEST_LENGTH_WIDTH})"
         )
         return (
-            f"{name}: {nbytes} bytes exceed the {limit} bytes that the length register holds: split the "
-            "transfer" + (more if width < _LONGEST_LENGTH_WIDTH else "")
+            f"{nbytes} bytes exceed the {limit} bytes that the length register holds: split the transfer"
+            + (more if width < _LONGEST_LENGTH_WIDTH else "")
         )
 
     def _channel(self, kind: _Kind, prefix: str) -> DMAChannel | None:
