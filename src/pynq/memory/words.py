@@ -27,7 +27,7 @@ class RegisterArray:
         self.dtype = np.dtype(dtype)
         if self.dtype.kind not in "iuf" or self.dtype.itemsize > 8:
             raise TypeError(
-                f"registers can't be seen as {self.dtype}: integers and floats of up to 8 bytes can"
+                f"registers can't be seen as {self.dtype}: it must be an integer or float type of up to 8 bytes"
             )
 
     @property
