@@ -58,10 +58,10 @@ void bind_build(nb::class_<PyEngine> &type) {
             Guard guard(*self.core);
             return handle_of(self, self.core->add_clock(name, hertz));
         }, nb::arg("name"), nb::arg("hertz"))
-        .def("memory", [](PyEngine &self, const std::string &name, uint64_t size) {
+        .def("memory", [](PyEngine &self, const std::string &name, uint64_t size, int fd) {
             Guard guard(*self.core);
-            return handle_of(self, self.core->add_memory(name, size));
-        }, nb::arg("name"), nb::arg("size"))
+            return handle_of(self, self.core->add_memory(name, size, fd));
+        }, nb::arg("name"), nb::arg("size"), nb::kw_only(), nb::arg("fd") = -1)
         .def("space", [](PyEngine &self, const std::string &name, bool ps) {
             Guard guard(*self.core);
             return handle_of(self, self.core->add_space(name, ps));

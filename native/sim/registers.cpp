@@ -58,20 +58,22 @@ bool RegisterFile::access(Engine &engine, unsigned width, Access &access) {
         const auto to_register = [&](uint64_t word) { return (shift >= 0 ? word >> shift : word << -shift) & one.mask(); };
         const uint64_t bits = to_register(lanes);
         if (!access.write) {
+            uint64_t shown = one.value;
             if (one.on_read) {
                 nb::gil_scoped_acquire gil;
                 const nb::object answer = engine.call(one.on_read.get());
+                shown = one.value;  // the hook may have set it
                 if (answer.is_valid() && !answer.is_none()) {
                     const uint64_t given = PyLong_AsUnsignedLongLongMask(answer.ptr());
                     if (PyErr_Occurred()) {
                         nb::python_error error;
                         engine.fail_python(error);
                     } else {
-                        one.value = given & one.mask();
+                        shown = given & one.mask();
                     }
                 }
             }
-            const uint64_t seen = one.value & one.readable & bits;
+            const uint64_t seen = shown & one.readable & bits;
             value |= shift >= 0 ? seen << shift : seen >> -shift;
             one.value &= ~(one.clear_on_read & bits);
             continue;

@@ -250,9 +250,8 @@ class Host(Component):
     def set(self, offset: int, value: int, *, mask: int = -1, port: str = "") -> None:
         """Store the bits of ``mask``; no hook is called."""
     def on_read(self, offset: int, hook: Callable[[], int | None] | None, *, port: str = "") -> None:
-        """``hook()`` is called before each read over the bus; an int it returns is stored first (then read
-        by the rules).
-        """
+        """``hook()`` is called before each read over the bus; an int it returns is given (its readable bits) instead
+        of what is stored, which stays as it is."""
     def on_write(self, offset: int, hook: Callable[[int, int], None] | None, *, port: str = "") -> None:
         """``hook(written, previous)`` is called after each write over the bus is stored.
 
