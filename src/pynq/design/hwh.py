@@ -47,12 +47,14 @@ from .model import (
 )
 from .topology import Wiring
 
-__all__ = ["MAX_BYTES", "MAX_DEPTH", "MAX_PROBLEMS", "read", "read_bytes"]
+__all__ = ["MAX_BYTES", "MAX_DEPTH", "MAX_PATH", "MAX_PROBLEMS", "read", "read_bytes"]
 
 MAX_BYTES = 64 << 20
 """Largest file that is read, in bytes; the largest hand-off file seen so far has 4.1 MB."""
 MAX_DEPTH = 32
 """Deepest nesting of elements; the format itself needs 9."""
+MAX_PATH = 1000
+"""Longest path of a cell, in characters."""
 MAX_PROBLEMS = 50
 """Reading stops after so many problems."""
 
@@ -112,7 +114,7 @@ def read_bytes(data: bytes, name: str = "<bytes>") -> Design:
 
 @contextmanager
 def _collector_paused() -> Iterator[None]:
-    """All that is read stays alive until the end, so the garbage collector would look at it again and again."""
+    """What is read stays alive to the end, so the garbage collector would look at it again and again."""
     enabled = gc.isenabled()
     gc.disable()
     try:
@@ -547,6 +549,9 @@ class _Builder:
             path = module.attributes.get("FULLNAME", "").strip("/") or instance
             if not path:
                 self._problems.add(module.line, "<MODULE> has an empty INSTANCE")
+            elif len(path) > MAX_PATH or path.count("/") >= MAX_DEPTH:
+                limit = f"{MAX_DEPTH} hierarchies or {MAX_PATH} characters"
+                self._problems.add(module.line, f"the path {path[:40]!r}... is deeper than {limit}")
             elif path in seen or instance in paths:
                 first = seen.get(path) or seen.get(paths[instance], 0)
                 self._problems.add(module.line, f"instance {path!r} is already defined in line {first}")

@@ -12,11 +12,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
+from ..errors import DesignError, Problem
 from .kinds import is_constant
 from .model import Cell, CellKind, Endpoint, InterruptController, InterruptPin, Processor, SourceRef
 from .topology import Wiring
 
-__all__ = ["resolve_interrupts"]
+__all__ = ["MAX_DEPTH", "MAX_STEPS", "concat_inputs", "resolve_interrupts", "slice_bounds", "str_path"]
+
+MAX_DEPTH = 64
+"""Deepest nesting of concatenations and slices that is followed."""
+MAX_STEPS = 50_000
+"""Number of wires followed; a concatenation that reads another one twice doubles the paths below it."""
 
 
 class _Line(NamedTuple):
@@ -74,13 +80,17 @@ def resolve_interrupts(
     """The interrupt controllers, by path, and the interrupt pins, by ``cell/port``.
 
     A pin that enters a controller and the PS at once counts as the controller's.
+
+    Raises:
+        DesignError: the wires are a tangle beyond :data:`MAX_DEPTH` or :data:`MAX_STEPS`.
     """
     controllers: dict[str, InterruptController] = {}
     pins: dict[str, InterruptPin] = {}
     direct: dict[str, InterruptPin] = {}
     pending: list[str] = []
+    tracer = _Tracer(wiring)
     for port, index, gic in _roots(wiring, family, ps):
-        for source in _sources(wiring, Endpoint(*port), 0, (), frozenset()):
+        for source in tracer.sources(Endpoint(*port)):
             number = gic[source.offset] if source.offset < len(gic) else None
             if _is_controller(wiring, source.end):
                 _add_controller(
@@ -91,7 +101,7 @@ def resolve_interrupts(
     # Breadth first, so that a controller that can be reached in two ways keeps the shorter one.
     for path in pending:
         for end, base in ((Endpoint(path, "intr"), 0), (Endpoint(path, "irq_in"), _CASCADE_INPUT)):
-            for source in _sources(wiring, end, 0, (str_path(end),), frozenset()):
+            for source in tracer.sources(end, str_path(end)):
                 index = base + source.offset
                 if _is_controller(wiring, source.end):
                     _add_controller(wiring, controllers, pending, source.end.cell, path, index, None)
@@ -144,29 +154,52 @@ def _name(cell: Cell) -> str:
     return cell.vlnv.name if cell.vlnv else cell.module_type
 
 
-def _sources(
-    wiring: Wiring, end: Endpoint, offset: int, aliases: tuple[str, ...], seen: frozenset[Endpoint]
-) -> Iterator[_Source]:
-    """What drives the bits of an input, lowest bit first."""
-    driver = wiring.driver(end)
-    if driver is None or driver in seen:
-        return
-    cell = wiring.cells.get(driver.cell)
-    name = _name(cell) if cell is not None else ""
-    if cell is None:
-        yield _Source(offset, driver, aliases)
-    elif name in ("xlconcat", "ilconcat"):
-        for port in concat_inputs(cell):
-            inner = Endpoint(cell.path, port)
-            yield from _sources(wiring, inner, offset, (*aliases, str_path(inner)), seen | {driver})
-            offset += cell.ports[port].width
-    elif name in ("xlslice", "ilslice"):
-        low, high = slice_bounds(cell)
-        for source in _sources(wiring, Endpoint(cell.path, "Din"), 0, aliases, seen | {driver}):
-            if low <= source.offset <= high:
-                yield source._replace(offset=offset + source.offset - low)
-    elif not is_constant(cell):
-        yield _Source(offset, driver, aliases)
+class _Tracer:
+    """Follows wires against their direction, within bounds that no real design comes near."""
+
+    def __init__(self, wiring: Wiring) -> None:
+        self._wiring = wiring
+        self._steps = 0
+
+    def sources(self, end: Endpoint, *aliases: str) -> Iterator[_Source]:
+        """What drives the bits of an input, lowest bit first."""
+        return self._sources(end, 0, aliases, ())
+
+    def _sources(
+        self, end: Endpoint, offset: int, aliases: tuple[str, ...], passed: tuple[Endpoint, ...]
+    ) -> Iterator[_Source]:
+        self._steps += 1
+        if self._steps > MAX_STEPS:
+            raise self._refusal(end, f"lead to more than {MAX_STEPS} wires")
+        wiring = self._wiring
+        driver = wiring.driver(end)
+        if driver is None or driver in passed:
+            return
+        cell = wiring.cells.get(driver.cell)
+        name = _name(cell) if cell is not None else ""
+        if cell is None:
+            yield _Source(offset, driver, aliases)
+        elif name in ("xlconcat", "ilconcat", "xlslice", "ilslice"):
+            if len(passed) == MAX_DEPTH:
+                raise self._refusal(end, f"pass through concatenations nested deeper than {MAX_DEPTH}")
+            passed = (*passed, driver)
+            if name.endswith("concat"):
+                for port in concat_inputs(cell):
+                    inner = Endpoint(cell.path, port)
+                    yield from self._sources(inner, offset, (*aliases, str_path(inner)), passed)
+                    offset += cell.ports[port].width
+            else:
+                low, high = slice_bounds(cell)
+                for source in self._sources(Endpoint(cell.path, "Din"), 0, aliases, passed):
+                    if low <= source.offset <= high:
+                        yield source._replace(offset=offset + source.offset - low)
+        elif not is_constant(cell):
+            yield _Source(offset, driver, aliases)
+
+    def _refusal(self, end: Endpoint, reason: str) -> DesignError:
+        port = self._wiring.port(end)
+        message = f"the interrupts at {str_path(end)!r} {reason}"
+        return DesignError([Problem(self._wiring.file, port.line if port is not None else 0, message)])
 
 
 def concat_inputs(cell: Cell) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from .model import Cell, Memory, MemoryKind, MemoryRange, Processor, SourceRef
@@ -31,9 +32,9 @@ def resolve_memories(
             # Of several routes the one with the first name counts: C0_DDR_LOW0 before C1_DDR_LOW0.
             if key not in windows or entry.block < windows[key].block:
                 windows[key] = entry
-    slaves = [slave for slave, _, _ in windows]
+    number = Counter(slave for slave, _, _ in windows)
     for (slave, base, _), entry in windows.items():
-        name = slave if slaves.count(slave) == 1 else f"{slave}/{entry.block}"
+        name = slave if number[slave] == 1 else f"{slave}/{entry.block}"
         kind = memory_type(cells[slave])
         found.append(
             Memory(name, slave, entry.slave_interface, entry.block, base, entry.size, kind, entry.source)

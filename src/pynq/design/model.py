@@ -231,6 +231,9 @@ class Cell:
     source: SourceRef
     attributes: Mapping[str, str] = field(default_factory=dict)  # of the MODULE element, as in the file
 
+    def __repr__(self) -> str:
+        return f"<Cell {self.path!r} {self.type or self.module_type or 'without type'}, {self.source}>"
+
     @property
     def name(self) -> str:
         """The last part of the path."""
@@ -400,6 +403,11 @@ class Design:
     ] = ()  # a program's address map: ps_ranges, or its stand-in without a PS
     resets: tuple[Reset, ...] = ()
     gpio_channels: tuple[GpioChannel, ...] = ()
+
+    def __repr__(self) -> str:
+        # Short: the generated one of a real design has megabytes, and debuggers and notebooks show it.
+        count = f"{len(self.cells)} cell{'' if len(self.cells) == 1 else 's'}"
+        return f"<Design {self.name!r} from {self.file!r}: {count}, {self.part or 'unknown part'}>"
 
     @property
     def part(self) -> str:

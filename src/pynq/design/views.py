@@ -7,6 +7,7 @@ them as PYNQ's own code does; the design stays as it is. Where PYNQ's contents a
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
@@ -38,15 +39,14 @@ def ip_dict(design: Design) -> dict[str, _Entry]:
     name of that interface. The PS, which has no window of registers in the PL, has ``phys_addr`` and
     ``addr_range`` 0.
     """
-    windows: dict[str, list[MemoryRange]] = {}
+    windows: dict[str, dict[tuple[int, int], MemoryRange]] = {}
     for entry in design.reachable:
-        if _is_memory(entry):
-            continue
-        known = windows.setdefault(entry.slave or entry.slave_interface, [])
-        if not any((entry.base, entry.high) == (other.base, other.high) for other in known):
-            known.append(entry)
+        if not _is_memory(entry):
+            known = windows.setdefault(entry.slave or entry.slave_interface, {})
+            known.setdefault((entry.base, entry.high), entry)
     found: dict[str, _Entry] = {}
-    for name, ranges in windows.items():
+    for name, distinct in windows.items():
+        ranges = list(distinct.values())
         cell = design.cells.get(ranges[-1].slave)
         for key, entry in zip(_window_names(name, ranges), ranges, strict=True):
             found[key] = _external_entry(design, entry) if cell is None else _cell_entry(cell, entry)
@@ -153,17 +153,12 @@ def _is_memory(entry: MemoryRange) -> bool:
 
 def _window_names(name: str, ranges: list[MemoryRange]) -> Iterable[str]:
     """The keys for the windows of one cell; the last window has the cell's own name."""
-    taken = {name}
-    names = []
+    used: Counter[str] = Counter()
     for entry in ranges[:-1]:
-        key = wanted = f"{name}/{entry.slave_interface if entry.slave else entry.block}"
-        number = 1
-        while key in taken:
-            key = f"{wanted}_{number}"
-            number += 1
-        taken.add(key)
-        names.append(key)
-    return [*names, name]
+        key = f"{name}/{entry.slave_interface if entry.slave else entry.block}"
+        used[key] += 1
+        yield key if used[key] == 1 else f"{key}_{used[key]}"
+    yield name
 
 
 def _entry(kind: str, path: str) -> _Entry:

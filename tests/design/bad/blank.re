@@ -1,0 +1,1 @@
+blank\.hwh: is empty

@@ -1,0 +1,1 @@
+:8: <CONNECTION> has no INSTANCE

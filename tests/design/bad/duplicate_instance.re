@@ -1,0 +1,1 @@
+:6: instance 'b' is already defined in line 5

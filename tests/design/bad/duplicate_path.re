@@ -1,0 +1,1 @@
+:6: instance 'a' is already defined in line 5

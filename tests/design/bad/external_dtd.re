@@ -1,0 +1,1 @@
+:1: has a document type declaration

@@ -1,0 +1,1 @@
+:2: has a document type declaration .*: refused

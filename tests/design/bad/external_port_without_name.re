@@ -1,0 +1,1 @@
+:5: <PORT> of 'External_Ports' has no NAME

@@ -1,0 +1,1 @@
+:12: <PROPERTY> has no NAME

@@ -1,0 +1,1 @@
+:11: <FIELD> has no NAME

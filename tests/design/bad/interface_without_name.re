@@ -1,0 +1,1 @@
+:7: <BUSINTERFACE> has no NAME

@@ -1,0 +1,1 @@
+:5: is not well-formed XML: mismatched tag

@@ -1,0 +1,1 @@
+:5: <MODULE> has an empty INSTANCE

@@ -1,0 +1,1 @@
+:5: <MODULE> has no INSTANCE

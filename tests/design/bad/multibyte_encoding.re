@@ -1,0 +1,1 @@
+:1: has an encoding that can't be read

@@ -1,0 +1,1 @@
+no_system\.hwh: has no <SYSTEMINFO>

@@ -1,0 +1,1 @@
+:7: is not well-formed XML: not well-formed \(invalid token\)

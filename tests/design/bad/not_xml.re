@@ -1,0 +1,1 @@
+:1: is not well-formed XML: .*, column \d+

@@ -1,0 +1,1 @@
+:11: 'OUT' at 0x40000000\.\.0x4000ffff overlaps 'a'

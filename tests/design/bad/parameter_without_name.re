@@ -1,0 +1,1 @@
+:7: <PARAMETER> has no NAME

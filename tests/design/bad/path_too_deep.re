@@ -1,0 +1,1 @@
+:5: the path 'a/a/.*'\.\.\. is deeper than 32 hierarchies or 1000 characters

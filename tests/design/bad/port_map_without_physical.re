@@ -1,0 +1,1 @@
+:7: <PORTMAP> has no PHYSICAL

@@ -1,0 +1,1 @@
+:7: <PORT> of 'ip' has no NAME

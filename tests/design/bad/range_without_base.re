@@ -1,0 +1,1 @@
+:7: <MEMRANGE> of 'ps7' has no BASEVALUE

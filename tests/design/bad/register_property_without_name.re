@@ -1,0 +1,1 @@
+:10: <PROPERTY> has no NAME

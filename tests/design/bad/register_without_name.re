@@ -1,0 +1,1 @@
+:9: <REGISTER> has no NAME

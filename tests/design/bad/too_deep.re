@@ -1,0 +1,1 @@
+:4: <A> is nested deeper than 32 elements

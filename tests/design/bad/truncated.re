@@ -1,0 +1,1 @@
+:\d+: ends in the middle \(.*\): the file is truncated, export it again

@@ -1,0 +1,1 @@
+:5: ends in the middle \(.*\): the file is truncated

@@ -1,0 +1,1 @@
+:4: is not well-formed XML: undefined entity
