@@ -74,15 +74,13 @@ class SystemGraph:
 
 
 class Parser:
-    """What was read from the description: the dictionaries, untouched by the overlay, and the XML."""
+    """What was read from the description: the dictionaries, which are the overlay's own, and the XML."""
 
-    def __init__(self, bitstream: Bitstream) -> None:
-        self._bitstream = bitstream
-        self.systemgraph = SystemGraph(bitstream)
+    _views: Views | None = None
 
-    @cached_property
-    def _views(self) -> Views:
-        return Views.of(self._bitstream.design)
+    def __init__(self, views: Views, systemgraph: SystemGraph | None) -> None:
+        self._views = views
+        self.systemgraph = systemgraph
 
     def __getattr__(self, name: str) -> Any:
         if name in Views.__dataclass_fields__:
@@ -149,22 +147,24 @@ class DefaultOverlay(Bitstream, Node):
         self.ignore_version = ignore_version
         self._followers: WeakSet[Any] = WeakSet()
         self.pr_dict: dict[str, Any] = {}
-        self.parser: Any = self.device.get_bitfile_metadata(self.bitfile_name) or Parser(self)
+        foreign = self.device.get_bitfile_metadata(self.bitfile_name)
+        views = Views.of(self.design) if foreign is None else Views.copy(foreign)
+        views = views.map(lambda name, found: ReprDict(found, rootname=name))
+        self.parser: Any = foreign or Parser(views, SystemGraph(self))
         self.systemgraph = getattr(self.parser, "systemgraph", None)
-        views = Views.copy(self.parser) if not isinstance(self.parser, Parser) else Views.of(self.design)
         plan = bind_views(
             views,
             drivers.snapshot(),
             ignore_version=ignore_version,
             common={"device": self.device, "overlay": self},
         )
-        self.ip_dict = ReprDict(views.ip_dict, rootname="ip_dict")
-        self.hierarchy_dict = ReprDict(views.hierarchy_dict, rootname="hierarchy_dict")
-        self.mem_dict = ReprDict(views.mem_dict, rootname="mem_dict")
-        self.gpio_dict = ReprDict(views.gpio_dict, rootname="gpio_dict")
-        self.clock_dict = ReprDict(views.clock_dict, rootname="clock_dict")
-        self.interrupt_pins = ReprDict(views.interrupt_pins, rootname="interrupt_pins")
-        self.interrupt_controllers = ReprDict(views.interrupt_controllers, rootname="interrupt_controllers")
+        self.ip_dict = views.ip_dict
+        self.hierarchy_dict = views.hierarchy_dict
+        self.mem_dict = views.mem_dict
+        self.gpio_dict = views.gpio_dict
+        self.clock_dict = views.clock_dict
+        self.interrupt_pins = views.interrupt_pins
+        self.interrupt_controllers = views.interrupt_controllers
         self.description = {
             "ip": self.ip_dict,
             "hierarchies": self.hierarchy_dict,

@@ -27,7 +27,8 @@ class _Forward(property):
     """
 
     def __init__(self, target: str, like: Callable[..., Any]) -> None:
-        super().__init__(attrgetter(target), doc=like.__doc__)
+        super().__init__(attrgetter(target))
+        self.__doc__ = like.__doc__
         self.__wrapped__ = like  # inspect.signature looks here
 
     def __call__(self, instance: Any, *args: Any, **kwargs: Any) -> Any:
@@ -140,12 +141,15 @@ class DefaultIP:
         self._interrupts = description.get("interrupts") or {}
         self._gpio = description.get("gpio") or {}
         self._registers = description.get("registers")
-        if not description.get("addr_range"):
-            self.mmio = _NoRegisters(self._fullpath or type(self).__name__)
-        else:
-            self.mmio = MMIO.of(self._window(), self.device)
-            if description.get("overlay") is not None:
-                description["overlay"]._follow(self)
+
+    def _open(self) -> Any:
+        """Make ``mmio``, at its first use, so that an IP nobody touches costs the device nothing."""
+        if not self.description.get("addr_range"):
+            return _NoRegisters(self._fullpath or type(self).__name__)
+        mmio = MMIO.of(self._window(), self.device)
+        if self.description.get("overlay") is not None:
+            self.description["overlay"]._follow(self)
+        return mmio
 
     def _window(self) -> Window:
         entry = self.description
@@ -220,7 +224,9 @@ class DefaultIP:
 
     def __getattr__(self, name: str) -> Any:
         overlay = self.description.get("overlay")
-        if name in self._interrupts:
+        if name == "mmio" and self.description:
+            made, keep = self._open(), True
+        elif name in self._interrupts:
             made, keep = wire("interrupts", self._interrupts[name], self.device, overlay)
         elif name in self._gpio:
             made, keep = wire("gpio", self._gpio[name], self.device, overlay)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
@@ -42,6 +42,10 @@ class Views:
             for part, entries in (("ip", made.ip_dict), ("memories", made.mem_dict)):
                 node[part] = {name: entries[f"{path}/{name}"] for name in node[part]}
         return made
+
+    def map(self, change: Callable[[str, dict[Any, Description]], dict[Any, Description]]) -> Views:
+        """Put the result of ``change(name, dictionary)`` in the place of each dictionary."""
+        return Views(**{name: change(name, getattr(self, name)) for name in self.__dataclass_fields__})
 
     @classmethod
     def copy(cls, parser: Any) -> Views:

@@ -97,7 +97,12 @@ class Node:
             return object.__getattribute__(self, name)
         if "/" in name:  # a path: every block has one object, that of its own hierarchy
             head, _, rest = name.partition("/")
-            return getattr(getattr(self, head), rest)
+            try:
+                return getattr(getattr(self, head), rest)
+            except AttributeError:
+                if name not in self.description.get("ip", {}):
+                    raise
+                # a further window of an IP, known by a name below it ("dma_0/s_axi_2")
         for part in _PARTS:
             entry = self.description.get(part, {}).get(name)
             if entry is not None:
