@@ -414,9 +414,9 @@ void Host::finish_memory(Master &master) {
     Hook done = std::move(request.done);
     if (!done) return;
     if (request.write)
-        engine.call(done.get(), error);
+        engine.call(done.get(), nb::str(error.data(), error.size()));
     else
-        engine.call(done.get(), error.empty() ? to_array(bytes) : nb::none(), error);
+        engine.call(done.get(), error.empty() ? to_array(bytes) : nb::none(), nb::str(error.data(), error.size()));
 }
 
 // -- wires, time -----------------------------------------------------------------------------------------------------
