@@ -28,7 +28,7 @@ async def follow(index: int) -> None:
         await button[index].wait_for_value_async(1)
         led[index].toggle()
         presses += 1
-        print(f"button {index}: LEDs {led.read():04b}")
+        print(f"button {index}: LEDs {led[:].read():04b}")
         await button[index].wait_for_value_async(0)
 
 
@@ -79,7 +79,7 @@ async def main() -> None:
 
 # %% Run it
 asyncio.run(main())
-print(f"{presses} presses, LEDs {led.read():04b}, {len(colours)} changes of colour")
+print(f"{presses} presses, LEDs {led[:].read():04b}, {len(colours)} changes of colour")
 
 # %% Done
 if hasattr(overlay.device, "board"):

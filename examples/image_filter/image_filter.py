@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pynq import DefaultHierarchy, DefaultIP, DefaultOverlay, allocate
-from pynq.sim import Model
+from pynq.sim import Model, Reg
 
 FILTER = "pynq-anywhere.org:examples:stream_filter:1.0"
 DMA = "xilinx.com:ip:axi_dma"
@@ -215,6 +215,14 @@ class StreamFilterModel(Model):
     """The filter of README.md, row by row: three line buffers, one row late."""
 
     bindto = [FILTER]
+    registers = {
+        "STATUS": Reg(  # all but BUSY: set by the hardware, cleared by writing 1
+            0x04,
+            writable=0b1110,
+            w1c=0b1110,
+            fields={"BUSY": (0, 1), "DONE": (1, 1), "EARLY_LAST": (2, 1), "MISSING_LAST": (3, 1)},
+        )
+    }
 
     def on_write_STATUS(self, value: int) -> None:  # noqa: N802  named after the register
         self._interrupt()

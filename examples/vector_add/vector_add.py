@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pynq import DefaultIP, DefaultOverlay, allocate
-from pynq.sim import Model
+from pynq.sim import HlsModel
 
 VECTOR_ADD = "pynq-anywhere.org:examples:vector_add:1.0"
 
@@ -68,49 +68,14 @@ class VectorAdd(DefaultIP):
 Overlay = DefaultOverlay
 
 
-class VectorAddModel(Model):
-    """The kernel: bursts of 4 KiB from a and b, one 64-bit word a cycle, and back to c."""
+class VectorAddModel(HlsModel):
+    """The kernel: 4 KiB of a, 4 KiB of b, their sum to c. The base class keeps the control registers."""
 
     bindto = [VECTOR_ADD]
     BURST = 4096
 
-    def on_reset(self) -> None:
-        """Idle."""
-        self.registers.CTRL.AP_IDLE = 1
-
-    def on_read_CTRL(self) -> int:  # noqa: N802  named after the register
-        """AP_DONE and AP_READY are cleared by reading."""
-        value = int(self.registers.CTRL)
-        self.registers.CTRL = value & ~0b1010
-        return value
-
-    def on_write_GIER(self, value: int) -> None:  # noqa: N802
-        self._interrupt()
-
-    def on_write_IP_IER(self, value: int) -> None:  # noqa: N802
-        self._interrupt()
-
-    def on_write_IP_ISR(self, value: int) -> None:  # noqa: N802
-        self._interrupt()
-
-    def _interrupt(self) -> None:
-        registers = self.registers
-        self.pin("interrupt").drive(int(bool(registers.GIER.Enable and registers.IP_IER & registers.IP_ISR)))
-
-    async def main(self) -> None:
-        while True:
-            while not self.registers.CTRL.AP_START:
-                await self.written("CTRL")
-            self.registers.CTRL.AP_IDLE = 0
-            await self._run()
-            registers = self.registers
-            registers.CTRL = (
-                (int(registers.CTRL) & 0x80) | (0x01 if registers.CTRL.AUTO_RESTART else 0) | 0b1110
-            )
-            registers.IP_ISR = int(registers.IP_ISR) | int(registers.IP_IER)
-            self._interrupt()
-
-    async def _run(self) -> None:
+    async def compute(self) -> None:
+        """One run, from AP_START to AP_DONE."""
         registers = self.registers
         a, b, c = (int(registers[f"{name}_1"]) | int(registers[f"{name}_2"]) << 32 for name in "abc")
         memory = self.memory("m_axi_gmem")
