@@ -739,7 +739,7 @@ class _Builder:
                         _number(get("RESET_VALUE", "")),
                         get("DESCRIPTION", ""),
                         field_line,
-                        get("MODIFIED_WRITE_VALUE", ""),
+                        get("MODIFIED_READ_VALUES", ""),  # sic: it holds modifiedWriteValue ("oneToClear")
                         get("READ_ACTION", ""),
                     ),
                 )
