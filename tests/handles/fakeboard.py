@@ -198,6 +198,136 @@ class Intc:
         self.update()
 
 
+class Dma:
+    """``axi_dma`` in direct register mode (PG021), its streams connected to each other.
+
+    ``held``: transfers are started, but do not go on until :meth:`go`. ``fault``: DMASR bits with which the
+    next transfer ends.
+    """
+
+    def __init__(self, memory: mmap.mmap, base: int, introuts: tuple[Wire, Wire]) -> None:
+        self.memory, self.base, self.introuts = memory, base, introuts
+        self.held = False
+        self.stuck = False  # never halts: a stream partner that stalls
+        self.fault = 0
+        self.reset()
+
+    def reset(self) -> None:
+        self.cr = [0x10000, 0x10000]
+        self.sr = [1, 1]
+        self.address = [0, 0]
+        self.length = [0, 0]
+        self.pending: list[int | None] = [None, None]
+        self.packets: list[bytes] = []
+        self.interrupt()
+
+    def interrupt(self) -> None:
+        for channel, wire in enumerate(self.introuts):
+            wire.drive(int(bool(self.sr[channel] & self.cr[channel] & 0x7000)))
+
+    def read(self, offset: int) -> int:
+        channel, register = divmod(offset, 0x30)
+        if register == 0x00:
+            return self.cr[channel]
+        if register == 0x04:
+            return self.sr[channel]
+        return {0x18: self.address[channel] & 0xFFFFFFFF, 0x28: self.length[channel]}.get(register, 0)
+
+    def write(self, offset: int, value: int) -> None:
+        channel, register = divmod(offset, 0x30)
+        if register == 0x00:
+            if value & 4:
+                self.reset()
+                return
+            self.cr[channel] = value
+            if value & 1 and not self.sr[channel] & 0x70:
+                self.sr[channel] &= ~1
+            elif not value & 1 and not self.stuck:
+                self.sr[channel] = self.sr[channel] & ~2 | 1
+        elif register == 0x04:
+            self.sr[channel] &= ~(value & 0x7000)
+        elif register == 0x18:
+            self.address[channel] = self.address[channel] & ~0xFFFFFFFF | value
+        elif register == 0x1C:
+            self.address[channel] = self.address[channel] & 0xFFFFFFFF | value << 32
+        elif register == 0x28 and not self.sr[channel] & 1:
+            self.pending[channel] = self.length[channel] = value
+            self.sr[channel] &= ~2
+            if not self.held:
+                self.go()
+        self.interrupt()
+
+    def go(self) -> None:
+        """Move what can be moved."""
+        sending = self.pending[0]
+        if sending is not None:
+            start = self.address[0] - self.base
+            if not 0 <= start <= len(self.memory) - sending:
+                self.end(0, 0x40)
+            else:
+                self.packets.append(bytes(self.memory[start : start + sending]))
+                self.end(0, self.fault)
+        room = self.pending[1]
+        if room is not None and self.packets:
+            packet = self.packets.pop(0)
+            start = self.address[1] - self.base
+            self.memory[start : start + min(room, len(packet))] = packet[:room]
+            if len(packet) <= room:
+                self.length[1] = len(packet)
+            self.end(1, 0x10 if len(packet) > room else 0)
+        self.interrupt()
+
+    def end(self, channel: int, fault: int) -> None:
+        self.pending[channel] = None
+        self.fault = 0
+        if fault:
+            self.cr[channel] &= ~1
+            self.sr[channel] |= fault | 0x4001
+        else:
+            self.sr[channel] |= 0x1002
+
+
+class Gpio:
+    """``axi_gpio`` (PG144): two channels, ISR toggles on write."""
+
+    def __init__(self, introut: Wire) -> None:
+        self.introut = introut
+        self.data = [0, 0]
+        self.tri = [0xFFFFFFFF, 0xFFFFFFFF]
+        self.inputs = [0, 0]
+        self.gier = self.isr = self.ier = 0
+
+    def set_input(self, channel: int, value: int) -> None:
+        if self.inputs[channel] != value:
+            self.inputs[channel] = value
+            self.isr |= 1 << channel
+            self.interrupt()
+
+    def interrupt(self) -> None:
+        self.introut.drive(int(bool(self.isr & self.ier and self.gier >> 31)))
+
+    def read(self, offset: int) -> int:
+        if offset in (0x0, 0x8):
+            channel = offset // 8
+            return self.inputs[channel] & self.tri[channel] | self.data[channel] & ~self.tri[channel]
+        if offset in (0x4, 0xC):
+            return self.tri[offset // 8]
+        return {0x11C: self.gier, 0x120: self.isr, 0x128: self.ier}.get(offset, 0)
+
+    def write(self, offset: int, value: int) -> None:
+        if offset in (0x0, 0x8):
+            self.data[offset // 8] = value
+        elif offset in (0x4, 0xC):
+            self.tri[offset // 8] = value
+        elif offset == 0x11C:
+            self.gier = value
+        elif offset == 0x120:
+            self.isr ^= value & 3
+        elif offset == 0x128:
+            self.ier = value
+        self.interrupt()
+
+
 class Line(InterruptLine):
     """A line of the PS, as UIO has it: each firing ends exactly one wait."""
 
@@ -284,9 +414,18 @@ class FakeBoard(Device):
 
     needs_bitstream = False
 
-    def __init__(self, design: Design | None = None, *, probing: bool = True) -> None:
+    def __init__(
+        self,
+        design: Design | None = None,
+        *,
+        probing: bool = True,
+        base: int = 0x1000_0000,
+        coherent: bool = True,
+    ) -> None:
         super().__init__("fake:")
         self.probing = probing
+        self.base = base
+        self.reasons: dict[str, str] = {}
         self.emio: dict[int, int] = {}
         self.rates = [100e6, 50e6, 25e6, 10e6]
         self.parts: dict[str, Any] = {}
@@ -294,11 +433,10 @@ class FakeBoard(Device):
         self.lines: dict[int, Line] = {}
         self.accesses: list[tuple[str, int, int]] = []
         self.synced: list[str] = []
-        self.coherent = True
         self.fd = os.memfd_create("fakeboard")
         os.ftruncate(self.fd, 1 << 24)
         self.memory = mmap.mmap(self.fd, 1 << 24)
-        self.arena = Arena(self.fd, 0, 1 << 24, 0x1000_0000, coherent=True, name="fake memory")
+        self.arena = Arena(self.fd, 0, 1 << 24, base, coherent=coherent, name="fake memory")
         self.windows: list[Window] = []
         if design is not None:
             self.download(design, None)
@@ -344,8 +482,18 @@ class FakeBoard(Device):
                 self.lines[pin.gic] = Line(self.wires[path], pin.sensitivity.startswith("EDGE"))
         for part in self.parts.values():
             part.connect()
+        for path, cell in design.cells.items():
+            kind = cell.vlnv.name if cell.vlnv else ""
+            if kind == "axi_dma":
+                introuts = (self.wire(f"{path}/mm2s_introut"), self.wire(f"{path}/s2mm_introut"))
+                self.parts[path] = Dma(self.memory, self.base, introuts)
+            elif kind == "axi_gpio":
+                self.parts[path] = Gpio(self.wire(f"{path}/ip2intc_irpt"))
         if SOURCE in design.cells:
             self.parts[SOURCE] = Source([self.wires[f"{SOURCE}/{name}"] for name in PINS])
+
+    def wire(self, path: str) -> Wire:
+        return self.wires.setdefault(path, Wire())
 
     def map(self, base: int, length: int) -> Window:
         assert self.design is not None
@@ -372,6 +520,9 @@ class FakeBoard(Device):
     def interrupt_probe(self, pin: str) -> Callable[[], tuple[int, int]] | None:
         wire = self.wires[pin]
         return (lambda: (wire.level, wire.edges)) if self.probing else None
+
+    def explain(self, what: str) -> str:
+        return self.reasons.get(what, "")
 
     def pin(self, index: int, direction: str) -> Pin:
         return Pin(self, index, direction)
@@ -404,3 +555,23 @@ class Bench:
 
     def pulse(self, name: str) -> None:
         self.registers.write(PULSE, self.bits[name])
+
+
+def description_of(device: Device, path: str) -> dict[str, Any]:
+    """Return the entry of ``ip_dict`` of an IP."""
+    assert device.design is not None
+    design = device.design
+    cell = design.cells[path]
+    reach = next(reach for reach in design.ps_ranges if reach.slave == path)
+    pins = {pin.port: {"fullpath": name} for name, pin in design.interrupt_pins.items() if pin.cell == path}
+    return {
+        "fullpath": path,
+        "type": cell.type,
+        "phys_addr": reach.base,
+        "addr_range": reach.size,
+        "parameters": dict(cell.parameters),
+        "interrupts": pins,
+        "gpio": {},
+        "registers": {},
+        "device": device,
+    }

@@ -234,7 +234,7 @@ class DMAChannel:
         except AttributeError as error:
             raise DmaError(
                 f"{self.name}: {type(array).__name__} has no physical address: transfer buffers that "
-                "pynq.allocate() made, not ordinary arrays"
+                "pynq.allocate() made, not ordinary arrays, copies or results of operations"
             ) from error
         if device is not self._device:
             name = getattr(device, "name", device)
@@ -476,8 +476,8 @@ class DMA(DefaultIP):
         width = self.buffer_max_size.bit_length()
         if limit < self.buffer_max_size:
             return (
-                f"{nbytes} bytes exceed the {limit} bytes that Micro DMA moves at once: split the transfer, or "
-                "switch 'Enable Micro DMA' off in Vivado"
+                f"{nbytes} bytes exceed the {limit} bytes that Micro DMA moves at once: split the transfer, "
+                "or switch 'Enable Micro DMA' off in Vivado"
             )
         more = (
             f", or raise 'Width of Buffer Length Register' of the IP in Vivado (now {width} bits, at most "
