@@ -147,14 +147,13 @@ def contact_sheet(before: Picture, runs: Sequence[Run], panel: int = 380, gap: i
     draw.text((gap, gap), "image_filter: a 3 x 3 convolution in the programmable logic", "#1a1a1a", font)
     for row, one in enumerate(runs):
         top = head + gap + row * (height + caption + gap)
-        difference = np.abs(one.after.astype(np.int16) - before).astype(np.uint8)
+        difference = np.abs(one.after.astype(np.int32) - before).max(axis=2)
         largest = int(difference.max()) or 1
         panels = [
             (before, "before"),
             (one.after, f"after: {one.kernel}"),
-            (255 - np.minimum(difference.astype(np.uint16) * 255 // largest, 255).astype(np.uint8),
-             f"difference, black = {largest} of 255"),
-        ]  # fmt: skip
+            ((255 - difference * 255 // largest).astype(np.uint8), f"difference, black = {largest} of 255"),
+        ]
         for column, (pixels, text) in enumerate(panels):
             left = gap + column * (panel + gap)
             sheet.paste(
