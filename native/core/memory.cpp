@@ -661,6 +661,31 @@ PyObject *address_of(PyObject *, PyObject *array) {
     return PyLong_FromUnsignedLongLong(address);
 }
 
+// __array_wrap__ of PynqBuffer: numpy's own leaves 0-d arrays of a subclass as they are, so that buffer.sum() is no
+// number and f"{buffer.mean():.2f}" fails.
+PyObject *array_wrap(PyObject *, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
+    static const char *const names[] = {"self", "array", "context", "return_scalar"};
+    PyObject *given[4];
+    if (!parse_arguments("__array_wrap__", args, nargs, kwnames, names, 4, 2, given)) return nullptr;
+    PyObject *self = given[0], *array = given[1];
+    if (Py_TYPE(array) == Py_TYPE(self)) return Py_NewRef(array);  // `out=` of an operation
+    PyObject *ndim = PyObject_GetAttrString(array, "ndim");
+    if (!ndim) return nullptr;
+    const long dimensions = PyLong_AsLong(ndim);
+    Py_DECREF(ndim);
+    if (dimensions < 0) return nullptr;
+    if (dimensions == 0) {
+        PyObject *nothing = PyTuple_New(0);
+        PyObject *scalar = nothing ? PyObject_GetItem(array, nothing) : nullptr;
+        Py_XDECREF(nothing);
+        return scalar;
+    }
+    return PyObject_CallMethod(array, "view", "O", reinterpret_cast<PyObject *>(Py_TYPE(self)));
+}
+
+PyMethodDef array_wrap_definition = {"array_wrap", method(array_wrap), METH_FASTCALL | METH_KEYWORDS,
+                                     "array_wrap(self, array, context=None, return_scalar=False)"};
+
 PyMethodDef functions[] = {
     {"address_of", method(address_of), METH_O,
      "address_of(array)\n--\n\nReturn the address of an array's first element in this process."},
@@ -678,7 +703,15 @@ bool add_memory_types(PyObject *module) {
     pool_type = add_type(module, &pool_spec);
     block_type = add_type(module, &block_spec);
     arena_type = add_type(module, &arena_spec);
-    return pool_type && block_type && arena_type && PyModule_AddFunctions(module, functions) == 0;
+    if (!pool_type || !block_type || !arena_type || PyModule_AddFunctions(module, functions) < 0) return false;
+    PyObject *function = PyCFunction_New(&array_wrap_definition, nullptr);
+    PyObject *bindable = function ? PyInstanceMethod_New(function) : nullptr;  // builtins alone don't bind to `self`
+    Py_XDECREF(function);
+    if (!bindable || PyModule_AddObject(module, "array_wrap", bindable) < 0) {
+        Py_XDECREF(bindable);
+        return false;
+    }
+    return true;
 }
 
 }  // namespace pynq

@@ -285,3 +285,6 @@ class NativeBuffer:
 
 def address_of(array: npt.NDArray[np.generic] | np.ndarray[Any, Any], /) -> int:
     """Return the address of an array's first element in this process."""
+
+array_wrap: Callable[..., Any]
+"""``__array_wrap__`` of :class:`pynq.memory.PynqBuffer`: scalars become scalars."""

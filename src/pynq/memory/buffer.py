@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from pynq._native import NativeBuffer, address_of
+from pynq._native import NativeBuffer, address_of, array_wrap
 from pynq.errors import AllocationError, BufferFreedError, NotDeviceMemoryError
 from pynq.memory import leaks
 
@@ -278,6 +278,8 @@ class PynqBuffer(_Array):
             owner._device.sync(block, start, nbytes, direction)
 
     # -- what numpy would do wrong -------------------------------------------------------------------------
+    __array_wrap__ = array_wrap
+
     def __reduce_ex__(self, protocol: Any) -> Any:
         """Pickle as an ordinary array: addresses mean nothing to another process."""
         if self.freed:

@@ -47,7 +47,10 @@ class Watch:
         if not lines:
             return ""
         count = sum(not line.startswith("    ") for line in lines)
-        return "\n".join([f"pynq: {count} buffers of {total} bytes in all were never freed:", *lines, ""])
+        what = (
+            "1 buffer of {} bytes in all was" if count == 1 else f"{count} buffers of {{}} bytes in all were"
+        )
+        return "\n".join([f"pynq: {what.format(total)} never freed:", *lines, ""])
 
     def tell(self) -> None:
         """Write the report to the standard error stream."""

@@ -26,9 +26,7 @@ class RegisterArray:
         self.window = window
         self.dtype = np.dtype(dtype)
         if self.dtype.kind not in "iuf" or self.dtype.itemsize > 8:
-            raise TypeError(
-                f"registers can't be seen as {self.dtype}: it must be an integer or float type of up to 8 bytes"
-            )
+            raise TypeError(f"registers can't be seen as {self.dtype}: it must be an integer or float type")
 
     @property
     def shape(self) -> tuple[int]:
