@@ -46,8 +46,20 @@ def test_help_names_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
         assert name in said
 
 
-def test_inspect_json(capsys: pytest.CaptureFixture[str]) -> None:
-    found = told_json(capsys, "inspect", hwh("image_filter"))
+def apart(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the command in a process of its own, where no other test has defined drivers."""
+    return subprocess.run(
+        [sys.executable, "-m", "pynq", *arguments],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_inspect_json() -> None:
+    found = json.loads(apart("inspect", hwh("image_filter"), "--json").stdout)
     assert found["name"] == "image_filter"
     assert found["processor"] == "zynq"
     addresses = {row["slave"]: row for row in found["addresses"] if row["master"] == "processing_system7_0"}
@@ -142,19 +154,27 @@ def test_wrong_usage(arguments: list[str], capsys: pytest.CaptureFixture[str]) -
     assert "Usage" in capsys.readouterr().err
 
 
-def test_a_device_that_does_not_exist(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "pynq", "devices"],
-        env={**os.environ, "PYNQ_DEVICE": "moon:"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+def test_a_device_that_does_not_exist() -> None:
+    done = apart("devices", PYNQ_DEVICE="moon:")
     assert done.returncode == 0
     assert "No device can be used" in done.stdout
     assert "moon" in done.stdout
+
+
+def test_interrupted(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def interrupted(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("pynq.cli.inspection.collect", interrupted)
+    assert main(["inspect", "x.hwh"]) == 130
+    assert capsys.readouterr().err == ""
+
+
+def test_completion() -> None:
+    done = apart(_PYNQ_COMPLETE="complete_zsh", _TYPER_COMPLETE_ARGS="pynq ins")
+    assert done.returncode == 0, done.stderr
+    assert "inspect" in done.stdout
+    assert "devices" not in done.stdout
 
 
 def test_without_the_extra(tmp_path: Path) -> None:

@@ -47,6 +47,12 @@ def test_accelerator(tmp_path: Path) -> None:
     assert "262144 sums" in said
 
 
+def test_image_filter_in_cells(tmp_path: Path) -> None:
+    said = run(EXAMPLES / "image_filter" / "run.py", tmp_path)
+    assert "ImageFilter FilterPipeline StreamFilter" in said
+    assert said.splitlines()[-1] == "4 frames"
+
+
 def test_demo(tmp_path: Path) -> None:
     image = pytest.importorskip("PIL.Image")
     picture = tmp_path / "small.png"
