@@ -54,7 +54,8 @@ def test_frequency_of_the_net_and_request_stand_in() -> None:
 
 def test_versal_clock_in_the_packed_configuration() -> None:
     packed = (
-        "AURORA_LINE_RATE_GPBS 12.5 DDR_MEMORY_MODE {Connectivity to DDR via NOC} PMC_MIO0 {{AUX_IO 0} {USAGE {a b}}}"
+        "AURORA_LINE_RATE_GPBS 12.5 DDR_MEMORY_MODE {Connectivity to DDR via NOC}"
+        " PMC_MIO0 {{AUX_IO 0} {USAGE {a b}}}"
         " PMC_CRP_PL0_REF_CTRL_ACT_FREQMHZ 240.000000 PMC_CRP_PL0_REF_CTRL_DIVISOR0 5"
         " PMC_CRP_PL0_REF_CTRL_SRCSEL PPLL PS_USE_PMCPL_CLK0 1 PS_USE_PMCPL_CLK1 0"
     )

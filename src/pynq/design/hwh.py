@@ -370,7 +370,7 @@ class _Collector:
         self._peers.append(attributes)
         if "INSTANCE" not in attributes:
             self._missing("CONNECTION", "INSTANCE", attributes)
-        elif "PORT" not in attributes:
+        if "PORT" not in attributes:
             self._missing("CONNECTION", "PORT", attributes)
         return _LEAF
 
@@ -487,8 +487,6 @@ class _Builder:
         raw = self._raw
         system, system_line = raw.system
         name = system.get("NAME", "")
-        if not system:
-            self._problems.add(0, "has no <SYSTEMINFO>: neither the part nor the design's name is known")
         self._name_cells(name)
         self._addressed = self._find_addressed()
         ports = self._ports(raw.ports, "External_Ports")

@@ -1,1 +1,0 @@
-no_system\.hwh: has no <SYSTEMINFO>
