@@ -2,6 +2,7 @@
 #include "host.hpp"
 
 #include <nanobind/ndarray.h>
+#include <nanobind/stl/string.h>
 
 #include <algorithm>
 #include <cstdlib>
