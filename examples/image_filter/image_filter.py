@@ -215,7 +215,7 @@ class StreamFilterModel(Model):
     """The filter of README.md, row by row: three line buffers, one row late."""
 
     bindto = [FILTER]
-    registers = {
+    registers: Any = {
         "STATUS": Reg(  # all but BUSY: set by the hardware, cleared by writing 1
             0x04,
             writable=0b1110,

@@ -29,11 +29,11 @@ def convolve(
     kernel = np.asarray(coefficients, dtype=np.int64)
     colours = np.pad(picture[..., :3].astype(np.int64), ((1, 1), (1, 1), (0, 0)), mode="edge")
     windows = np.lib.stride_tricks.sliding_window_view(colours, (3, 3), axis=(0, 1))
-    total = np.einsum("yxcij,ij->yxc", windows, kernel)
+    total: npt.NDArray[np.int64] = np.einsum("yxcij,ij->yxc", windows, kernel)
     if absolute:
         total = np.abs(total)
     if shift:
         total = np.floor_divide(total + 2 ** (shift - 1), 2**shift)
-    result = picture.copy()
+    result: npt.NDArray[np.uint8] = picture.copy()
     result[..., :3] = np.minimum(np.maximum(total + offset, 0), 255)
     return result

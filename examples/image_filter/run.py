@@ -31,7 +31,7 @@ assert edges[64 - 48, 96].any()  # but at its upper edge
 print("edges:", np.count_nonzero(edges.any(axis=2)), "pixels")
 
 # %% Registers, by name
-print(overlay.filter.stream_filter.register_map.SHIFT, "bits of shift")
+print(overlay.filter.stream_filter.register_map.CTRL)
 print(overlay.filter.stream_filter.frames, "frames so far")
 
 
