@@ -14,6 +14,7 @@ from pynq.device import registry
 
 @pytest.fixture(autouse=True)
 def _restore() -> Iterator[None]:
+    drivers.snapshot()  # imports the installed ones, which are to stay
     ip, hierarchies = dict(drivers._ip), dict(drivers._hierarchies)
     chosen = registry._chosen
     yield

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import grp
-import hashlib
 import importlib.util
 import inspect
 import os
@@ -12,6 +11,7 @@ import pwd
 import stat
 import sys
 import traceback
+import zlib
 from collections.abc import Callable, Mapping
 from importlib.machinery import ModuleSpec
 from pathlib import Path
@@ -157,7 +157,7 @@ def _is_pynq(node: ast.ImportFrom) -> bool:
 
 
 def _run(path: Path, code: CodeType) -> ModuleType:
-    name = f"pynq_overlay_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:12]}"
+    name = f"pynq_overlay_{path.stem}_{zlib.crc32(str(path).encode()):08x}"
     spec = ModuleSpec(name, None, origin=str(path), is_package=True)
     assert spec.submodule_search_locations is not None
     spec.submodule_search_locations.append(str(path.parent))
