@@ -6,6 +6,7 @@ gives the :class:`ImageFilter` below. On a board the model is never used; withou
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -33,7 +34,7 @@ class StreamFilter(DefaultIP):
 
     bindto = [FILTER]
 
-    def __init__(self, description: dict[str, Any]) -> None:
+    def __init__(self, description: Mapping[str, Any]) -> None:
         super().__init__(description)
         self.max_width = int(description["parameters"]["C_MAX_WIDTH"])
         self._registers_of_kernel = [f"K{row}{column}" for row in range(3) for column in range(3)]
@@ -124,7 +125,7 @@ def fractional_bits(values: npt.NDArray[np.float64]) -> int:
 class FilterPipeline(DefaultHierarchy):
     """A DMA with the filter between its two channels: pictures in, pictures out."""
 
-    def __init__(self, description: dict[str, Any]) -> None:
+    def __init__(self, description: Mapping[str, Any]) -> None:
         super().__init__(description)
         self.dma = getattr(self, _name_of(description, DMA))
         self.filter = getattr(self, _name_of(description, FILTER))
@@ -132,7 +133,7 @@ class FilterPipeline(DefaultHierarchy):
         self._result: Any = None
 
     @staticmethod
-    def checkhierarchy(description: dict[str, Any]) -> bool:
+    def checkhierarchy(description: Mapping[str, Any]) -> bool:
         """A DMA and a filter, and nothing else that has registers."""
         types = sorted(ip["type"].rpartition(":")[0] for ip in description["ip"].values())
         return types == sorted([DMA, FILTER.rpartition(":")[0]])
@@ -180,9 +181,9 @@ class FilterPipeline(DefaultHierarchy):
         return np.array(self._result[..., : picture.shape[2]])
 
 
-def _name_of(description: dict[str, Any], kind: str) -> str:
+def _name_of(description: Mapping[str, Any], kind: str) -> str:
     """The name of the only IP of that type in a hierarchy."""
-    return next(name for name, ip in description["ip"].items() if ip["type"].startswith(kind))
+    return next(str(name) for name, ip in description["ip"].items() if ip["type"].startswith(kind))
 
 
 # -- the overlay class ----

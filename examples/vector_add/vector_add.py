@@ -5,6 +5,7 @@ The overlay needs no class of its own: the driver is enough, so ``Overlay`` is t
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ class VectorAdd(DefaultIP):
 
     bindto = [VECTOR_ADD]
 
-    def __init__(self, description: dict[str, Any]) -> None:
+    def __init__(self, description: Mapping[str, Any]) -> None:
         super().__init__(description)
         registers = self.register_map
         registers.GIER.Enable = 1
