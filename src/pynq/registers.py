@@ -91,8 +91,8 @@ class _Bits(NamedTuple):
     """A part of a register that an index means."""
 
     lower: int
-    count: int
-    reversed: bool
+    number: int
+    mirrored: bool
 
 
 def _bits(index: int | slice, width: int) -> _Bits:
@@ -119,7 +119,8 @@ def _mirrored(value: int, count: int) -> int:
 def _enumeration(name: str, values: Any) -> Callable[[int], object] | None:
     if values is None or callable(values):
         return cast("Callable[[int], object] | None", values)
-    return enum.IntEnum(name, dict(values))
+    make: Any = enum.IntEnum
+    return cast("Callable[[int], object]", make(name, dict(values)))
 
 
 class Register(RegisterBase):
@@ -201,24 +202,27 @@ class Register(RegisterBase):
             shown = "write-only" if self._access == "write-only" else str(int(self))
             return f"Register(value={shown})"
         parts = {name: getattr(type(self), name) for name in self._fields}
-        harmless = [
-            field
-            for name, field in parts.items()
-            if field.readable and not self._fields[name].get("read_action")
-        ]
-        value = self._fetch() if harmless else 0  # one access for all
+        readable = [name for name, field in parts.items() if field.readable]
+        # Showing must not take data out of a FIFO. Registers that can be written are shown although HLS
+        # declares a read action for most of theirs: CTRL is what everybody wants to see.
+        destructive = bool(readable) and all(
+            self._fields[name].get("read_action") and not parts[name].writable for name in readable
+        )
+        value = self._fetch() if readable and not destructive else 0  # one access for all fields
         shown_fields = []
         for name, field in parts.items():
             if not field.readable:
                 text = "write-only"
-            elif field not in harmless:
-                text = f"not read: {self._fields[name]['read_action']} on read"
+            elif destructive:
+                text = "not read, as reading changes it"
             else:
-                bits = (value >> field.lower) & ((1 << field.bits) - 1)
-                text = str(bits)
+                number = (value >> field.lower) & ((1 << field.bits) - 1)
+                text = str(number)
                 if field.values is not None:
-                    member = getattr(self, name)
-                    text = f"{getattr(member, 'name', member)}"
+                    try:
+                        text = getattr(field.values(number), "name", text)
+                    except ValueError:
+                        text = f"{number} (no name)"
             shown_fields.append(f"{name}={text}")
         return f"Register({', '.join(shown_fields)})"
 
@@ -265,7 +269,7 @@ class Register(RegisterBase):
     @classmethod
     def count(cls, index: int | slice, width: int = 32) -> int:
         """Return the number of bits that an index or slice of a register of ``width`` bits means."""
-        return _bits(index, width).count
+        return _bits(index, width).number
 
 
 class RegisterGroup(Sequence[Any]):
@@ -332,7 +336,8 @@ class RegisterMap(RegisterMapBase):
     """The registers of an IP, by name; made from a subclass that :meth:`create_subclass` returns.
 
     Registers are attributes, and items by the name that the description has. Setting one writes it.
-    Building a map does not touch the hardware; showing it (``repr``) reads every register that may be read.
+    Building a map does not touch the hardware; showing it (``repr``) reads every register that is not
+    changed by reading.
 
     Args:
         buffer: Where the registers are: a window (``ip.mmio``), its ``array``, or memory.
@@ -478,7 +483,7 @@ def register_map_class(name: str, block: model.AddressBlock) -> type[RegisterMap
         return found[1]
     registers = {
         register.name: {
-            "address_offset": block.offset + register.offset,
+            "address_offset": register.offset,
             "size": register.size,
             "access": register.access,
             "description": register.description,

@@ -385,12 +385,15 @@ def test_repr(rm: Any, registers: Registers) -> None:
     assert text.startswith("RegisterMap {\n  CTRL = Register(AP_START=1, AP_DONE=0, MODE=FAST, LEVEL=5, KEY=")
     assert "KEY=write-only)" in text
     assert "  COMMAND = Register(GO=write-only),\n" in text
-    assert "FIFO = Register(DATA=not read: modify on read)" in text
+    assert "FIFO = Register(DATA=not read, as reading changes it)" in text
     assert "Memory_lut = <RegisterArray of 32" in text
     assert text.index("IVAR_0_") < text.index("IVAR_1_") < text.index("Memory_lut")
     assert ("r", 0x38, 4) not in registers.log
     assert ("r", 0x08, 4) not in registers.log
-    assert registers.log.count(("r", 0, 4)) in (0, 2)  # once for the register, once for the enumeration
+    if registers.log:
+        assert registers.log.count(("r", 0, 4)) == 1
+    rm.CTRL.MODE = 3
+    assert "MODE=3 (no name)" in repr(rm.CTRL)
     assert [type(each).__name__ for each in rm][:2] == ["RegisterCTRL", "RegisterSTATUS"]
     assert len(rm) == 16
 
@@ -432,8 +435,8 @@ def test_the_class_of_a_block() -> None:
             ModelField("LEVEL", 8, 8, "read-write", 3, "", 4),
             ModelField("DATA", 16, 8, "read-only", None, "", 5, read_action="clear"),
         )
-        registers = (ModelRegister("SR", 4, 32, "read-write", 0x300, "Status.", fields, 2),)
-        return AddressBlock("Reg", "s_axi", 0x10, 0x20, "register", "", registers, place)
+        registers = (ModelRegister("SR", 0x14, 32, "read-write", 0x300, "Status.", fields, 2),)
+        return AddressBlock("Reg", "s_axi", 0, 0x20, "register", "", registers, place)
 
     first = block()
     kind = register_map_class("x", first)
@@ -443,7 +446,7 @@ def test_the_class_of_a_block() -> None:
     rm.SR.LEVEL = 9
     assert memory[5] == 0x900
     assert rm.SR.reset_value == 0x300
-    assert "DATA=not read: clear on read" in repr(rm)
+    assert repr(rm.SR) == "Register(DONE=0, LEVEL=9, DATA=0)"  # can be written, so it is no FIFO
     gone = weakref.ref(first)
     del first, kind, rm
     gc.collect()
