@@ -121,7 +121,7 @@ class NotDeviceMemoryError(PynqError, AttributeError, ValueError):
     """An array that is no device memory (the result of an operation on buffers, say) was asked for its address."""
 
 
-class DirectionError(PynqError, AttributeError):
+class DirectionError(PynqError, RuntimeError, AttributeError):
     """A GPIO used against its direction, or wanted in both at the same time."""
 
 

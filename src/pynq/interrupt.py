@@ -606,6 +606,7 @@ class _Line:
         self.pumps: dict[asyncio.AbstractEventLoop, _Pump] = {}
         self.leader: _Sleeper | None = None
         self.armed = False
+        self.doubtful = False  # a pump was stopped: the firing it may have taken is lost
         self.leftover = False  # the line may have fired after the last wait had ended
         self._hardware: InterruptLine | None = None
 
@@ -722,6 +723,10 @@ class _Line:
 
     async def _pump(self, loop: asyncio.AbstractEventLoop) -> None:
         try:
+            with self.lock:
+                again, self.doubtful = self.doubtful and self.armed, False
+            if again:
+                self.hardware.enable()
             while self._waited_for_in(loop):
                 await self.hardware.wait_async()
                 self.dispatch()
@@ -732,8 +737,7 @@ class _Line:
                 del self.pumps[loop]
                 # A leading thread had stopped it, or somebody cancelled all tasks.
                 if self._waited_for_in(loop) and not loop.is_closed():
-                    if self.armed:
-                        self.hardware.enable()
+                    self.doubtful = True
                     loop.call_soon(self.ensure_pump, loop)
 
     def _fail(self, loop: asyncio.AbstractEventLoop, error: Exception) -> None:
