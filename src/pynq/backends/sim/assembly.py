@@ -59,8 +59,9 @@ _FIFOS = {
 class Plant:
     """One loaded design: the engine and what was made in it, by the names of the design."""
 
-    def __init__(self, design: Design, engine: Engine) -> None:
+    def __init__(self, design: Design, engine: Engine, seed: int) -> None:
         self.design = design
+        self.seed = seed
         self.engine = engine
         self.nets = Nets(design, engine)
         self.ps = engine.space("PS", ps=True)
@@ -128,11 +129,12 @@ def assemble(
     ddr: Memory,
     registry: ModelRegistry,
     chosen: Mapping[str, type[Model]] | None = None,
+    seed: int = 0,
 ) -> Plant:
     """Build the whole PL in an empty engine; ``chosen`` gives models to cells by path, before those
     bound by type.
     """
-    return _Assembly(Plant(design, engine), ddr, registry, chosen or {}).build()
+    return _Assembly(Plant(design, engine, seed), ddr, registry, chosen or {}).build()
 
 
 class _Assembly:
@@ -327,6 +329,7 @@ class _Assembly:
             masters,
             inputs,
             outputs,
+            self.plant.seed,
         )
         self.plant.models[cell.path] = model
 

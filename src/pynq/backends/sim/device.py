@@ -160,7 +160,7 @@ class SimDevice(Device):
             )
             try:
                 ddr = engine.memory("DDR", self._ddr_size, fd=self._ddr_fd)
-                plant = assemble(design, engine, ddr, models, self._chosen)
+                plant = assemble(design, engine, ddr, models, self._chosen, self._seed)
                 board = Board(plant)
                 self._release_resets(plant)
             except BaseException:

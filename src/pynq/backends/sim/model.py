@@ -615,12 +615,13 @@ class Model:
         masters: Iterable[str],
         inputs: Mapping[str, int],
         outputs: Mapping[str, int],
+        seed: int,
     ) -> None:
         self.engine, self.host, self.clock, self.cell = engine, host, clock, cell
         self.name, self.parameters = cell.path, cell.parameters
         self.registers = RegisterSet(host, cell.path, specs)
         self._driven: set[str] = set()
-        self.random = np.random.default_rng([getattr(engine, "seed", 0), zlib.crc32(cell.path.encode())])
+        self.random = np.random.default_rng([seed, zlib.crc32(cell.path.encode())])
         self._streams = {
             name: StreamPort(self, name, sink=True, width=width) for name, width in sinks.items()
         }
