@@ -104,12 +104,13 @@ def test_inspect_tables(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.corpus
 def test_inspect_every_file_of_the_corpus(corpus: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    files = sorted((corpus / "hwh").glob("*.hwh"), key=lambda path: path.stat().st_size)[:40]
+    files = sorted((corpus / "hwh").glob("*.hwh"), key=lambda path: path.stat().st_size)
     assert files
-    for path in files:
+    for number, path in enumerate(files):
         found = told_json(capsys, "inspect", str(path))
         assert len(found["cells"]) == path.read_text(encoding="utf-8-sig").count("<MODULE "), path.name
-        assert told(capsys, "inspect", str(path))
+        if number % 4 == 0:
+            assert told(capsys, "inspect", str(path))
 
 
 def test_devices(capsys: pytest.CaptureFixture[str]) -> None:
