@@ -33,6 +33,7 @@ class _Counter:
         self.repeats = False  # reload and go on after a rollover; else hold
         self.wraps = False  # capture mode: a rollover is nothing special
         self.load = 0
+        self.held = False  # rolled over without reload; until it is loaded or stopped
         self._first = 0  # value at cycle _start
         self._start = 0
 
@@ -44,11 +45,15 @@ class _Counter:
         return (self._first - steps if self.down else self._first + steps) & self.mask
 
     def put(self, value: int, cycle: int) -> None:
-        """Set the value."""
+        """Set the value; a counter that held goes on from there."""
+        self.held = False
         self._first, self._start = value & self.mask, cycle
 
     def run(self, running: bool, down: bool, cycle: int) -> None:
         """Start, stop or turn."""
+        if self.held and running:
+            return
+        self.held = False
         if (running, down) != (self.running, self.down):
             self.put(self.value(cycle), cycle)
             self.running, self.down = running, down
@@ -68,7 +73,7 @@ class _Counter:
             return 0
         if not self.repeats:
             self.put(self.mask if self.down else 0, cycle)
-            self.running = False
+            self.running, self.held = False, True
             return 1
         # One cycle to roll over, one to reload: TLR + 2 cycles a period when counting down (PG079, "Timing
         # Interval").
