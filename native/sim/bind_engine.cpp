@@ -10,6 +10,8 @@
 
 #include <pynq/native.h>
 
+#include <thread>
+
 namespace pynq::sim {
 
 namespace {
@@ -224,7 +226,7 @@ const char *run_until(PyEngine &self, nb::handle what, nb::handle mask, nb::hand
             engine.lock.unlock();
             const bool came = engine.await_stimulus(seen, seconds, stop);
             engine.lock.lock();
-            if (engine.closed()) stop = Stop::Closed;
+            if (engine.ending()) stop = Stop::Closed;
             if (!came || stop == Stop::Closed) break;
         }
         if (!engine.closed()) engine.touch();
@@ -386,9 +388,14 @@ void bind_engine(nb::module_ &module) {
     option(type, "patience", &Engine::Options::patience);
     option(type, "horizon", &Engine::Options::horizon);
     type.def("close", [](PyEngine &self) {
-            Guard guard(*self.core, true);
-            refuse_in_hook(*self.core, "close");
-            self.core->close();
+            {
+                Guard guard(*self.core, true);
+                refuse_in_hook(*self.core, "close");
+                self.core->close();
+            }
+            // Where another thread runs the engine, it ends its run and closes.
+            nb::gil_scoped_release release;
+            while (!self.core->closed()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
         })
         .def_prop_ro("closed", [](PyEngine &self) { return self.core->closed(); })
         .def("__repr__", [](PyEngine &self) {

@@ -121,6 +121,7 @@ void Engine::close() {
     if (closed()) return;
     if (hook_depth_ || running()) {
         close_requested_ = true;
+        stimulate();  // wakes who sleeps in a quiet engine
         return;
     }
     finish_close();
@@ -207,14 +208,14 @@ bool Engine::await_stimulus(uint64_t seen, double seconds, Stop &stop) {
             const auto slice = std::min(end, Host::now() + std::chrono::milliseconds(10));
             came = stimulus_.wait_until(guard, slice, [&] { return stimuli_.load() != seen; });
         }
-        if (came || closed() || Host::now() >= end) break;
+        if (came || ending() || Host::now() >= end) break;
         if (signal_pending()) {
             stop = Stop::Signal;
             break;
         }
     }
     sleepers_.fetch_sub(1);
-    if (closed()) stop = Stop::Closed;
+    if (ending()) stop = Stop::Closed;
     return came;
 }
 

@@ -85,6 +85,8 @@ class Engine {
     bool closed() const { return closed_.load(std::memory_order_relaxed); }
     // End; in a hook it is put off until the run that goes on is over. The caller holds the lock and the interpreter's.
     void close();
+    // Closed, or about to be: waits give up.
+    bool ending() const { return closed() || close_requested_.load(std::memory_order_relaxed); }
     bool in_hook() const { return hook_depth_ != 0; }
     bool running() const { return running_.load(std::memory_order_relaxed) != 0; }
 
@@ -204,7 +206,7 @@ class Engine {
     Host::time_point touched_;
 
     std::atomic<bool> closed_{false};
-    bool close_requested_ = false;
+    std::atomic<bool> close_requested_{false};
     std::atomic<unsigned> running_{0};
     unsigned hook_depth_ = 0;
 
@@ -260,7 +262,9 @@ template <class Hit> Stop Engine::loop(const Wait &wait, Hit &&hit) {
     unsigned count = 0;
     for (;;) {
         if (failed_) return Stop::Failed;
-        if (hit()) return failed_ ? Stop::Failed : Stop::Hit;
+        const bool there = hit();
+        if (failed_) return Stop::Failed;
+        if (there) return Stop::Hit;
         Event *event = queue_.top();
         if (!event) return Stop::Quiet;
         if (event->at > wait.deadline) return Stop::Time;
@@ -271,7 +275,7 @@ template <class Hit> Stop Engine::loop(const Wait &wait, Hit &&hit) {
             if (begin == Host::time_point{}) begin = checked = host;
             if (lock.contended() && lock.depth() == 1 && !hook_depth_) {
                 lock.give_way();
-                if (closed()) return Stop::Closed;
+                if (ending()) return Stop::Closed;
             }
             if (host - checked >= std::chrono::milliseconds(10)) {
                 checked = host;

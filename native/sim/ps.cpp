@@ -249,7 +249,7 @@ int Engine::ps_poll(uint64_t address, unsigned width, uint64_t mask, uint64_t ma
                 lock.unlock();
                 again = await_stimulus(seen, patience, stop);
                 lock.lock();
-                if (closed()) stop = Stop::Closed;
+                if (ending()) stop = Stop::Closed;
             }
             if (stop == Stop::Signal || stop == Stop::Closed) return stop_status(stop, error);
             if (!again) {
@@ -282,7 +282,7 @@ int Engine::ps_poll(uint64_t address, unsigned width, uint64_t mask, uint64_t ma
         }
         if (lock.contended() && lock.depth() == 1) {
             lock.give_way();
-            if (closed()) return stop_status(Stop::Closed, error);
+            if (ending()) return stop_status(Stop::Closed, error);
         }
     }
 }

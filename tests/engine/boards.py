@@ -63,7 +63,14 @@ class LoopBoard(DmaBoard):
     """MM2S -> FIFO -> S2MM."""
 
     def __init__(
-        self, engine: Engine, *, width: int = 8, depth: int = 16, fifo: int = 512, out_width: int = 0, **options: Any
+        self,
+        engine: Engine,
+        *,
+        width: int = 8,
+        depth: int = 16,
+        fifo: int = 512,
+        out_width: int = 0,
+        **options: Any,
     ) -> None:
         super().__init__(engine, **options)
         self.out = engine.link("mm2s", width, depth=depth)

@@ -172,14 +172,18 @@ def test_no_tlast_is_a_deadlock_with_names(engine: Engine) -> None:
     text = board.dma.explain("S2MM")
     assert text.startswith("axi_dma_0 S2MM waits for TLAST: 1024 of 1024 beats received from fir_0 (cycle ")
     assert text in engine.explain(board.irqs["S2MM"])
-    assert engine.explain(board.irqs["S2MM"]).startswith("interrupt 62 can't fire: net s2mm_introut stays 0x0: ")
+    assert engine.explain(board.irqs["S2MM"]).startswith(
+        "interrupt 62 can't fire: net s2mm_introut stays 0x0: "
+    )
 
 
 def test_no_data_is_a_deadlock_with_names(loop: LoopBoard) -> None:
     loop.start()
     loop.receive(0x1000, 64)
     assert loop.engine.run_until(loop.nets["S2MM"]) == "quiet"
-    assert "axi_dma_0 S2MM waits for TVALID: 0 of 64 bytes received from axis_data_fifo_0" in loop.dma.explain()
+    assert (
+        "axi_dma_0 S2MM waits for TVALID: 0 of 64 bytes received from axis_data_fifo_0" in loop.dma.explain()
+    )
 
 
 def test_nobody_takes_is_a_deadlock_with_names(engine: Engine) -> None:
@@ -226,7 +230,9 @@ def test_decode_errors(loop: LoopBoard) -> None:
     loop.send(0x4000_0000, 64)
     assert loop.engine.run_until(loop.nets["MM2S"]) == "hit"
     assert loop.read(MM2S_SR) == HALTED | DEC_ERR | ERR
-    assert "DECERR at 0x40000000: nothing answers at 0x40000000; nearest: ddr 0x0-0xffffff" in loop.dma.explain()
+    assert (
+        "DECERR at 0x40000000: nothing answers at 0x40000000; nearest: ddr 0x0-0xffffff" in loop.dma.explain()
+    )
 
 
 def test_buffer_that_leaves_the_memory(loop: LoopBoard) -> None:

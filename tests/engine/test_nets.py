@@ -222,7 +222,12 @@ def test_explain_walks_through_gates_and_controllers(engine: Engine) -> None:
     worker.add_output("irq")
     controller.add_input("intr", 2)
     controller.add_output("irq")
-    pin, other, joined, out = engine.net("pin"), engine.net("other"), engine.net("joined", 2), engine.net("out")
+    pin, other, joined, out = (
+        engine.net("pin"),
+        engine.net("other"),
+        engine.net("joined", 2),
+        engine.net("out"),
+    )
     worker.wire("irq", pin)
     engine.gate("concat", "xlconcat_0", [pin, other], joined)
     controller.wire("intr", joined)
@@ -231,7 +236,8 @@ def test_explain_walks_through_gates_and_controllers(engine: Engine) -> None:
     engine.elaborate()
     assert "nothing is under way in what can drive it (axi_intc_0, worker)" in engine.explain(line)
     worker.receive("s_axis", 8, print)
-    assert "worker s_axis waits for TVALID: 0 of 8 bytes received from nothing: its stream has no source" in engine.explain(
-        line
+    assert (
+        "worker s_axis waits for TVALID: 0 of 8 bytes received from nothing: its stream has no source"
+        in engine.explain(line)
     )
     assert "nothing in the design drives it" in engine.explain(engine.net("loose"))

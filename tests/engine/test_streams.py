@@ -278,14 +278,19 @@ def test_bytes_and_packets_survive_any_chain(data: st.DataObject) -> None:
         links = [pair.link]
         for i in range(draw(st.integers(0, 3))):
             fifo = engine.fifo(
-                f"fifo{i}", pair.clock, depth=draw(st.sampled_from([0, 3, 16, 100])), packet=draw(st.booleans())
+                f"fifo{i}",
+                pair.clock,
+                depth=draw(st.sampled_from([0, 3, 16, 100])),
+                packet=draw(st.booleans()),
             )
             pair.through(fifo, draw(st.integers(1, 20)), draw(st.integers(1, 20)))
             links.append(pair.last_link)
         pair.close()
         for link in links:
             if draw(st.booleans()):
-                link.stall(draw(st.sampled_from(["source", "sink"])), draw(st.floats(0, 1)), draw(st.integers(1, 9)))
+                link.stall(
+                    draw(st.sampled_from(["source", "sink"])), draw(st.floats(0, 1)), draw(st.integers(1, 9))
+                )
         packets = draw(st.lists(st.binary(max_size=200), min_size=1, max_size=6))
         for packet in packets:
             cut = draw(st.integers(0, len(packet)))
