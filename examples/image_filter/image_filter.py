@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pynq import DefaultHierarchy, DefaultIP, DefaultOverlay, allocate
-from pynq.sim import Model, Reg
+from pynq.sim import Model, Packet, Reg
 
 FILTER = "pynq-anywhere.org:examples:stream_filter:1.0"
 DMA = "xilinx.com:ip:axi_dma"
@@ -236,12 +236,13 @@ class StreamFilterModel(Model):
 
     async def main(self) -> None:
         while True:
+            first = await self.stream("s_axis").recv(4)
             while not self.registers.CTRL.ENABLE:
                 await self.written("CTRL")
-            await self._frame()
+            await self._frame(first)
 
-    async def _frame(self) -> None:
-        first = await self.stream("s_axis").recv(4)  # the settings are taken with the first pixel of a frame
+    async def _frame(self, first: Packet) -> None:
+        """One frame; the settings are taken with its first pixel."""
         registers = self.registers
         width, height = int(registers.WIDTH), int(registers.HEIGHT)
         registers.STATUS.BUSY = 1

@@ -145,6 +145,27 @@ def test_settings_hold_for_the_whole_frame(overlay: Any, pipeline: Any) -> None:
             pipeline.filter.acknowledge()  # the first part ended with one
 
 
+def test_nothing_begins_while_it_is_disabled(pipeline: Any) -> None:
+    picture = noise(6, 7, 4)
+    control = pipeline.filter.register_map.CTRL
+    with pynq.allocate((6, 7, 4), "u1") as source, pynq.allocate((6, 7, 4), "u1") as result:
+        source[:] = picture
+        pipeline.filter.stop()
+        frames = pipeline.filter.frames
+        pipeline.dma.recvchannel.transfer(result)
+        pipeline.dma.sendchannel.transfer(source)
+        pipeline.device.run(cycles=1000)
+        assert not pipeline.filter.register_map.STATUS.BUSY
+        pipeline.filter.size = 7, 6  # the settings of now are those of the frame that waits
+        control.BYPASS = 1
+        pipeline.filter.start()
+        pipeline.dma.recvchannel.wait()
+        assert np.array_equal(result, picture)
+        assert pipeline.filter.frames == frames + 1
+        control.BYPASS = 0
+        pipeline.filter.acknowledge()
+
+
 def test_missing_pixels_are_named(pipeline: Any) -> None:
     with pynq.allocate((8, 8, 4), "u1") as source, pynq.allocate((8, 8, 4), "u1") as result:
         pipeline.filter.size = 8, 9  # one row more than will come
