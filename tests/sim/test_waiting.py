@@ -1,0 +1,213 @@
+"""Waiting for interrupts: plain, in event loops, in threads; nothing hangs and nothing is lost."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+
+from pynq._native import Window
+from pynq.backends.sim import SimDevice
+from pynq.errors import DeadlockError, OverlayNotLoadedError, PynqError
+
+from . import boards
+from .boards import INTC, TIMER
+
+Load = Callable[..., SimDevice]
+ENT, ENIT, LOAD, UDT, TINT, ARHT = 1 << 7, 1 << 6, 1 << 5, 1 << 1, 1 << 8, 1 << 4
+
+
+def start_timer(device: SimDevice, cycles: int, *, again: bool = False) -> Window:
+    root, timer = device.map(INTC, 0x200), device.map(TIMER, 0x100)
+    root.write(0x08, 0b0100)
+    root.write(0x1C, 3)
+    timer.write(4, cycles)
+    timer.write(0, LOAD | UDT | ENIT)
+    timer.write(0, ENT | UDT | ENIT | (ARHT if again else 0))
+    return timer
+
+
+def acknowledge(device: SimDevice) -> None:
+    timer = device.map(TIMER, 0x100)
+    timer.write(0, timer.read(0) | TINT)
+    device.map(INTC, 0x200).write(0x0C, 0b0100)
+
+
+@pytest.mark.parametrize("deterministic", [True, False])
+def test_wait_jumps_over_idle_time(load: Load, deterministic: bool) -> None:
+    device = load("streaming", deterministic=deterministic)
+    start_timer(device, 0xFFFF0000)  # 43 s
+    line = device.interrupt_line(61)
+    line.enable()
+    began = time.monotonic()
+    assert line.wait()
+    assert device.now > 42
+    assert time.monotonic() - began < 1
+
+
+def test_wait_with_timeout_is_in_virtual_time(load: Load) -> None:
+    device = load("streaming")
+    start_timer(device, 1_000_000)  # 10 ms
+    line = device.interrupt_line(61)
+    line.enable()
+    before = device.now
+    assert not line.wait(0.005)
+    assert device.now - before == pytest.approx(0.005, abs=1e-4)
+    assert line.wait(0.006)
+    acknowledge(device)
+    line.enable()
+    before = time.monotonic()
+    assert not line.wait(5.0)  # nothing can come: no need to sit it out
+    assert time.monotonic() - before < 1
+
+
+def test_dead_wait_ends_at_once_and_says_why(load: Load) -> None:
+    device = load("streaming")
+    line = device.interrupt_line(62)
+    line.enable()
+    before = time.monotonic()
+    with pytest.raises(DeadlockError, match=r"interrupt 62 .*sub/core"):
+        line.wait()
+    assert time.monotonic() - before < 1
+
+
+def test_another_thread_may_act_within_the_patience(load: Load) -> None:
+    device = load(boards.example("buttons_leds"), patience=5.0)
+    base = {span.slave: span.base for span in device.plant.design.ps_ranges}
+    root, buttons = device.map(base["axi_intc_0"], 0x200), device.map(base["buttons"], 0x200)
+    root.write(0x08, 1)
+    root.write(0x1C, 3)
+    buttons.write(0x128, 1)
+    buttons.write(0x11C, 1 << 31)
+    line = device.interrupt_line(61)
+    line.enable()
+    finger = threading.Timer(0.1, device.board.drive, ("btns_4bits_tri_i", 1))
+    finger.start()
+    assert line.wait()
+    finger.join()
+    line.enable()
+    device.patience = 0.1
+    sleeper = threading.Timer(1, lambda: None)
+    sleeper.start()
+    buttons.write(0x120, 1)
+    root.write(0x0C, 1)
+    line.disable()
+    line.wait(0)
+    line.enable()
+    before = time.monotonic()
+    with pytest.raises(DeadlockError):
+        line.wait()
+    assert 0.05 < time.monotonic() - before < 0.9
+    sleeper.cancel()
+    sleeper.join()
+
+
+@pytest.mark.parametrize("deterministic", [True, False])
+def test_event_loops_in_several_threads(load: Load, deterministic: bool) -> None:
+    device = load("streaming", deterministic=deterministic)
+    start_timer(device, 100_000)
+    line = device.interrupt_line(61)
+    others = 0
+
+    async def count() -> None:
+        nonlocal others
+        for _ in range(10):
+            others += 1
+            await asyncio.sleep(0)
+
+    async def one() -> None:
+        line.enable()
+        await asyncio.gather(line.wait_async(), count())
+
+    asyncio.run(one())
+    assert others == 10
+    acknowledge(device)
+    start_timer(device, 100_000)
+    worker = threading.Thread(target=lambda: asyncio.run(one()))
+    worker.start()
+    worker.join(10)
+    assert not worker.is_alive()
+    assert others == 20
+
+
+def test_a_loop_sleeps_until_a_stimulus_and_wakes_from_any_thread(load: Load) -> None:
+    device = load("streaming", deterministic=False, patience=5.0)
+    line = device.interrupt_line(61)
+    line.enable()
+
+    async def main() -> float:
+        threading.Timer(0.2, start_timer, (device, 100)).start()
+        before = time.process_time()
+        await line.wait_async()
+        return time.process_time() - before
+
+    assert asyncio.run(main()) < 0.1  # slept, not spun
+
+
+def test_async_dead_wait_is_told_after_the_patience_unless_a_timer_is_pending(load: Load) -> None:
+    device = load("streaming", patience=0.1)
+    line = device.interrupt_line(62)
+    line.enable()
+
+    async def dead() -> None:
+        await line.wait_async()
+
+    before = time.monotonic()
+    with pytest.raises(DeadlockError, match="interrupt 62"):
+        asyncio.run(dead())
+    assert 0.05 < time.monotonic() - before < 1
+
+    async def late() -> None:
+        async def press() -> None:
+            await asyncio.sleep(0.4)
+            start_timer(device, 100)
+
+        other = device.interrupt_line(61)
+        other.enable()
+        await asyncio.gather(press(), other.wait_async())
+
+    asyncio.run(late())
+
+
+def test_cancelled_waits_leave_nothing_behind(load: Load) -> None:
+    device = load("streaming")
+    line = device.interrupt_line(61)
+    line.enable()
+
+    async def main() -> None:
+        with pytest.raises(asyncio.TimeoutError):
+            await asyncio.wait_for(line.wait_async(), 0.05)
+        assert not device._ears
+        start_timer(device, 100)
+        await asyncio.wait_for(line.wait_async(), 5)
+
+    asyncio.run(main())
+
+
+def test_reloading_ends_waits(load: Load) -> None:
+    device = load("streaming", patience=30.0)
+    line = device.interrupt_line(61)
+    line.enable()
+    threading.Timer(0.2, device.close).start()
+    with pytest.raises(OverlayNotLoadedError):
+        line.wait()
+
+
+def test_unconnected_interrupts_are_refused_with_the_connected_ones(load: Load) -> None:
+    device = load("streaming")
+    with pytest.raises(PynqError, match="no PS interrupt 64; connected: 61, 62, 63"):
+        device.interrupt_line(64)
+
+
+def test_time_on_the_host_passes_in_the_pl(load: Load) -> None:
+    device = load("streaming", deterministic=False)
+    timer = start_timer(device, 1_000_000)  # 10 ms
+    time.sleep(0.05)
+    assert timer.read(0) & TINT
+    still = load("streaming", deterministic=True)
+    timer = start_timer(still, 1_000_000)
+    time.sleep(0.05)
+    assert not timer.read(0) & TINT
