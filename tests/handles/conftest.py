@@ -9,8 +9,10 @@ from collections.abc import Iterator
 import pytest
 from fakeboard import PINS, Bench, FakeBoard, interrupt_design
 
+from pynq.backends.sim.device import SimDevice
 from pynq.design.model import Design
 from pynq.device.base import Device
+from pynq.sim import Model
 
 
 @pytest.fixture(scope="session")
@@ -19,10 +21,7 @@ def design() -> Design:
 
 
 def simulated(design: Design) -> Device:
-    sim = pytest.importorskip("pynq.sim")
-    from pynq.backends.sim.device import SimDevice
-
-    class Source(sim.Model):
+    class Source(Model):
         def on_write_LEVEL(self, value: int) -> None:  # noqa: N802
             for bit, name in enumerate(PINS):
                 self.pin(name).drive(value >> bit & 1)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 from fakeboard import FakeBoard
 
+from pynq.backends.sim.device import SimDevice
 from pynq.clocks import Clocks
 from pynq.design.model import Design, Processor
 from pynq.errors import OverlayNotLoadedError, PynqWarning, UnsupportedByDeviceError
@@ -107,9 +108,6 @@ def test_cpu(board: FakeBoard) -> None:
 
 
 def test_on_the_simulated_board(design: Design) -> None:
-    pytest.importorskip("pynq.sim")
-    from pynq.backends.sim.device import SimDevice
-
     device = SimDevice("sim:clocks", models={})
     device.open()
     with pytest.warns(PynqWarning, match="source"):

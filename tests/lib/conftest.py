@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "handles"))
 
 from fakeboard import ROOT, FakeBoard
 
+from pynq.backends.sim.device import SimDevice
 from pynq.design.hwh import read
 from pynq.design.model import Design
 from pynq.device.base import Device
@@ -36,21 +38,20 @@ def buttons() -> Design:
 @pytest.fixture(params=["fake", "sim"])
 def load(request: pytest.FixtureRequest) -> Iterator[Callable[[Design], Device]]:
     """Give a function that returns a device with a design, on fakes and on the simulated board."""
-    devices: list[Device] = []
+    with contextlib.ExitStack() as devices:
+        kind = FakeBoard if request.param == "fake" else simulated
+        yield lambda design: devices.enter_context(kind(design))
 
-    def make(design: Design) -> Device:
-        if request.param == "fake":
-            device: Device = FakeBoard(design)
-        else:
-            pytest.importorskip("pynq.sim")
-            from pynq.backends.sim.device import SimDevice
 
-            device = SimDevice("sim:lib", patience=0.5)
-            device.open()
-            device.download(design, None)
-        devices.append(device)
-        return device
+@pytest.fixture
+def simulate() -> Iterator[Callable[[Design], Device]]:
+    """Give a function that returns a simulated board with a design."""
+    with contextlib.ExitStack() as devices:
+        yield lambda design: devices.enter_context(simulated(design))
 
-    yield make
-    for device in devices:
-        device.close()
+
+def simulated(design: Design) -> Device:
+    device = SimDevice("sim:lib", patience=0.5)
+    device.open()
+    device.download(design, None)
+    return device

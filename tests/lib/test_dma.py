@@ -460,10 +460,8 @@ def test_timeout_tells_state_and_reason(board: FakeBoard) -> None:
     assert receive.nbytes == 64
 
 
-def test_receive_that_can_never_end(load: Load, loopback: Design) -> None:
-    device = load(loopback)
-    if isinstance(device, FakeBoard):
-        pytest.skip("only the simulated board knows")
+def test_receive_that_can_never_end(simulate: Load, loopback: Design) -> None:
+    device = simulate(loopback)
     send, receive = channels(dma_of(device))
     out, back = allocate(16, device=device), allocate(16, device=device)
     receive.transfer(back)
@@ -478,10 +476,8 @@ def test_receive_that_can_never_end(load: Load, loopback: Design) -> None:
     receive.wait()
 
 
-def test_receive_that_can_never_end_polled_by_a_task(load: Load, loopback: Design) -> None:
-    device = load(loopback)
-    if isinstance(device, FakeBoard):
-        pytest.skip("only the simulated board knows")
+def test_receive_that_can_never_end_polled_by_a_task(simulate: Load, loopback: Design) -> None:
+    device = simulate(loopback)
     description = description_of(device, IP)
     description["interrupts"] = {}
     _, receive = channels(DMA(description))
