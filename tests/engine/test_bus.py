@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 
 import pytest
+
 from pynq._native import Window
 from pynq.backends.sim._engine import Engine
 from pynq.errors import BusError, DeadlockError, WaitTimeoutError
@@ -66,7 +67,7 @@ def test_poll_knows_a_deadlock(loop: LoopBoard, window: Window) -> None:
     start = time.perf_counter()
     with pytest.raises(
         DeadlockError,
-        match="stays 0x0 .*axi_dma_0 S2MM waits for TVALID: 0 of 64 bytes received from axis_data_fifo_0",
+        match=r"stays 0x0 .*axi_dma_0 S2MM waits for TVALID: 0 of 64 bytes received from axis_data_fifo_0",
     ):
         window.poll(S2MM_SR, IOC, IOC)
     assert time.perf_counter() - start < 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from pynq.backends.sim._engine import Engine
 from pynq.errors import DesignError
 

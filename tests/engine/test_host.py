@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from pynq.backends.sim._engine import Engine, Host
 from pynq.errors import BusError, DesignError, ModelError
 

@@ -1,4 +1,4 @@
-"""Creation and end: no leak of files, mappings, objects or threads; handles that outlive the engine; reference cycles."""
+"""Creation and end: no leak of files, mappings, objects or threads; handles that outlive the engine; cycles."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+
 from pynq.backends.sim._engine import Engine
 from pynq.errors import OverlayNotLoadedError
 
@@ -160,7 +161,7 @@ def test_a_memory_file_of_somebody_else(engine: Engine) -> None:
 
 
 def test_an_engine_that_dies_in_its_own_hook() -> None:
-    """The last reference goes in a hook, called through the bus: the end is put off until the access is over."""
+    """The last reference goes in a hook, called through the bus: the end waits until the access is over."""
     from pynq._native import Window
 
     holder: list[Any] = [Engine()]

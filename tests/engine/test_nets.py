@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from pynq.backends.sim._engine import Engine
 from pynq.errors import DesignError, ModelError
 
@@ -69,7 +70,7 @@ def test_combinational_loop_is_named(engine: Engine) -> None:
     nets = [engine.net(name) for name in "abc"]
     for i in range(3):
         engine.gate("not", f"g{i}", [nets[i]], nets[(i + 1) % 3])
-    with pytest.raises(DesignError, match="combinational loop: . -> . -> . -> ."):
+    with pytest.raises(DesignError, match=r"combinational loop: . -> . -> . -> ."):
         engine.elaborate()
 
 

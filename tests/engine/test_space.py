@@ -8,6 +8,7 @@ import os
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from pynq.backends.sim._engine import Engine
 from pynq.errors import AccessError, AlignmentError, BusError, DesignError
 
@@ -45,7 +46,7 @@ def test_overlaps(engine: Engine) -> None:
     space.map(0x1000, 0x1FFF, a)
     space.map(0x2000, 0x2FFF, b)
     for base, high in ((0x1FFF, 0x1FFF), (0x0, 0x1000), (0x0, 0x8000), (0x1000, 0x1FFF), (0x1800, 0x18FF)):
-        with pytest.raises(DesignError, match="space ps: b at .* overlaps [ab] at "):
+        with pytest.raises(DesignError, match=r"space ps: b at .* overlaps [ab] at "):
             space.map(base, high, b)
     with pytest.raises(DesignError, match="larger than memory a"):
         space.map(0x8000, 0x9000, a)
@@ -55,9 +56,9 @@ def test_overlaps(engine: Engine) -> None:
         space.map(0x8000, 0x8FFF, "a")  # type: ignore[arg-type]
     with pytest.raises(DesignError, match='the PS has the space "ps" already'):
         engine.space("other", ps=True)
+    stranger = Engine().memory("c", 0x1000)
     with pytest.raises(DesignError, match="another engine"):
-        other = Engine()
-        space.map(0x8000, 0x8FFF, other.memory("c", 0x1000))
+        space.map(0x8000, 0x8FFF, stranger)
     assert space.ranges() == [(0x1000, 0x1FFF, "a"), (0x2000, 0x2FFF, "b")]
 
 

@@ -1,4 +1,4 @@
-"""AXI4-Stream: any width, back-pressure, TKEEP, TLAST, side band, converters; whatever the chunks, the bytes stay."""
+"""AXI4-Stream: any width, back-pressure, TKEEP, TLAST, side band, converters; the bytes stay."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from pynq.backends.sim._engine import Engine
 from pynq.errors import DesignError, ModelError
 

@@ -1,4 +1,4 @@
-"""Virtual time, runs and waits: idle is free, a deadlock is known, nothing hangs, Ctrl-C stops, threads take turns."""
+"""Virtual time, runs and waits: idle is free, a deadlock is known, Ctrl-C stops, threads take turns."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+
 from pynq.backends.sim._engine import Engine, Host
 from pynq.errors import BusError, ModelError, OverlayNotLoadedError
 
@@ -126,7 +127,7 @@ def test_a_hook_that_raises_stops_the_run(engine: Engine) -> None:
     fired: list[int] = []
 
     def wrong() -> None:
-        raise ModelError("at %d" % engine.now)
+        raise ModelError(f"at {engine.now}")
 
     host.at(1000, wrong)
     host.at(2000, lambda: fired.append(engine.now))

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 
 import pytest
+
 from pynq.backends.sim._engine import Engine
 
 from .boards import S2MM_SR, HostBoard, LoopBoard
