@@ -644,21 +644,76 @@ PyType_Spec arena_spec = {"pynq._native.Arena", sizeof(ArenaObject), 0, Py_TPFLA
 
 // ---- where an array lies ------------------------------------------------------------------------------------------
 
-// Address of the first element of a numpy array. numpy's own ways take longer than a whole DMA register access.
-PyObject *address_of(PyObject *, PyObject *array) {
-    Py_buffer view;
-    if (PyObject_GetBuffer(array, &view, PyBUF_STRIDES) < 0) {
-        PyErr_Clear();  // datetimes and structured types have no buffer
-        PyObject *interface = PyObject_GetAttrString(array, "__array_interface__");
-        PyObject *data = interface ? PyMapping_GetItemString(interface, "data") : nullptr;
-        PyObject *address = data ? PySequence_GetItem(data, 0) : nullptr;
-        Py_XDECREF(data);
-        Py_XDECREF(interface);
-        return address;
+// The members of numpy's array object that are read here; they are part of numpy's ABI and have not moved since 1.0.
+struct ArrayHead {
+    PyObject_HEAD
+    void *data;
+};
+
+PyTypeObject *ndarray_type;
+
+// True when arrays look as expected, which is checked once against what numpy says.
+bool arrays_known() {
+    static int known = -1;
+    if (known >= 0) return known;
+    PyObject *type = numpy_attribute("ndarray");
+    PyObject *array = type ? PyObject_CallFunction(type, "(i)", 1) : nullptr;
+    PyObject *interface = array ? PyObject_GetAttrString(array, "__array_interface__") : nullptr;
+    PyObject *data = interface ? PyMapping_GetItemString(interface, "data") : nullptr;
+    PyObject *address = data ? PySequence_GetItem(data, 0) : nullptr;
+    if (address) {
+        known = reinterpret_cast<ArrayHead *>(array)->data == PyLong_AsVoidPtr(address);
+        ndarray_type = reinterpret_cast<PyTypeObject *>(Py_NewRef(type));
     }
-    const auto address = reinterpret_cast<uintptr_t>(view.buf);
+    Py_XDECREF(address);
+    Py_XDECREF(data);
+    Py_XDECREF(interface);
+    Py_XDECREF(array);
+    return known > 0;
+}
+
+bool find_address(PyObject *array, uint64_t *address) {
+    if (arrays_known() && PyObject_TypeCheck(array, ndarray_type)) {
+        *address = reinterpret_cast<uintptr_t>(reinterpret_cast<ArrayHead *>(array)->data);
+        return true;
+    }
+    if (PyErr_Occurred()) return false;
+    Py_buffer view;
+    if (PyObject_GetBuffer(array, &view, PyBUF_STRIDES) < 0) return false;
+    *address = reinterpret_cast<uintptr_t>(view.buf);
     PyBuffer_Release(&view);
-    return PyLong_FromUnsignedLongLong(address);
+    return true;
+}
+
+// Address of the first element of an array. numpy's own ways take longer than a whole DMA register access.
+PyObject *address_of(PyObject *, PyObject *array) {
+    uint64_t address;
+    return find_address(array, &address) ? PyLong_FromUnsignedLongLong(address) : nullptr;
+}
+
+// physical_address of PynqBuffer, for a buffer in an unreleased MappedBlock and a view of such a one. Everything else
+// is left to the method _find_address, which also knows the errors.
+PyObject *physical_address_of(PyObject *, PyObject *array) {
+    static PyObject *base_name, *block_name;
+    if (!base_name) base_name = PyUnicode_InternFromString("base");
+    if (!block_name) block_name = PyUnicode_InternFromString("_block");
+    PyObject *base = PyObject_GetAttr(array, base_name);
+    if (!base) return nullptr;
+    PyObject *owner = Py_TYPE(base) == Py_TYPE(array) ? base : array;
+    PyObject *block = PyObject_GetAttr(owner, block_name);
+    PyObject *result = nullptr;
+    if (block && Py_TYPE(block) == block_type) {
+        const auto *memory = reinterpret_cast<BlockObject *>(block);
+        uint64_t here;
+        if (memory->state == State::live && find_address(array, &here)) {
+            result = PyLong_FromUnsignedLongLong(memory->physical + here - reinterpret_cast<uintptr_t>(memory->pointer));
+        }
+    }
+    Py_XDECREF(block);
+    Py_DECREF(base);
+    if (result) return result;
+    PyErr_Clear();
+    return PyObject_CallMethod(array, "_find_address", nullptr);
 }
 
 // __array_wrap__ of PynqBuffer: numpy's own leaves 0-d arrays of a subclass as they are, so that buffer.sum() is no
@@ -689,6 +744,8 @@ PyMethodDef array_wrap_definition = {"array_wrap", method(array_wrap), METH_FAST
 PyMethodDef functions[] = {
     {"address_of", method(address_of), METH_O,
      "address_of(array)\n--\n\nReturn the address of an array's first element in this process."},
+    {"physical_address_of", method(physical_address_of), METH_O,
+     "physical_address_of(buffer)\n--\n\nReturn the physical address of a PynqBuffer's first element."},
     {nullptr, nullptr, 0, nullptr},
 };
 

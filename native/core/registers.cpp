@@ -135,15 +135,6 @@ PyObject *register_fetch(RegisterObject *self, PyObject *) {
     return read_register(self, &value) ? PyLong_FromUnsignedLongLong(value) : nullptr;
 }
 
-// _update(lower, bits, value): what the caller has checked
-PyObject *register_update(RegisterObject *self, PyObject *args) {
-    int lower, bits;
-    ull value;
-    if (!PyArg_ParseTuple(args, "iiK:_update", &lower, &bits, &value)) return nullptr;
-    if (!update_register(self, static_cast<unsigned>(lower), static_cast<unsigned>(bits), value)) return nullptr;
-    Py_RETURN_NONE;
-}
-
 std::string text_of(PyObject *name) {
     const char *utf8 = name ? PyUnicode_AsUTF8(name) : nullptr;
     if (!utf8) PyErr_Clear();
@@ -228,7 +219,7 @@ PyObject *register_get_address(RegisterObject *self, void *) { return PyLong_Fro
 PyObject *register_get_width(RegisterObject *self, void *) {
     return PyLong_FromLong(self->bits);
 }
-PyObject *register_get_bits(RegisterObject *self, void *) { return PyLong_FromLong(self->bits); }
+PyObject *register_get_size(RegisterObject *self, void *) { return PyLong_FromLong(self->bits); }
 PyObject *register_get_access(RegisterObject *self, void *) {
     return PyUnicode_FromString(self->readable ? (self->writable ? "read-write" : "read-only") : "write-only");
 }
@@ -236,10 +227,117 @@ PyObject *register_get_window(RegisterObject *self, void *) {
     return self->window ? Py_NewRef(reinterpret_cast<PyObject *>(self->window)) : Py_NewRef(Py_None);
 }
 
+// An index or slice as hardware description means it: both ends count, the highest bit comes first. `mirrored`: from
+// low to high. FieldValueError for bits that do not exist.
+struct Bits {
+    unsigned lower, count;
+    bool mirrored;
+};
+
+bool to_bit(PyObject *value, int width, int otherwise, int *bit) {
+    if (value == Py_None) {
+        *bit = otherwise;
+        return true;
+    }
+    PyObject *number = PyNumber_Index(value);
+    if (!number) return false;
+    int overflow;
+    const long n = PyLong_AsLongAndOverflow(number, &overflow);
+    if (overflow || n < 0 || n >= width) {
+        raise_text("FieldValueError", PyUnicode_FromFormat("bit %S is not in range 0 - %d", number, width - 1));
+        Py_DECREF(number);
+        return false;
+    }
+    Py_DECREF(number);
+    *bit = static_cast<int>(n);
+    return true;
+}
+
+bool to_bits(PyObject *index, int width, Bits *bits) {
+    int start, stop;
+    if (PySlice_Check(index)) {
+        const auto *slice = reinterpret_cast<PySliceObject *>(index);
+        long step = -1;
+        if (slice->step != Py_None) {
+            step = PyLong_AsLong(slice->step);
+            if (step == -1 && PyErr_Occurred()) return false;
+        }
+        if (step != 1 && step != -1) {
+            raise("FieldValueError", "the step of a register's slice is %ld; it must be 1 or -1", step);
+            return false;
+        }
+        const int first = step == 1 ? 0 : width - 1;
+        if (!to_bit(slice->start, width, first, &start) || !to_bit(slice->stop, width, width - 1 - first, &stop)) {
+            return false;
+        }
+    } else if (PyIndex_Check(index)) {
+        if (!to_bit(index, width, 0, &start)) return false;
+        stop = start;
+    } else {
+        raise("FieldValueError", "a register's index is an int or a slice, not %.100s", Py_TYPE(index)->tp_name);
+        return false;
+    }
+    *bits = {static_cast<unsigned>(start < stop ? start : stop),
+             static_cast<unsigned>((start < stop ? stop - start : start - stop) + 1), start < stop};
+    return true;
+}
+
+uint64_t mirror(uint64_t value, unsigned count) {
+    uint64_t result = 0;
+    for (unsigned i = 0; i < count; ++i) result |= (value >> i & 1) << (count - 1 - i);
+    return result;
+}
+
+PyObject *register_get_bits(RegisterObject *self, PyObject *index) {
+    Bits bits;
+    if (!bound(self) || !to_bits(index, self->bits, &bits)) return nullptr;
+    if (!self->readable) return register_int(self);  // refuses
+    uint64_t value;
+    if (!read_register(self, &value)) return nullptr;
+    value = value >> bits.lower & mask_of(bits.count);
+    return PyLong_FromUnsignedLongLong(bits.mirrored ? mirror(value, bits.count) : value);
+}
+
+int register_set_bits(RegisterObject *self, PyObject *index, PyObject *value) {
+    Bits bits;
+    if (!bound(self) || !to_bits(index, self->bits, &bits)) return -1;
+    if (!value) {
+        PyErr_SetString(PyExc_TypeError, "bits can't be deleted");
+        return -1;
+    }
+    if (!self->writable) {
+        raise("FieldValueError", "register %s (offset 0x%llX) is read-only", text_of(self->name).c_str(),
+              static_cast<ull>(self->offset));
+        return -1;
+    }
+    PyObject *number = PyNumber_Index(value);
+    if (!number) return -1;
+    const uint64_t n = PyLong_AsUnsignedLongLong(number);
+    const bool fits = !PyErr_Occurred() && n <= mask_of(bits.count);
+    PyErr_Clear();
+    if (!fits) {
+        raise_text("FieldValueError",
+                   PyUnicode_FromFormat("%S does not fit %u bit%s of register %U: allowed are 0 to %llu", number,
+                                        bits.count, bits.count > 1 ? "s" : "", self->name,
+                                        static_cast<ull>(mask_of(bits.count))));
+    }
+    Py_DECREF(number);
+    if (!fits) return -1;
+    return update_register(self, bits.lower, bits.count, bits.mirrored ? mirror(n, bits.count) : n) ? 0 : -1;
+}
+
+PyObject *register_count(PyObject *, PyObject *args) {
+    PyObject *index;
+    int width = 32;
+    Bits bits;
+    if (!PyArg_ParseTuple(args, "O|i:_count", &index, &width) || !to_bits(index, width, &bits)) return nullptr;
+    return PyLong_FromUnsignedLong(bits.count);
+}
+
 PyMethodDef register_methods[] = {
+    {"_count", method(register_count), METH_VARARGS | METH_STATIC, nullptr},
     {"_bind", method(register_bind), METH_VARARGS, nullptr},
     {"_fetch", method(register_fetch), METH_NOARGS, nullptr},
-    {"_update", method(register_update), METH_VARARGS, nullptr},
     {nullptr, nullptr, 0, nullptr},
 };
 
@@ -252,7 +350,7 @@ PyMemberDef register_members[] = {
 PyGetSetDef register_getset[] = {
     {"_name", reinterpret_cast<getter>(register_get_name), nullptr, nullptr, nullptr},
     {"_offset", reinterpret_cast<getter>(register_get_offset), nullptr, nullptr, nullptr},
-    {"_bits", reinterpret_cast<getter>(register_get_bits), nullptr, nullptr, nullptr},
+    {"_bits", reinterpret_cast<getter>(register_get_size), nullptr, nullptr, nullptr},
     {"_access", reinterpret_cast<getter>(register_get_access), nullptr, nullptr, nullptr},
     {"_window", reinterpret_cast<getter>(register_get_window), nullptr, nullptr, nullptr},
     {"address", reinterpret_cast<getter>(register_get_address), nullptr, "Offset of the register in its map, or its absolute address where it has no map.", nullptr},
@@ -270,6 +368,8 @@ PyType_Slot register_slots[] = {
     {Py_tp_setattro, reinterpret_cast<void *>(set_attribute)},
     {Py_nb_int, reinterpret_cast<void *>(register_int)},
     {Py_nb_index, reinterpret_cast<void *>(register_int)},
+    {Py_mp_subscript, reinterpret_cast<void *>(register_get_bits)},
+    {Py_mp_ass_subscript, reinterpret_cast<void *>(register_set_bits)},
     {Py_tp_methods, register_methods},
     {Py_tp_members, register_members},
     {Py_tp_getset, register_getset},

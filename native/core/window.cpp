@@ -392,21 +392,50 @@ bool to_order(PyObject *value, bool *big) {
     return false;
 }
 
-// numpy.dtype(value): its kind and size. Keeps a reference in `*dtype`.
-bool to_dtype(PyObject *value, PyObject **dtype, char *kind, Py_ssize_t *size) {
+// numpy.dtype(value): its kind and size, and whether it has this machine's byte order. Keeps a reference in `*dtype`.
+bool to_dtype(PyObject *value, PyObject **dtype, char *kind, Py_ssize_t *size, bool *native) {
     PyObject *make = numpy_attribute("dtype");
     *dtype = make ? PyObject_CallOneArg(make, value) : nullptr;
     if (!*dtype) return false;
     PyObject *kind_text = PyObject_GetAttrString(*dtype, "kind");
     PyObject *item_size = PyObject_GetAttrString(*dtype, "itemsize");
-    if (kind_text && item_size) {
+    PyObject *order = PyObject_GetAttrString(*dtype, "isnative");
+    if (kind_text && item_size && order) {
         *kind = static_cast<char>(PyUnicode_READ_CHAR(kind_text, 0));
         *size = PyLong_AsSsize_t(item_size);
+        *native = order == Py_True;
     }
     Py_XDECREF(kind_text);
     Py_XDECREF(item_size);
+    Py_XDECREF(order);
     if (PyErr_Occurred()) Py_CLEAR(*dtype);
     return *dtype != nullptr;
+}
+
+// The bits of a register as a Python number of that type; numpy does what is rare.
+PyObject *from_bits(uint64_t value, PyObject *dtype, char kind, Py_ssize_t size, bool native) {
+    if (native && kind == 'u') return PyLong_FromUnsignedLongLong(value);
+    if (native && kind == 'i') {
+        const int unused = 64 - 8 * static_cast<int>(size);
+        return PyLong_FromLongLong(static_cast<int64_t>(value << unused) >> unused);
+    }
+    if (native && kind == 'f' && size == 8) {
+        double number;
+        std::memcpy(&number, &value, 8);
+        return PyFloat_FromDouble(number);
+    }
+    if (native && kind == 'f' && size == 4) {
+        float number;
+        std::memcpy(&number, &value, 4);
+        return PyFloat_FromDouble(static_cast<double>(number));
+    }
+    PyObject *make = numpy_attribute("frombuffer");
+    PyObject *raw = PyBytes_FromStringAndSize(reinterpret_cast<const char *>(&value), size);
+    PyObject *array = make && raw ? PyObject_CallFunctionObjArgs(make, raw, dtype, nullptr) : nullptr;
+    PyObject *result = array ? PyObject_CallMethod(array, "item", "i", 0) : nullptr;
+    Py_XDECREF(array);
+    Py_XDECREF(raw);
+    return result;
 }
 
 bool write_float(Window *w, uint64_t offset, PyObject *value, uint32_t width, bool big) {
@@ -514,9 +543,9 @@ bool write_as(Window *w, uint64_t offset, PyObject *data, PyObject *type, bool b
     PyObject *dtype;
     char kind = 0;
     Py_ssize_t size = 0;
-    if (!to_dtype(type, &dtype, &kind, &size)) return false;
-    bool done = false;
-    if (PyLong_Check(data) && (kind == 'i' || kind == 'u') && size <= 8) {
+    bool native = true, done = false;
+    if (!to_dtype(type, &dtype, &kind, &size, &native)) return false;
+    if (native && PyLong_Check(data) && (kind == 'i' || kind == 'u') && size <= 8) {
         uint64_t value;
         done = to_unsigned(data, static_cast<uint32_t>(size), "value", &value) &&
                window_write(w, offset, static_cast<uint32_t>(size), big, value);
@@ -775,7 +804,8 @@ PyObject *window_read_method(Window *self, PyObject *const *args, Py_ssize_t nar
     PyObject *dtype;
     char kind;
     Py_ssize_t size;
-    if (!to_dtype(given[3], &dtype, &kind, &size)) return nullptr;
+    bool native;
+    if (!to_dtype(given[3], &dtype, &kind, &size, &native)) return nullptr;
     PyObject *result = nullptr;
     uint64_t value;
     if (!std::strchr("iufb", kind) || (size != 1 && size != 2 && size != 4 && size != 8)) {
@@ -785,12 +815,7 @@ PyObject *window_read_method(Window *self, PyObject *const *args, Py_ssize_t nar
     } else if (given[1] && static_cast<Py_ssize_t>(width) != size) {
         PyErr_Format(PyExc_ValueError, "length is %u, but %R has %zd bytes; give one of the two", width, dtype, size);
     } else if (window_read(self, offset, static_cast<uint32_t>(size), big, &value)) {
-        PyObject *make = numpy_attribute("frombuffer");
-        PyObject *raw = PyBytes_FromStringAndSize(reinterpret_cast<const char *>(&value), size);
-        PyObject *array = make && raw ? PyObject_CallFunctionObjArgs(make, raw, dtype, nullptr) : nullptr;
-        result = array ? PyObject_CallMethod(array, "item", "i", 0) : nullptr;
-        Py_XDECREF(array);
-        Py_XDECREF(raw);
+        result = from_bits(value, dtype, kind, size, native);
     }
     Py_DECREF(dtype);
     return result;

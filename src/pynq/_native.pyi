@@ -123,7 +123,8 @@ class RegisterBase:
         /,
     ) -> None: ...
     def _fetch(self) -> int: ...
-    def _update(self, lower: int, bits: int, value: int, /) -> None: ...
+    @staticmethod
+    def _count(index: int | slice, width: int = 32, /) -> int: ...
     @property
     def _name(self) -> str: ...
     @property
@@ -142,6 +143,14 @@ class RegisterBase:
     def access(self) -> str: ...
     def __int__(self) -> int: ...
     def __index__(self) -> int: ...
+    def __getitem__(self, index: SupportsIndex | slice, /) -> int:
+        """Return some bits. Raises FieldValueError for bits that do not exist and for write-only
+        registers."""
+    def __setitem__(self, index: SupportsIndex | slice, value: SupportsIndex, /) -> None:
+        """Replace some bits; the others are read and written back.
+
+        Raises FieldValueError for bits that do not exist, values that do not fit, and read-only registers.
+        """
 
 @final
 class Field:
@@ -283,8 +292,12 @@ class NativeBuffer:
     @property
     def capsule(self) -> CapsuleType: ...
 
-def address_of(array: npt.NDArray[np.generic] | np.ndarray[Any, Any], /) -> int:
+def address_of(array: npt.NDArray[Any], /) -> int:
     """Return the address of an array's first element in this process."""
+
+def physical_address_of(buffer: Any, /) -> int:
+    """``physical_address`` of :class:`pynq.memory.PynqBuffer`; asks its ``_find_address`` in unusual
+    cases."""
 
 array_wrap: Callable[..., Any]
 """``__array_wrap__`` of :class:`pynq.memory.PynqBuffer`: scalars become scalars."""

@@ -18,11 +18,10 @@ import difflib
 import enum
 import keyword
 import re
-import textwrap
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, SupportsIndex, cast
+from typing import TYPE_CHECKING, Any, ClassVar, SupportsIndex, cast
 
 from pynq import device as devices
 from pynq._native import Field, RegisterBase, RegisterMapBase, Slot, Window
@@ -61,11 +60,6 @@ def _attribute(name: str, taken: Mapping[str, Any], owner: type) -> str:
     return safe
 
 
-def _document(description: str) -> str:
-    wrapped = (textwrap.wrap(line, subsequent_indent="    ") for line in description.split("\n") if line)
-    return "\n".join("\n".join(lines) for lines in wrapped)
-
-
 def _readable(access: str) -> bool:
     return access not in ("write-only", "writeOnce")
 
@@ -85,35 +79,6 @@ def _near(what: str, name: str, known: Iterable[str]) -> str:
         near = [folded[key] for key in difflib.get_close_matches(name.lower(), list(folded), n=3, cutoff=0.5)]
     hint = f"did you mean {' or '.join(near)}?" if near else f"it has {', '.join(names) or 'none'}"
     return f"{what} has no {name!r}; {hint}"
-
-
-class _Bits(NamedTuple):
-    """A part of a register that an index means."""
-
-    lower: int
-    number: int
-    mirrored: bool
-
-
-def _bits(index: int | slice, width: int) -> _Bits:
-    if isinstance(index, slice):
-        if index.step not in (None, 1, -1):
-            raise FieldValueError(f"the step of a register's slice is {index.step}; it must be 1 or -1")
-        first, last = (0, width - 1) if index.step == 1 else (width - 1, 0)
-        start = first if index.start is None else index.start.__index__()
-        stop = last if index.stop is None else index.stop.__index__()
-    elif hasattr(index, "__index__"):
-        start = stop = index.__index__()
-    else:
-        raise FieldValueError(f"a register's index is an int or a slice, not {type(index).__name__}")
-    for end in (start, stop):
-        if not 0 <= end < width:
-            raise FieldValueError(f"bit {end} is not in range 0 - {width - 1}")
-    return _Bits(min(start, stop), abs(start - stop) + 1, start < stop)
-
-
-def _mirrored(value: int, count: int) -> int:
-    return int(f"{value:0{count}b}"[::-1], 2)
 
 
 def _enumeration(name: str, values: Any) -> Callable[[int], object] | None:
@@ -167,32 +132,6 @@ class Register(RegisterBase):
         self._bind(
             window, offset, nbytes, width, _readable(access), _writable(access), hex(address), 0, 0, address
         )
-
-    def __getitem__(self, index: int | slice) -> int:
-        """Return some bits of the value.
-
-        Raises :class:`~pynq.errors.FieldValueError` for bits that do not exist and for write-only registers.
-        """
-        lower, count, mirror = _bits(index, self._bits)
-        value = (RegisterBase.__int__(self) >> lower) & ((1 << count) - 1)
-        return _mirrored(value, count) if mirror else value
-
-    def __setitem__(self, index: int | slice, value: int) -> None:
-        """Replace some bits; the others are read and written back.
-
-        Raises :class:`~pynq.errors.FieldValueError` for bits that do not exist, values that do not fit, and
-        read-only registers.
-        """
-        lower, count, mirror = _bits(index, self._bits)
-        if self._access == "read-only":
-            raise FieldValueError(f"register {self._name} (offset 0x{self._offset:X}) is read-only")
-        number = value.__index__()
-        if not 0 <= number < 1 << count:
-            raise FieldValueError(
-                f"{value} does not fit {count} bit{'s' * (count > 1)} of register {self._name}: "
-                f"allowed are 0 to {(1 << count) - 1}"
-            )
-        self._update(lower, count, _mirrored(number, count) if mirror else number)
 
     def __str__(self) -> str:
         return hex(int(self))
@@ -261,7 +200,7 @@ class Register(RegisterBase):
                 entry["bit_width"],
                 _readable(access),
                 _writable(access),
-                _document(entry.get("description", "")),
+                entry.get("description", ""),
                 _enumeration(attribute, entry.get("values")),
             )
         return type(f"Register{_spelled(name)}", (cls,), members)
@@ -269,7 +208,7 @@ class Register(RegisterBase):
     @classmethod
     def count(cls, index: int | slice, width: int = 32) -> int:
         """Return the number of bits that an index or slice of a register of ``width`` bits means."""
-        return _bits(index, width).number
+        return cls._count(index, width)
 
 
 class RegisterGroup(Sequence[Any]):
@@ -376,7 +315,7 @@ class RegisterMap(RegisterMapBase):
             return _Words(self._window.window(offset, size // 32 * 4))
         kind = self._classes.get(attribute)
         if kind is None:
-            fields, text = entry.get("fields") or {}, _document(entry["description"])
+            fields, text = entry.get("fields") or {}, entry["description"]
             kind = Register.create_subclass(attribute, fields, text)
             kind.reset_value = entry.get("reset")
             self._classes[attribute] = kind

@@ -15,12 +15,12 @@ from __future__ import annotations
 
 from math import prod
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import numpy as np
 import numpy.typing as npt
 
-from pynq._native import NativeBuffer, address_of, array_wrap
+from pynq._native import NativeBuffer, address_of, array_wrap, physical_address_of
 from pynq.errors import AllocationError, BufferFreedError, NotDeviceMemoryError
 from pynq.memory import leaks
 
@@ -134,22 +134,23 @@ class PynqBuffer(_Array):
             )
         return owner
 
-    @property
-    def physical_address(self) -> int:
-        """Address of the first element as the device sees it.
-
-        Raises:
-            BufferFreedError: The buffer was freed.
-            NotDeviceMemoryError: The array is the result of an operation or a copy.
-        """
-        try:
-            block = self._block
-            if not block.released:
-                return block.physical_address
-        except AttributeError:
-            pass
+    def _find_address(self) -> int:
         owner = self._live()
         return owner._block.physical_address + address_of(self) - address_of(owner)
+
+    # A property whose getter is C: DMA asks for it at every transfer.
+    physical_address: int = cast(
+        "int",
+        property(
+            physical_address_of,
+            doc="""Address of the first element as the device sees it.
+
+            Raises:
+                BufferFreedError: The buffer was freed.
+                NotDeviceMemoryError: The array is the result of an operation or a copy.
+            """,
+        ),
+    )
 
     @property
     def device_address(self) -> int:
@@ -219,15 +220,22 @@ class PynqBuffer(_Array):
     # -- its life ------------------------------------------------------------------------------------------
     def freebuffer(self) -> None:
         """Give the memory back, all of it even where this is a view. A second call does nothing."""
-        owner = self._owner()
-        if owner is None or owner._block.released:
+        try:
+            block = self._block
+        except AttributeError:
+            owner = self._owner()
+            if owner is not None:
+                owner.freebuffer()
             return
-        owner._block.release()
-        # PYNQ's buffers tell by these attributes whom their memory goes back to.
-        attributes = owner.__dict__
-        if attributes and attributes.get("pointer") and attributes.get("return_to"):
-            attributes["return_to"].return_pointer(attributes["pointer"])
-            attributes["pointer"] = 0
+        if block.released:
+            return
+        block.release()
+        if isinstance(block, _ForeignBlock):
+            # PYNQ's buffers tell by these attributes whom their memory goes back to.
+            attributes = self.__dict__
+            if attributes.get("pointer") and attributes.get("return_to"):
+                attributes["return_to"].return_pointer(attributes["pointer"])
+                attributes["pointer"] = 0
 
     def close(self) -> None:
         """The same as :meth:`freebuffer`."""
