@@ -124,10 +124,10 @@ def test_devices(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_info(capsys: pytest.CaptureFixture[str]) -> None:
     found = told_json(capsys, "info")
-    assert found["native"] == {"core": True, "engine": True}
+    assert found["native"] == {"core": "ok", "engine": "ok"}
     assert found["devices"]["active"] == "sim:"
     said = told(capsys, "info")
-    for text in ("Python", "numpy", "native modules", "core built, engine built"):
+    for text in ("Python", "numpy", "native modules", "core ok, engine ok"):
         assert text in said
 
 
@@ -147,6 +147,19 @@ def test_a_broken_file_is_told_with_its_lines(tmp_path: Path, capsys: pytest.Cap
     broken.write_text(whole[: len(whole) // 2])
     assert main(["inspect", str(broken)]) == 1
     assert f"{broken}:" in capsys.readouterr().err
+
+
+def test_brackets_are_no_markup(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Names from files and messages go to the terminal as they are."""
+    assert main(["inspect", str(tmp_path / "x[/bold].hwh")]) == 1
+    assert "x[/bold]" in capsys.readouterr().err
+    text = Path(hwh("vector_add")).read_text(encoding="utf-8-sig")
+    for old, new in (("vector_add_0", "core[/red]"), ('"pl_clk0"', '"clk[bold]"'), ("DDR 4", "[blink]")):
+        text = text.replace(old, new)
+    odd = tmp_path / "odd.hwh"
+    odd.write_text(text)
+    said = told(capsys, "inspect", str(odd))
+    assert "core[/red]" in said
 
 
 @pytest.mark.parametrize("arguments", [["inspect"], ["inspect", "a", "b"], ["explode"], ["--nonsense"]])
@@ -176,6 +189,20 @@ def test_completion() -> None:
     assert done.returncode == 0, done.stderr
     assert "inspect" in done.stdout
     assert "devices" not in done.stdout
+
+
+def test_info_works_where_the_rest_does_not() -> None:
+    code = (
+        "import sys; sys.modules['pynq._native'] = None\n"
+        "from pynq.cli import main; sys.exit(main(sys.argv[1:]))"
+    )
+    for arguments, expected in ((["info"], 0), (["devices"], 1), (["inspect", "x.hwh"], 1)):
+        done = subprocess.run(
+            [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == expected, done.stderr
+        assert "pynq._native" in done.stdout + done.stderr
+        assert "Traceback" not in done.stderr
 
 
 def test_without_the_extra(tmp_path: Path) -> None:

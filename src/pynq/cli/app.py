@@ -16,6 +16,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from pynq.cli import info, render
 from pynq.errors import DesignError, PynqError
@@ -103,9 +104,8 @@ def _show(found: Any, tables: Any, as_json: bool) -> None:
     if as_json:
         sys.stdout.write(json.dumps(found, indent=2) + "\n")
     else:
-        width = (
-            None if sys.stdout.isatty() or "COLUMNS" in os.environ else 120
-        )  # in a file nothing has to be folded
+        # In a file nothing has to be folded.
+        width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else 120
         tables(_Console(highlight=False, width=width), found)
     sys.stdout.flush()
 
@@ -136,14 +136,17 @@ def run(arguments: Sequence[str] | None = None) -> int:
         except (PynqError, OSError) as error:
             _fail(str(error))
             return 1
+        except ImportError as error:
+            _fail(f"{error}. The installation is broken; `pynq info` tells what is there.")
+            return 1
     return int(code or 0)
 
 
 def _fail(message: str) -> None:
-    Console(stderr=True, highlight=False, soft_wrap=True).print("[bold red]error:[/]", message, markup=True)
+    Console(stderr=True, highlight=False, soft_wrap=True).print("[bold red]error:[/]", escape(message))
 
 
 def _warn(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
     """Show a warning as one line, without the line of code that raised it."""
     console = Console(stderr=True, highlight=False, soft_wrap=True)
-    console.print(f"[yellow]{category.__name__}:[/]", str(message))
+    console.print(f"[yellow]{category.__name__}:[/]", escape(str(message)))

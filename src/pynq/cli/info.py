@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import os
 import platform
 import sys
@@ -45,13 +45,22 @@ def collect() -> dict[str, Any]:
         "machine": platform.machine(),
         "cpus": os.cpu_count(),
         "numpy": _version("numpy"),
-        "native": {name: importlib.util.find_spec(module) is not None for name, module in NATIVE.items()},
+        "native": {name: _state(module) for name, module in NATIVE.items()},
         "packages": {name: _version(name) for name in OPTIONAL},
         "drivers": sorted(f"{entry.name} = {entry.value}" for entry in entry_points(group="pynq.drivers")),
         "environment": {name: value for name, value in sorted(os.environ.items()) if name.startswith("PYNQ")},
         "clashes": _clashes(),
         "devices": _devices(),
     }
+
+
+def _state(module: str) -> str:
+    """Return "ok", or why a native module, or what is around it, can't be imported."""
+    try:
+        importlib.import_module(module)
+    except Exception as error:  # noqa: BLE001  whatever it is, the report tells it
+        return f"{type(error).__name__}: {error}"
+    return "ok"
 
 
 def _devices() -> dict[str, Any]:

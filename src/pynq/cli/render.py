@@ -19,7 +19,7 @@ _DIM_KINDS = {"interconnect", "logic"}
 
 def _table(title: str, *columns: str, right: Sequence[str] = ()) -> Table:
     table = Table(
-        title=title,
+        title=escape(title),
         title_justify="left",
         title_style="bold",
         header_style="bold cyan",
@@ -33,7 +33,7 @@ def _table(title: str, *columns: str, right: Sequence[str] = ()) -> Table:
 
 def info(console: Console, found: dict[str, Any]) -> None:
     """``pynq info``: one line a fact, to be copied into a report."""
-    native = ", ".join(f"{name} {'built' if there else 'MISSING'}" for name, there in found["native"].items())
+    native = ", ".join(f"{name} {state}" for name, state in found["native"].items())
     packages = ", ".join(f"{name} {version}" for name, version in found["packages"].items() if version)
     absent = ", ".join(name for name, version in found["packages"].items() if not version)
     rows = [
@@ -185,7 +185,7 @@ def _interrupts(console: Console, found: dict[str, Any]) -> None:
         way = " -> ".join([*row["controllers"], "PS" if row["gic"] is not None else "?"])
         gic = str(row["gic"]) if row["gic"] is not None else "-"
         kind = row["sensitivity"].lower().rpartition("_")[2] or "-"
-        table.add_row(escape(row["pin"]), kind, str(row["index"]), escape(way), gic)
+        table.add_row(escape(row["pin"]), escape(kind), str(row["index"]), escape(way), gic)
     console.print(table)
 
 
@@ -198,7 +198,11 @@ def _clocks(console: Console, found: dict[str, Any]) -> None:
         source = f"{row['source']}{divisors}" if row["source"] else "-"
         style = "" if row["enabled"] else "dim"
         table.add_row(
-            escape(row["name"]), _hertz(row["hertz"]), "yes" if row["enabled"] else "no", source, style=style
+            escape(row["name"]),
+            _hertz(row["hertz"]),
+            "yes" if row["enabled"] else "no",
+            escape(source),
+            style=style,
         )
     console.print(table)
 
@@ -207,7 +211,7 @@ def _rest(console: Console, found: dict[str, Any]) -> None:
     if found["memories"]:
         table = _table("Memories", "memory", "kind", "from", "size", right=["from", "size"])
         for row in found["memories"]:
-            table.add_row(escape(row["name"]), row["kind"], _hex(row["base"]), _size(row["size"]))
+            table.add_row(escape(row["name"]), escape(row["kind"]), _hex(row["base"]), _size(row["size"]))
         console.print(table)
     if found["emio"]:
         table = _table("GPIO of the PS (EMIO)", "name", "index", "width", "pins", right=["index", "width"])
