@@ -4,6 +4,7 @@ it.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import resource
@@ -58,12 +59,12 @@ def test_size_is_bounded(tmp_path: Path) -> None:
     file = tmp_path / "huge.hwh"
     with open(file, "wb") as stream:
         os.truncate(stream.fileno(), 1 << 40)  # sparse: a terabyte that occupies nothing
-    with pytest.raises(DesignError, match=r"huge\.hwh: is larger than 64 MiB"):
+    with pytest.raises(DesignError, match=r"huge\.hwh: is larger than 32 MiB"):
         read(file)
 
 
 def test_endless_device_is_bounded() -> None:
-    with pytest.raises(DesignError, match="is larger than 64 MiB"):
+    with pytest.raises(DesignError, match="is larger than 32 MiB"):
         read("/dev/zero")
 
 
@@ -113,8 +114,8 @@ def test_all_reasons_in_the_order_of_the_file() -> None:
 def test_absurd_input_ends_soon(data: bytes) -> None:
     start = time.perf_counter()
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    with pytest.raises(DesignError):
-        read_bytes(data)
+    with contextlib.suppress(DesignError):
+        assert not read_bytes(data).cells
     assert time.perf_counter() - start < 5
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 500_000  # kB
 

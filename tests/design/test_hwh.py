@@ -353,3 +353,33 @@ def test_read_takes_paths(tmp_path) -> None:  # type: ignore[no-untyped-def]
     file.write_bytes(document([M("ip")]))
     assert read(file) == read(str(file))
     assert read(file).file == str(file)
+
+
+def test_range_that_several_interfaces_lead_to() -> None:
+    d = design(
+        versal(ranges=[R("noc", 0, 0x8000_0000, "S00_INI:S01_INI", "FPD_CCI_NOC_0", "C0_DDR", "MEMORY")]),
+        M("noc", "xilinx.com:ip:axi_noc:1.1"),
+    )
+    assert [entry.slave_interface for entry in d.ps_ranges] == ["S00_INI", "S01_INI"]
+    assert list(views.mem_dict(d)) == ["noc"]
+    assert views.mem_dict(d)["noc"]["mem_id"] == "S00_INI"
+
+
+def test_the_address_is_the_masters_own() -> None:
+    """docs/errata.md, N-7: another master's address of the same slave does not count."""
+    core = M(
+        "mb",
+        "xilinx.com:ip:microblaze:11.0",
+        ranges=[R("ip", 0x1000, 0x1000, master="M_AXI_DP")],
+        attributes={"IPTYPE": "PROCESSOR"},
+    )
+    d = design(zynq(ranges=[R("ip", 0x4000_0000, 0x1000)]), M("ip"), core)
+    assert views.ip_dict(d)["ip"]["phys_addr"] == 0x4000_0000
+    assert d.cells["mb"].ranges[0].base == 0x1000
+
+
+def test_memory_in_a_region_stays_accessible() -> None:
+    region = M("pr_0", None, attributes={"BDTYPE": "BLOCK_CONTAINER"})
+    d = design(zynqmp(ranges=[R("pr_0", 0x8000_0000, 0x8000, kind="MEMORY")]), region)
+    assert views.ip_dict(d)["pr_0"]["addr_range"] == 0x8000
+    assert views.mem_dict(d) == {}

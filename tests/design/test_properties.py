@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import functools
 import string
+from pathlib import Path
 from typing import Any
 
+import pytest
 from hwh_files import B, F, I, M, P, R, Reg, concat, document, intc, source, zynq
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
@@ -13,6 +15,7 @@ from hypothesis import strategies as st
 from pynq.design import Design, MemoryKind, read_bytes, views
 from pynq.errors import DesignError
 
+SEEDS = Path(__file__).resolve().parents[1] / "fuzz" / "seeds"
 names = st.text(string.ascii_letters + string.digits + "_", min_size=1, max_size=8)
 paths = st.lists(names, min_size=1, max_size=4).map("/".join)
 texts = st.text(
@@ -271,3 +274,8 @@ def attribute_mutations(draw: st.DrawFn) -> bytes:
 @settings(max_examples=400, deadline=None)
 def test_odd_attributes(data: bytes) -> None:
     load(data)
+
+
+@pytest.mark.parametrize("seed", sorted(SEEDS.glob("*.hwh")), ids=lambda path: path.stem)
+def test_seeds_of_the_fuzzer_load(seed: Path) -> None:
+    check_views(read_bytes(seed.read_bytes(), seed.name))

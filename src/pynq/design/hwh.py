@@ -49,12 +49,14 @@ from .topology import Wiring
 
 __all__ = ["MAX_BYTES", "MAX_DEPTH", "MAX_PATH", "MAX_PROBLEMS", "read", "read_bytes"]
 
-MAX_BYTES = 64 << 20
+MAX_BYTES = 32 << 20
 """Largest file that is read, in bytes; the largest hand-off file seen so far has 4.1 MB."""
 MAX_DEPTH = 32
 """Deepest nesting of elements; the format itself needs 9."""
 MAX_PATH = 1000
 """Longest path of a cell, in characters."""
+MAX_ROUTES = 64
+"""Most interfaces through which one range may lead."""
 MAX_PROBLEMS = 50
 """Reading stops after so many problems."""
 
@@ -777,19 +779,24 @@ class _Builder:
                 )
                 continue
             known = self._paths.get(slave)
-            interface = get("SLAVEBUSINTERFACE", "")
-            yield MemoryRange(
-                master=master,
-                master_interface=get("MASTERBUSINTERFACE", ""),
-                slave=known or "",
-                # An external interface answers: it is named in place of the cell.
-                slave_interface=interface if known else slave,
-                block=get("ADDRESSBLOCK", ""),
-                base=base,
-                high=high,
-                kind=MemoryKind.MEMORY if get("MEMTYPE") == "MEMORY" else MemoryKind.REGISTER,
-                source=SourceRef(self._file, line),
-            )
+            # A NoC lists the interfaces through which it leads there. Where an external interface answers, it
+            # is named in place of the cell.
+            interfaces = get("SLAVEBUSINTERFACE", "").split(":") if known else [slave]
+            if len(interfaces) > MAX_ROUTES:
+                self._problems.add(line, f"<MEMRANGE> of {master!r} names {len(interfaces)} slave interfaces")
+                continue
+            for interface in interfaces:
+                yield MemoryRange(
+                    master=master,
+                    master_interface=get("MASTERBUSINTERFACE", ""),
+                    slave=known or "",
+                    slave_interface=interface,
+                    block=get("ADDRESSBLOCK", ""),
+                    base=base,
+                    high=high,
+                    kind=MemoryKind.MEMORY if get("MEMTYPE") == "MEMORY" else MemoryKind.REGISTER,
+                    source=SourceRef(self._file, line),
+                )
 
     def _address(self, key: str, attributes: _Attributes, master: str, line: int) -> int | None:
         text = attributes.get(key)

@@ -6,15 +6,15 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
-from .model import Cell, Memory, MemoryKind, MemoryRange, Processor, SourceRef
+from .model import Cell, CellKind, Memory, MemoryKind, MemoryRange, Processor, SourceRef
 
-__all__ = ["PS_DDR", "memory_type", "resolve_memories"]
+__all__ = ["PS_DDR", "is_memory", "memory_type", "resolve_memories"]
 
 PS_DDR = "PSDDR"
 """Name of the memory that belongs to the PS."""
 
 # The interface that faces the memory tells its kind: xilinx.com:interface:ddr4_rtl:1.0, ...:bram_rtl:1.0.
-_FACING = ("ddr5", "lpddr5", "ddr4", "lpddr4", "ddr3", "hbm", "bram", "ddrx")
+_FACING = ("ddr4", "ddr5", "lpddr4", "lpddr5", "hbm", "bram")
 _HEX = re.compile(r"0[xX][0-9a-fA-F]{1,16}\Z")
 
 
@@ -27,7 +27,7 @@ def resolve_memories(
     found = list(_ps_memories(cells[ps], family)) if family is not None else []
     windows: dict[tuple[str, int, int], MemoryRange] = {}
     for entry in ranges:
-        if entry.kind is MemoryKind.MEMORY and entry.slave:
+        if is_memory(cells, entry):
             key = (entry.slave, entry.base, entry.high)
             # Of several routes the one with the first name counts: C0_DDR_LOW0 before C1_DDR_LOW0.
             if key not in windows or entry.block < windows[key].block:
@@ -40,6 +40,12 @@ def resolve_memories(
             Memory(name, slave, entry.slave_interface, entry.block, base, entry.size, kind, entry.source)
         )
     return tuple(found)
+
+
+def is_memory(cells: Mapping[str, Cell], entry: MemoryRange) -> bool:
+    """Whether a range is a memory of its own; what is in a region or outside the design may be anything."""
+    cell = cells.get(entry.slave)
+    return entry.kind is MemoryKind.MEMORY and cell is not None and cell.kind is not CellKind.BLOCK_CONTAINER
 
 
 def memory_type(cell: Cell) -> str:

@@ -13,7 +13,8 @@ from typing import Any
 
 from .clocks import ps_parameters
 from .kinds import is_register_block
-from .model import Cell, CellKind, Clock, Design, InterruptPin, MemoryKind, MemoryRange
+from .memories import is_memory
+from .model import Cell, CellKind, Clock, Design, InterruptPin, MemoryRange
 
 __all__ = [
     "clock_dict",
@@ -41,9 +42,8 @@ def ip_dict(design: Design) -> dict[str, _Entry]:
     """
     windows: dict[str, dict[tuple[int, int], MemoryRange]] = {}
     for entry in design.reachable:
-        if not _is_memory(entry):
-            known = windows.setdefault(entry.slave or entry.slave_interface, {})
-            known.setdefault((entry.base, entry.high), entry)
+        if not is_memory(design.cells, entry):
+            windows.setdefault(entry.slave or entry.slave_interface, {})[entry.base, entry.high] = entry
     found: dict[str, _Entry] = {}
     for name, distinct in windows.items():
         ranges = list(distinct.values())
@@ -145,10 +145,6 @@ def clock_dict(design: Design) -> dict[int, _Entry]:
         if clock.index is not None:
             found[clock.index] = _clock_entry(clock)
     return found
-
-
-def _is_memory(entry: MemoryRange) -> bool:
-    return entry.kind is MemoryKind.MEMORY and bool(entry.slave)
 
 
 def _window_names(name: str, ranges: list[MemoryRange]) -> Iterable[str]:

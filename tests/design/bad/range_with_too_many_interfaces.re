@@ -1,0 +1,1 @@
+:7: <MEMRANGE> of 'x' names 100 slave interfaces
