@@ -17,15 +17,10 @@ __all__ = ["devices", "info", "inspection"]
 _DIM_KINDS = {"interconnect", "logic"}
 
 
-def _table(title: str, *columns: str, right: Sequence[str] = ()) -> Table:
-    table = Table(
-        title=escape(title),
-        title_justify="left",
-        title_style="bold",
-        header_style="bold cyan",
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
-    )
+def _table(console: Console, title: str, *columns: str, right: Sequence[str] = ()) -> Table:
+    """Print a title, return the table to go under it. Rich folds a table's own title to its width."""
+    console.print(Text(title, "bold"))
+    table = Table(header_style="bold cyan", box=box.SIMPLE_HEAD, pad_edge=False)
     for column in columns:
         table.add_column(column, justify="right" if column in right else "left", overflow="fold")
     return table
@@ -66,7 +61,9 @@ def info(console: Console, found: dict[str, Any]) -> None:
 
 def devices(console: Console, found: dict[str, Any]) -> None:
     """``pynq devices``."""
-    table = _table("Devices", "", "device", "backend", "priority", "when it is there", right=["priority"])
+    table = _table(
+        console, "Devices", "", "device", "backend", "priority", "when it is there", right=["priority"]
+    )
     for backend in found["backends"]:
         for name in backend["devices"] or [None]:
             chosen = name is not None and name == found["active"]
@@ -159,7 +156,9 @@ def _addresses(console: Console, found: dict[str, Any]) -> None:
     for (_, *ranges), masters in maps.items():
         own = any(driver for *_, driver in ranges)
         columns = ["from", "to", "size", "what answers", *(["driver"] if own else [])]
-        table = _table(f"Addresses seen by {', '.join(masters)}", *columns, right=["from", "to", "size"])
+        table = _table(
+            console, f"Addresses seen by {', '.join(masters)}", *columns, right=["from", "to", "size"]
+        )
         for base, high, slave, driver in ranges:
             cells = [_hex(base), _hex(high), _size(high - base + 1), escape(slave)]
             table.add_row(*cells, *([_short(driver)] if own else []))
@@ -179,7 +178,7 @@ def _interrupts(console: Console, found: dict[str, Any]) -> None:
     if not found["interrupts"]:
         return
     table = _table(
-        "Interrupts", "pin", "kind", "input", "way to the processor", "GIC", right=["input", "GIC"]
+        console, "Interrupts", "pin", "kind", "input", "way to the processor", "GIC", right=["input", "GIC"]
     )
     for row in found["interrupts"]:
         way = " -> ".join([*row["controllers"], "PS" if row["gic"] is not None else "?"])
@@ -192,7 +191,7 @@ def _interrupts(console: Console, found: dict[str, Any]) -> None:
 def _clocks(console: Console, found: dict[str, Any]) -> None:
     if not found["clocks"]:
         return
-    table = _table("Clocks", "clock", "frequency", "on", "source", right=["frequency"])
+    table = _table(console, "Clocks", "clock", "frequency", "on", "source", right=["frequency"])
     for row in found["clocks"]:
         divisors = "".join(f" / {divisor}" for divisor in row["divisors"])
         source = f"{row['source']}{divisors}" if row["source"] else "-"
@@ -209,12 +208,14 @@ def _clocks(console: Console, found: dict[str, Any]) -> None:
 
 def _rest(console: Console, found: dict[str, Any]) -> None:
     if found["memories"]:
-        table = _table("Memories", "memory", "kind", "from", "size", right=["from", "size"])
+        table = _table(console, "Memories", "memory", "kind", "from", "size", right=["from", "size"])
         for row in found["memories"]:
             table.add_row(escape(row["name"]), escape(row["kind"]), _hex(row["base"]), _size(row["size"]))
         console.print(table)
     if found["emio"]:
-        table = _table("GPIO of the PS (EMIO)", "name", "index", "width", "pins", right=["index", "width"])
+        table = _table(
+            console, "GPIO of the PS (EMIO)", "name", "index", "width", "pins", right=["index", "width"]
+        )
         for row in found["emio"]:
             table.add_row(
                 escape(row["name"]), str(row["index"]), str(row["width"]), escape(_some(row["pins"]))
@@ -228,8 +229,12 @@ def _some(names: Iterable[str]) -> str:
 
 
 def _hex(value: int) -> str:
+    """Eight digits or more, in groups of four."""
     digits = f"{value:08x}"
-    return f"0x{digits[:-4]}_{digits[-4:]}"
+    digits = digits.zfill(-(-len(digits) // 4) * 4)
+    groups = [digits[at : at + 4] for at in range(0, len(digits), 4)]
+    groups[0] = groups[0].lstrip("0") if len(groups) > 2 else groups[0]
+    return f"0x{'_'.join(groups)}"
 
 
 def _size(value: int) -> str:
