@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.conftest import corpus_folder
 
 from pynq.backends.sim import SimDevice
 from pynq.design.hwh import read
 from pynq.errors import UnmodelledIPWarning
-from tests.conftest import corpus_folder
 
 pytestmark = pytest.mark.corpus
 

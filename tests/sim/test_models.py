@@ -207,7 +207,9 @@ def test_errors_tell_model_instance_and_time(load: Load, body: str, message: str
     )
     device = load("streaming")
     core = device.map(CORE, 256)
-    with pytest.raises(ModelError, match=r"model Wrong of sub/core raised \w+ at .*s \(cycle \d+\): ") as caught:
+    with pytest.raises(
+        ModelError, match=r"model Wrong of sub/core raised \w+ at .*s \(cycle \d+\): "
+    ) as caught:
         core.write(8, 1)
         device.run(cycles=1000)
     assert re.search(message, str(caught.value))

@@ -288,7 +288,9 @@ def test_resets_end_one_after_the_other(device: SimDevice) -> None:
     ends: dict[str, int] = {}
     for name in ("interconnect_aresetn", "peripheral_aresetn", "mb_reset"):
         if f"rst/{name}" in {f"{end.cell}/{end.port}" for end in device.plant.nets.made()}:
-            device.board.on_change(f"rst/{name}", lambda level, name=name: ends.setdefault(f"{name}={level}", device.cycles()))
+            device.board.on_change(
+                f"rst/{name}", lambda level, name=name: ends.setdefault(f"{name}={level}", device.cycles())
+            )
     device.map(CORE, 256).write(8, 1)
     device.board.drive(reset, 0)
     device.run(cycles=3)

@@ -99,7 +99,9 @@ def _of_register(register: Register, block: AddressBlock) -> Iterator[RegisterSp
             access = part.access or register.access
             readable |= mask if access in _READS else 0
             # HLS declares ISR read-only although writing ones toggles it.
-            writable |= mask if access in _WRITES or part.modified_write in ("oneToClear", "oneToToggle") else 0
+            writable |= (
+                mask if access in _WRITES or part.modified_write in ("oneToClear", "oneToToggle") else 0
+            )
             w1c |= mask if part.modified_write == "oneToClear" else 0
             w1t |= mask if part.modified_write == "oneToToggle" else 0
             clear |= mask if part.read_action == "clear" else 0
