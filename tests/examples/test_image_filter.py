@@ -205,3 +205,35 @@ def test_sizes_that_do_not_fit(pipeline: Any, size: tuple[int, int]) -> None:
 def test_pictures_of_the_wrong_shape(pipeline: Any) -> None:
     with pytest.raises(ValueError, match=r"expected \(height, width, 3 or 4\), uint8"):
         pipeline.apply(np.zeros((4, 4), np.uint8))
+
+
+@pytest.mark.parametrize("side", ["source", "sink"])
+def test_back_pressure_changes_nothing(overlay: Any, pipeline: Any, reference: ModuleType, side: str) -> None:
+    device = overlay.device
+    overlay.select("sharpen")
+    picture = noise(16, 40)
+    for stream in ("filter/axi_dma/M_AXIS_MM2S", "filter/axi_dma/S_AXIS_S2MM"):
+        device.inject(stream, stall=0.3, side=side, cycles=12)
+    try:
+        before = device.cycles()
+        result = pipeline.apply(picture)
+        slow = device.cycles() - before
+    finally:
+        for stream in ("filter/axi_dma/M_AXIS_MM2S", "filter/axi_dma/S_AXIS_S2MM"):
+            device.inject(stream, stall=0.0, side=side)
+    assert np.array_equal(result, reference.convolve(picture, **reference.SETTINGS["sharpen"]))
+    assert slow > 1.2 * 16 * 40
+
+
+def test_two_boards_at_once(overlay: Any, reference: ModuleType) -> None:
+    """The same overlay on another simulated board: nothing is shared."""
+    other = pynq.Overlay(str(FOLDER / "image_filter.bit"), device="sim:other")
+    assert other.device is not overlay.device
+    picture = noise(9, 11)
+    overlay.select("edges")
+    result = other.run(picture, "blur")
+    assert np.array_equal(result, reference.convolve(picture, **reference.SETTINGS["blur"]))
+    here = overlay.filter.apply(picture)
+    assert np.array_equal(here, reference.convolve(picture, **reference.SETTINGS["edges"]))
+    other.filter.free()
+    other.free()
