@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Mapping
-from operator import attrgetter
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from pynq._native import Window
 from pynq.binding.drivers import registry
@@ -17,23 +16,7 @@ from pynq.mmio import MMIO
 from pynq.native import NativeIP, native_ip
 from pynq.registers import RegisterMap, register_map_class
 
-__all__ = ["DefaultIP", "class_name", "missing", "open_window", "wire"]
-
-
-class _Forward(property):
-    """A method that is an attribute's method: ``ip.read`` is ``ip.mmio.read``, found without a Python frame.
-
-    Called on the class, ``DefaultIP.read(ip, 0)``, it works as a function does.
-    """
-
-    def __init__(self, target: str, like: Callable[..., Any]) -> None:
-        super().__init__(attrgetter(target))
-        self.__doc__ = like.__doc__
-        self.__wrapped__ = like  # inspect.signature looks here
-
-    def __call__(self, instance: Any, *args: Any, **kwargs: Any) -> Any:
-        assert self.fget is not None
-        return self.fget(instance)(*args, **kwargs)
+__all__ = ["DefaultIP", "Unusable", "class_name", "missing", "open_window", "wire"]
 
 
 def class_name(kind: type[Any]) -> str:
@@ -50,46 +33,33 @@ def missing(obj: Any, what: str, name: str, known: list[str], contents: str = ""
     return AttributeError(f"{what} has no attribute {name!r}{hint}", name=name, obj=obj)
 
 
-class _NoRegisters:
-    """Stands where a window would be, in an IP without an address that the processor can reach."""
+class Unusable:
+    """Stands for a window, interrupt or pin that can't be had now: every use raises what says why."""
 
-    def __init__(self, path: str) -> None:
-        self._path = path
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        raise UnsupportedByDeviceError(f"{self._path} has no registers in the processor's address map")
-
-    def __repr__(self) -> str:
-        return f"<no registers: {self._path}>"
-
-
-class _Unloaded:
-    """Stands for an interrupt or pin of an overlay that is not loaded: every use says so."""
-
-    def __init__(self, name: str, why: str) -> None:
-        self._name = name
-        self._why = why
+    def __init__(self, what: str, error: Exception) -> None:
+        self._what = what
+        self._error = error
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        raise OverlayNotLoadedError(f"{self._name}: {self._why}")
+        raise self._error.with_traceback(None)
 
     def __repr__(self) -> str:
-        return f"<{self._name}: not loaded>"
+        return f"<{self._what}: {type(self._error).__name__}: {self._error}>"
 
 
-def wire(part: str, entry: Mapping[str, Any], device: Any, overlay: Any) -> tuple[Any, bool]:
-    """Return the object for an interrupt or GPIO pin, and whether to keep it (not while not loaded)."""
+def wire(part: str, entry: Mapping[str, Any], device: Any, overlay: Any) -> Any:
+    """Return the object for an interrupt or GPIO pin of a description."""
+    name = entry.get("fullpath") or f"GPIO {entry.get('index')}"
     if overlay is not None and not overlay.is_loaded():
-        return _Unloaded(
-            entry.get("fullpath") or f"GPIO {entry.get('index')}", overlay._why_not_loaded()
-        ), False
-    if part == "interrupts":
-        return Interrupt(entry["fullpath"], device=device), True
-    return GPIO.emio(entry["index"], "out", device=device), True
+        return Unusable(name, OverlayNotLoadedError(f"{name}: {overlay._why_not_loaded()}"))
+    try:
+        if part == "interrupts":
+            return Interrupt(entry["fullpath"], device=device)
+        return GPIO.emio(entry["index"], "out", device=device)
+    except Exception as error:  # noqa: BLE001  an IP can be used without; who uses the wire gets the error
+        return Unusable(name, error)
 
 
 def open_window(base: int, length: int, name: str, device: Any, overlay: Any) -> Window:
@@ -124,9 +94,6 @@ class DefaultIP:
     device: Any
     mmio: Any
     description: Mapping[str, Any] = {}
-    _interrupts: Mapping[str, Any] = {}
-    _gpio: Mapping[str, Any] = {}
-    _registers: Mapping[str, Any] | None = None
     _fullpath: str = ""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -141,15 +108,19 @@ class DefaultIP:
         self._interrupts = description.get("interrupts") or {}
         self._gpio = description.get("gpio") or {}
         self._registers = description.get("registers")
+        self.mmio = self._open()
+        self._make_wires()
+        if description.get("overlay") is not None:
+            description["overlay"]._follow(self)
 
     def _open(self) -> Any:
-        """Make ``mmio``, at its first use, so that an IP nobody touches costs the device nothing."""
         if not self.description.get("addr_range"):
-            return _NoRegisters(self._fullpath or type(self).__name__)
-        mmio = MMIO.of(self._window(), self.device)
-        if self.description.get("overlay") is not None:
-            self.description["overlay"]._follow(self)
-        return mmio
+            text = f"{self._fullpath or type(self).__name__} has no registers in the processor's address map"
+            return Unusable("no registers", UnsupportedByDeviceError(text))
+        try:
+            return MMIO.of(self._window(), self.device)
+        except Exception as error:  # noqa: BLE001  the object exists all the same; who reads gets the error
+            return Unusable(f"registers of {self._fullpath}", error)
 
     def _window(self) -> Window:
         entry = self.description
@@ -157,31 +128,44 @@ class DefaultIP:
             entry["phys_addr"], entry["addr_range"], self._fullpath, self.device, entry.get("overlay")
         )
 
+    def _make_wires(self) -> None:
+        overlay = self.description.get("overlay")
+        for part, entries in (("interrupts", self._interrupts), ("gpio", self._gpio)):
+            for name, entry in entries.items():
+                usable = name in self.__dict__ and not isinstance(self.__dict__[name], Unusable)
+                if not usable and not isinstance(getattr(type(self), name, None), property):
+                    setattr(self, name, wire(part, entry, self.device, overlay))
+
     def _reopen(self) -> None:
-        """Let the registers be those of what was just loaded; everything made of ``mmio`` follows."""
-        Window.__init__(self.mmio, self._window())
+        """Let the registers and wires be those of what was just loaded; what was made of ``mmio`` follows."""
+        if isinstance(self.mmio, Window):
+            Window.__init__(self.mmio, self._window())
+        else:
+            self.mmio = self._open()
+        self._make_wires()
 
     @classmethod
     def unregister(cls) -> None:
         """Take the class out of the drivers that the next load binds."""
         registry.remove(cls)
 
-    if TYPE_CHECKING:
+    def read(self, offset: int = 0) -> int:
+        """Read a 32-bit register, ``offset`` bytes from the IP's base. For other widths see :class:`MMIO`.
 
-        def read(self, offset: int = 0, length: int = 4, word_order: str = "little") -> int: ...
-        def write(self, offset: int, value: Any) -> None: ...
+        Raises:
+            AccessError, AlignmentError: There is no such register.
+            OverlayNotLoadedError: The overlay is not, or no longer, loaded.
+        """
+        return self.mmio.read(offset)  # type: ignore[no-any-return]
 
-    else:
+    def write(self, offset: int, value: Any) -> None:
+        """Write an integer, float, bytes or array, ``offset`` bytes from the IP's base on.
 
-        def _read(self, offset=0, length=4, word_order="little"):
-            """Read ``length`` bytes (1, 2, 4 or 8) of the IP's registers from ``offset`` (bytes) on."""
-
-        def _write(self, offset, value):
-            """Write an integer, float, bytes or array to the IP's registers from ``offset`` (bytes) on."""
-
-        read = _Forward("mmio.read", _read)
-        write = _Forward("mmio.write", _write)
-        del _read, _write
+        Raises:
+            AccessError, AlignmentError: There is no such register.
+            OverlayNotLoadedError: The overlay is not, or no longer, loaded.
+        """
+        self.mmio.write(offset, value)
 
     @property
     def register_map(self) -> RegisterMap:
@@ -191,7 +175,10 @@ class DefaultIP:
         """
         found: RegisterMap | None = self.__dict__.get("_register_map")
         if found is None:
-            found = self.__dict__["_register_map"] = self._register_map_class()(self.mmio)
+            kind = self._register_map_class()
+            if isinstance(self.mmio, Unusable):
+                self.mmio.read  # noqa: B018  raises what mapping the registers raised
+            found = self.__dict__["_register_map"] = kind(self.mmio)
         return found
 
     def _register_map_class(self) -> type[RegisterMap]:
@@ -221,27 +208,6 @@ class DefaultIP:
     def _wait_for(self, pin: str, timeout: float | None) -> None:
         """Wait for an interrupt by the name of its port; raise WaitTimeoutError when the time is over."""
         getattr(self, pin).wait_sync(timeout=timeout)
-
-    def __getattr__(self, name: str) -> Any:
-        overlay = self.description.get("overlay")
-        if name == "mmio" and self.description:
-            made, keep = self._open(), True
-        elif name in self._interrupts:
-            made, keep = wire("interrupts", self._interrupts[name], self.device, overlay)
-        elif name in self._gpio:
-            made, keep = wire("gpio", self._gpio[name], self.device, overlay)
-        elif hasattr(type(self), name):
-            # A property raised AttributeError, so Python came here: ask it again, for its own message.
-            return object.__getattribute__(self, name)
-        else:
-            what = f"{self._fullpath or 'a half-built IP'} ({type(self).__name__})"
-            raise missing(self, what, name, dir(self))
-        if keep:
-            self.__dict__[name] = made
-        return made
-
-    def __dir__(self) -> list[str]:
-        return sorted({*super().__dir__(), *self._interrupts, *self._gpio})
 
     def __copy__(self) -> Any:
         return self

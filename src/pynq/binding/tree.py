@@ -8,7 +8,7 @@ from typing import Any
 
 from pynq._native import Window
 from pynq.binding.drivers import registry
-from pynq.binding.ip import DefaultIP, class_name, missing, open_window, wire
+from pynq.binding.ip import DefaultIP, Unusable, class_name, missing, open_window, wire
 from pynq.binding.notes import emit
 from pynq.errors import (
     DriverError,
@@ -107,9 +107,8 @@ class Node:
             entry = self.description.get(part, {}).get(name)
             if entry is not None:
                 made, keep = self._make(part, name, entry)
-                if keep:
-                    self.__dict__[name] = made
-                return made
+                # Two threads may both come here; both get the object that was kept first.
+                return self.__dict__.setdefault(name, made) if keep else made
         names = list(self._names())
         contents = f"; it holds {', '.join(names)}" if names else "; it holds nothing"
         raise missing(self, self._what(), name, dir(self), contents if len(contents) < 400 else "")
@@ -128,7 +127,8 @@ class Node:
     def _make(self, part: str, name: str, entry: Any) -> tuple[Any, bool]:
         """Make the object for one name; the flag says whether to keep it."""
         if part in ("interrupts", "gpio"):
-            return wire(part, entry, self.device, self.description.get("overlay"))
+            made = wire(part, entry, self.device, self.description.get("overlay"))
+            return made, not isinstance(made, Unusable)
         if part == "memories":
             return self._make_memory(entry), True
         return self._make_driven(name, entry)
