@@ -97,8 +97,8 @@ def _core(design: BlockDesign, clock: Clocking, reset: str, width: int) -> Cell:
 
 
 def streaming(width: int = 4) -> Design:
-    """A core with registers, both streams, a memory master, pins, between the channels of a DMA; two timers, one of them
-    behind a second controller; two interrupts straight to the PS."""
+    """A core with registers, both streams, a memory master, pins, between the channels of a DMA; two timers,
+    one of them behind a second controller; two interrupts straight to the PS."""
     design = BlockDesign("streaming", SYSTEM, vivado="2022.1", timestamp="Sun Nov 22 12:00:00 2026")
     clock = Clocking(design, f"{PS}/FCLK_CLK0", 100_000_000)
     ps = processing_system7(design, PS, clock, hp=True, interrupts=3)

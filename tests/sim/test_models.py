@@ -1,3 +1,4 @@
+# ruff: noqa: N802  hooks are named after registers
 """Models of one's own IP: registers, streams, memory, pins, time, reset, errors."""
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 
 import pynq.sim
+from pynq._native import Window
 from pynq.backends.sim import SimDevice
 from pynq.errors import BusError, DeadlockError, ModelError
 from pynq.sim import Model, Reg
@@ -210,11 +212,15 @@ def test_errors_tell_model_instance_and_time(load: Load, body: str, message: str
     with pytest.raises(
         ModelError, match=r"model Wrong of sub/core raised \w+ at .*s \(cycle \d+\): "
     ) as caught:
-        core.write(8, 1)
-        device.run(cycles=1000)
+        provoke(device, core)
     assert re.search(message, str(caught.value))
     assert core.read(8) == 1  # the board is still usable
     assert "stopped" in device.explain("sub/core")
+
+
+def provoke(device: SimDevice, core: Window) -> None:
+    core.write(8, 1)
+    device.run(cycles=1000)
 
 
 def test_an_error_in_a_hook_reaches_the_access(load: Load) -> None:
@@ -225,7 +231,7 @@ def test_an_error_in_a_hook_reaches_the_access(load: Load) -> None:
             raise ValueError("no count")
 
     core = load("streaming").map(CORE, 256)
-    with pytest.raises(ModelError, match="model Wrong of sub/core raised ValueError at .*: no count"):
+    with pytest.raises(ModelError, match=r"model Wrong of sub/core raised ValueError at .*: no count"):
         core.read(0x14)
     assert core.read(0x18) == 0xC0FFEE
 
@@ -236,7 +242,7 @@ def test_misspelt_hooks_are_found_at_load(load: Load) -> None:
 
         def on_write_LEVL(self, value: int) -> None: ...
 
-    with pytest.raises(ModelError, match="Wrong.on_write_LEVL: .*no register 'LEVL'; did you mean LEVEL"):
+    with pytest.raises(ModelError, match=r"Wrong.on_write_LEVL: .*no register 'LEVL'; did you mean LEVEL"):
         load("streaming")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 from hypothesis import given, settings
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from pynq._native import Window
 from pynq.backends.sim import SimDevice
 from pynq.backends.sim.models.axi_timer import _Counter
+from pynq.design.model import Endpoint
 from pynq.errors import DeadlockError
 
 from . import boards
@@ -33,7 +35,7 @@ def timer(device: SimDevice) -> Window:
     return device.map(TIMER, 0x100)
 
 
-# -- axi_timer ---------------------------------------------------------------------------------------------------------
+# -- axi_timer ------------------------------------------------------------
 def test_timer_counts_cycles(device: SimDevice, timer: Window) -> None:
     timer.write(TLR, 1000)
     timer.write(TCSR, LOAD)
@@ -149,7 +151,7 @@ def test_the_closed_form_is_what_a_counter_does(
             held, reload = not repeats, repeats
 
 
-# -- axi_intc ----------------------------------------------------------------------------------------------------------
+# -- axi_intc ------------------------------------------------------------
 def test_timer_through_two_controllers(device: SimDevice) -> None:
     timer, root, nested = device.map(TIMER2, 0x100), device.map(INTC, 0x200), device.map(NESTED, 0x200)
     for controller, bit in ((root, 3), (nested, 0)):
@@ -227,7 +229,7 @@ def test_set_clear_enable_software_interrupts_and_levels(device: SimDevice) -> N
     assert root.read(IAR) == 0
 
 
-# -- axi_gpio ----------------------------------------------------------------------------------------------------------
+# -- axi_gpio ------------------------------------------------------------
 def test_gpio_interrupt_and_toggle_on_write(load: Load) -> None:
     device = load(boards.example("buttons_leds"))
     base = {span.slave: span.base for span in device.plant.design.ps_ranges}
@@ -259,7 +261,7 @@ def test_tri_state_pins(corpus_file, load: Load) -> None:  # type: ignore[no-unt
     seen: list[int] = []
     for pad in pads:
         port = design.interfaces[pad].port_map["TRI_I"]
-        cell = device.plant.nets.wiring.loads(boards_endpoint(port))[0].cell
+        cell = device.plant.nets.wiring.loads(Endpoint("", port))[0].cell
         registers = device.map(base[cell], 0x200)
         device.board.on_change(pad, seen.append)
         registers.write(4, 0)
@@ -276,21 +278,17 @@ def test_tri_state_pins(corpus_file, load: Load) -> None:  # type: ignore[no-unt
     assert seen
 
 
-def boards_endpoint(port: str):  # type: ignore[no-untyped-def]
-    from pynq.design.model import Endpoint
-
-    return Endpoint("", port)
-
-
-# -- proc_sys_reset ----------------------------------------------------------------------------------------------------
+# -- proc_sys_reset ------------------------------------------------------------
 def test_resets_end_one_after_the_other(device: SimDevice) -> None:
     reset = "processing_system7_0/FCLK_RESET0_N"
     ends: dict[str, int] = {}
+
+    def note(name: str, level: int) -> None:
+        ends.setdefault(f"{name}={level}", device.cycles())
+
     for name in ("interconnect_aresetn", "peripheral_aresetn", "mb_reset"):
         if f"rst/{name}" in {f"{end.cell}/{end.port}" for end in device.plant.nets.made()}:
-            device.board.on_change(
-                f"rst/{name}", lambda level, name=name: ends.setdefault(f"{name}={level}", device.cycles())
-            )
+            device.board.on_change(f"rst/{name}", partial(note, name))
     device.map(CORE, 256).write(8, 1)
     device.board.drive(reset, 0)
     device.run(cycles=3)

@@ -112,7 +112,8 @@ class SimDevice(Device):
     def map(self, base: int, length: int) -> Window:
         """Return a window on registers or memory that the PS reaches."""
         engine = self.engine
-        return Window.from_bus(engine.bus, base, length, keep=engine)
+        bus: Any = engine.bus  # a capsule
+        return Window.from_bus(bus, base, length, keep=engine)
 
     def allocate_block(self, nbytes: int, *, cacheable: bool = True, target: Any = None) -> Block:
         """Return zeroed memory that both sides see, from the upper half of the DDR.
