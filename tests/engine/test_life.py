@@ -1,4 +1,4 @@
-"""Creation and end: no leak of files, mappings, objects or threads; handles that outlive the engine; cycles."""
+"""Creation and end: no leak of files, mappings, objects or threads; handles outlive the engine; cycles."""
 
 from __future__ import annotations
 
