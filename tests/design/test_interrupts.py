@@ -245,3 +245,11 @@ def test_interrupts_reach_the_entries_of_their_ip() -> None:
         "interrupt": {"controller": "", "index": 0, "fullpath": "acc/ip/interrupt", "raw_irq": 61}
     }
     assert views.hierarchy_dict(d)["acc"]["ip"]["ip"] == entry
+
+
+def test_a_port_that_names_its_net_only() -> None:
+    """Without CONNECTIONS the name of the net tells the driver."""
+    data = document([zynq(ports=[irq(1, "irq")]), intc("intc", "a", "irq"), source("a", "a")])
+    begin = data.index(b'<CONNECTION INSTANCE="a" PORT="interrupt"/>')
+    data = data[:begin] + data[begin:].replace(b'<CONNECTION INSTANCE="a" PORT="interrupt"/>', b"", 1)
+    assert read_bytes(data).interrupt_pins["a/interrupt"].controller == "intc"

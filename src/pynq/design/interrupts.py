@@ -160,6 +160,8 @@ class _Tracer:
     def __init__(self, wiring: Wiring) -> None:
         self._wiring = wiring
         self._steps = 0
+        self._drivers: dict[Endpoint, Endpoint | None] = {}
+        self._inputs: dict[str, list[str]] = {}
 
     def sources(self, end: Endpoint, *aliases: str) -> Iterator[_Source]:
         """What drives the bits of an input, lowest bit first."""
@@ -172,7 +174,10 @@ class _Tracer:
         if self._steps > MAX_STEPS:
             raise self._refusal(end, f"lead to more than {MAX_STEPS} wires")
         wiring = self._wiring
-        driver = wiring.driver(end)
+        # Looked up once: a tangle comes along the same wires again and again.
+        if end not in self._drivers:
+            self._drivers[end] = wiring.driver(end)
+        driver = self._drivers[end]
         if driver is None or driver in passed:
             return
         cell = wiring.cells.get(driver.cell)
@@ -184,7 +189,9 @@ class _Tracer:
                 raise self._refusal(end, f"pass through concatenations nested deeper than {MAX_DEPTH}")
             passed = (*passed, driver)
             if name.endswith("concat"):
-                for port in concat_inputs(cell):
+                if cell.path not in self._inputs:
+                    self._inputs[cell.path] = concat_inputs(cell)
+                for port in self._inputs[cell.path]:
                     inner = Endpoint(cell.path, port)
                     yield from self._sources(inner, offset, (*aliases, str_path(inner)), passed)
                     offset += cell.ports[port].width

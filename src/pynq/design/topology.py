@@ -16,7 +16,7 @@ class Wiring:
         self.file = file
         self.cells = cells
         self.ports = ports
-        self._by_signal: dict[str, list[Endpoint]] | None = None
+        self._drivers: dict[str, Endpoint] | None = None
 
     def port(self, end: Endpoint) -> Port | None:
         """The port at an end of a wire; None if the file refers to something that it does not define."""
@@ -34,35 +34,30 @@ class Wiring:
 
     def driver(self, end: Endpoint) -> Endpoint | None:
         """What drives an input; None if nothing does."""
-        for other in self._others(end):
+        port = self.port(end)
+        if port is None:
+            return None
+        for other in port.peers:
             if self.drives(other):
                 return other
-        return None
+        # A port may name its net, but not who else is on it.
+        return self._driver_of(port.signal) if port.signal and not port.peers else None
 
     def loads(self, end: Endpoint) -> tuple[Endpoint, ...]:
         """The inputs that an output drives, in the file's order."""
-        return tuple(
-            other for other in self._others(end) if self.port(other) is not None and not self.drives(other)
-        )
-
-    def _others(self, end: Endpoint) -> tuple[Endpoint, ...]:
         port = self.port(end)
         if port is None:
             return ()
-        if port.peers:
-            return port.peers
-        # Some ports name their net but not who else is on it.
-        return tuple(other for other in self._net(port.signal) if other != end)
+        return tuple(other for other in port.peers if self.port(other) is not None and not self.drives(other))
 
-    def _net(self, signal: str) -> list[Endpoint]:
-        if not signal:
-            return []
-        if self._by_signal is None:
-            index: dict[str, list[Endpoint]] = {}
+    def _driver_of(self, signal: str) -> Endpoint | None:
+        if self._drivers is None:
+            self._drivers = {}
             for name, port in self.ports.items():
-                index.setdefault(port.signal, []).append(Endpoint("", name))
+                if port.direction == "I":
+                    self._drivers.setdefault(port.signal, Endpoint("", name))
             for path, cell in self.cells.items():
                 for name, port in cell.ports.items():
-                    index.setdefault(port.signal, []).append(Endpoint(path, name))
-            self._by_signal = index
-        return self._by_signal.get(signal, [])
+                    if port.direction == "O":
+                        self._drivers.setdefault(port.signal, Endpoint(path, name))
+        return self._drivers.get(signal)
