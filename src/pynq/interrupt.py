@@ -323,7 +323,8 @@ _growing = threading.Lock()
 def _tree(device: Device, afresh: bool = False) -> _Tree:
     """Return the tree of what is loaded now."""
     tree: _Tree | None = vars(device).get(_KEY)
-    if tree is not None and tree.design is device.design and not afresh:
+    loaded = (device.design, device.timestamp)
+    if tree is not None and tree.design is loaded[0] and tree.timestamp == loaded[1] and not afresh:
         return tree
     with _growing:
         if device.design is None:
@@ -338,6 +339,7 @@ class _Tree:
     def __init__(self, device: Device, design: Design) -> None:
         self._device = weakref.ref(device)
         self.design = design
+        self.timestamp = device.timestamp  # another one after the same design was downloaded again
         self.lock = threading.RLock()
         self.lines: dict[int, _Line] = {}
         self.controllers: dict[str, _Controller] = {}
@@ -426,11 +428,15 @@ class _Pin:
         if self.controller:
             # A bit left over in the latch: the level that was served last time, or one that the program saw
             # by polling and cleared. An input that is active now sets it again at once.
-            if not self.edge and (self.stale or self.says_level):
+            if not self.edge and (self.says_level or (self.stale and not self.pulsed())):
                 self.controller.acknowledge(self.mask)
-                self.stale = False
+            self.stale = False
             self.controller.unmask(self.mask)
         self.unmasked_at = time.monotonic()
+
+    def pulsed(self) -> bool:
+        """Tell whether the device knows of an activation since the last delivery."""
+        return self.probe is not None and self.probe()[1] != self.seen
 
     def remask(self) -> None:
         if self.controller and not any(pin.waiters for pin in self.controller.pins if pin.mask == self.mask):

@@ -445,6 +445,8 @@ class FakeBoard(Device):
         if self.fd >= 0:
             os.close(self.fd)
             self.fd = -1
+            self.memory.close()  # both have a descriptor of their own
+            del self.arena
 
     def allocate_block(self, nbytes: int, *, cacheable: bool = True, target: Any = None) -> Block:
         return self.arena.allocate(nbytes)

@@ -16,10 +16,10 @@ from pynq.errors import OverlayNotLoadedError, PynqWarning, UnsupportedByDeviceE
 
 @pytest.fixture
 def board(design: Design) -> Iterator[FakeBoard]:
-    device = FakeBoard(design)
-    Clocks.set_device(device)
-    yield device
-    Clocks.set_device(None)
+    with FakeBoard(design) as device:
+        Clocks.set_device(device)
+        yield device
+        Clocks.set_device(None)
 
 
 def test_read(board: FakeBoard) -> None:
@@ -51,6 +51,7 @@ def test_set_device_really_switches(board: FakeBoard, design: Design) -> None:
     assert Clocks.fclk0_mhz == 20
     Clocks.set_device(board)
     assert Clocks.fclk0_mhz == 50
+    other.close()
 
 
 def test_frequency_that_can_not_be_reached_warns(board: FakeBoard) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 
 import pytest
 from fakeboard import FakeBoard
@@ -13,8 +14,9 @@ from pynq.gpio import GPIO
 
 
 @pytest.fixture
-def board(design: Design) -> FakeBoard:
-    return FakeBoard(design)
+def board(design: Design) -> Iterator[FakeBoard]:
+    with FakeBoard(design) as device:
+        yield device
 
 
 def test_write_and_read(board: FakeBoard) -> None:
@@ -67,10 +69,10 @@ def test_pin_that_nobody_holds_may_be_asked_for_in_the_other_direction(board: Fa
 
 
 def test_devices_do_not_share(board: FakeBoard, design: Design) -> None:
-    other = FakeBoard(design)
-    first, second = GPIO.emio(0, "out", device=board), GPIO.emio(0, "in", device=other)
-    first.write(1)
-    assert second.read() == 0
+    with FakeBoard(design) as other:
+        first, second = GPIO.emio(0, "out", device=board), GPIO.emio(0, "in", device=other)
+        first.write(1)
+        assert second.read() == 0
 
 
 def test_several_pins_as_a_number(board: FakeBoard) -> None:

@@ -19,6 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pynq import allocate
+from pynq.backends.sim.device import SimDevice
 from pynq.design.model import Design
 from pynq.device.base import Device
 from pynq.errors import (
@@ -362,6 +363,62 @@ def test_packet_longer_than_the_buffer_is_an_error_and_reset_recovers(load: Load
         send.wait()
         receive.wait()
         assert list(back) == [4] * 8
+
+
+@pytest.mark.parametrize(
+    ("response", "text"), [("SLVERR", r"DMASlvErr.*slave error"), ("DECERR", r"DMADecErr.*Nothing answers")]
+)
+def test_error_of_the_memory_and_recovery(simulate: Load, loopback: Design, response: str, text: str) -> None:
+    """Pain 3: cause, next step, and a channel that works again."""
+    device: Any = simulate(loopback)
+    send, receive = channels(dma_of(device))
+    out, back = allocate(64, device=device), allocate(64, device=device)
+    out[:] = 11
+    device.inject("axi_dma_0/M_AXI_S2MM", response=response, count=1)
+    receive.transfer(back)
+    send.transfer(out)
+    send.wait()
+    with pytest.raises(DmaError, match=text):
+        receive.wait()
+    with pytest.raises(DmaError, match=text):
+        asyncio.run(receive.wait_async())
+    receive.reset()
+    device.inject("axi_dma_0/M_AXI_MM2S", response=response, count=1)
+    send.transfer(out)
+    with pytest.raises(DmaError, match=text):
+        asyncio.run(send.wait_async())
+    with pytest.raises(DmaError, match=r"sendchannel\.reset\(\)"):
+        send.transfer(out)
+    send.reset()
+    assert send.running
+    assert receive.running
+    assert not send.error
+
+
+def test_deterministic_board_gives_the_same_trace(loopback: Design) -> None:
+    def run() -> Any:
+        device = SimDevice("sim:trace", deterministic=True, patience=0.5)
+        device.open()
+        device.download(loopback, None)
+        device.trace("list")
+        send, receive = channels(dma_of(device))
+        out, back = allocate(2048, device=device), allocate(2048, device=device)
+
+        async def main() -> None:
+            for _ in range(3):
+                receive.transfer(back)
+                send.transfer(out)
+                await receive.wait_async()
+                send.wait()
+
+        asyncio.run(main())
+        events = device.trace_events
+        device.close()
+        return events
+
+    first = run()
+    assert len(first) > 20
+    assert run() == first
 
 
 def test_error_in_wait_async(board: FakeBoard) -> None:

@@ -44,7 +44,8 @@ class InterruptLine(ABC):
     """One interrupt input of the PS.
 
     One-shot, as UIO does it: a line fires at most once after each :meth:`enable`, then stays masked. Any
-    thread may call any method.
+    thread may call any method. Several waits may go on at the same time; each firing ends one of them, also
+    if it comes before the wait.
     """
 
     @abstractmethod
