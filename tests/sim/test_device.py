@@ -1,4 +1,4 @@
-"""The simulated board as a device: contract, several at once, memory over a download, clocks, EMIO, faults."""
+"""The simulated board as a device: contract, several at once, memory across downloads, clocks, EMIO, faults."""
 
 from __future__ import annotations
 
@@ -93,6 +93,21 @@ def test_buffers_outlive_a_download(load: Load) -> None:
             received = np.frombuffer(target, "u4")  # type: ignore[call-overload]
             assert (received == sent).all()
             received[:] = 0
+
+
+@pytest.mark.corpus
+def test_buffers_in_memories_of_the_pl(corpus_file, load: Load) -> None:  # type: ignore[no-untyped-def]
+    design = corpus_file("openquantumhardware__qick__qick_111__2022.1")
+    device = load(design)
+    memory = next(one for one in design.memories if one.name == "ddr4_0")
+    for target in ("ddr4_0", memory, {"phys_addr": memory.base}):
+        block = device.allocate_block(4096, target=target)
+        assert memory.base <= block.physical_address < memory.base + memory.size
+        np.frombuffer(block, "u4")[:] = 0xABCD  # type: ignore[call-overload]
+        assert device.map(block.physical_address, 4096).read(4092) == 0xABCD
+    assert device.allocate_block(1, target="PSDDR").physical_address < 1 << 31
+    with pytest.raises(UnsupportedByDeviceError, match="no memory 'hbm' for buffers; d_1 has PSDDR"):
+        device.allocate_block(1, target="hbm")
 
 
 def test_old_windows_and_closed_boards_say_so() -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 
+from pynq._native import Arena
 from pynq.backends.sim._engine import Clock, Component, Engine, Host, Irq, Link, Memory, Space
 from pynq.backends.sim.model import Model, ModelRegistry
 from pynq.backends.sim.nets import WIDEST, Nets, active_low, number, parameter
@@ -73,7 +74,9 @@ class Plant:
         self.spaces: dict[tuple[str, str], Space] = {}
         self.links: dict[str, Link] = {}
         self.irqs: dict[int, Irq] = {}
+        self.reach: dict[int, tuple[int, Memory, int]] = {}  # memory by base: last byte, memory, place in it
         self.unmodelled: list[str] = []
+        self.arenas: dict[tuple[str, int], Arena] = {}  # of memories other than the PS's DDR, made on demand
 
     def clock_of_ps(self, index: int) -> Clock | None:
         """Return the domain of a PL clock of the PS; None for a clock that the design has not."""
@@ -381,9 +384,8 @@ class _Assembly:
             return
         high = span.high
         if isinstance(target, Memory):
-            if offset >= target.size:
-                return
             high = min(high, span.base + target.size - offset - 1)
+            self.plant.reach.setdefault(span.base, (high, target, offset))
         space.map(span.base, high, target, offset=offset, port=port, name=span.slave or span.slave_interface)
 
     def _target(self, span: MemoryRange, from_pl: bool) -> tuple[Memory | Component | None, int, str]:
@@ -394,7 +396,8 @@ class _Assembly:
             if "DDR" not in span.block:
                 return None, 0, ""  # the PS's own registers, on-chip memory, flash: not part of the PL
             if "LOW" in span.block or span.base < self.ddr.size:
-                return self.ddr, span.base, ""
+                # Beyond the DDR that is fitted its addresses repeat; PYNQ's logictools sees it at 0x2000_0000.
+                return self.ddr, span.base % self.ddr.size, ""
             return self._memory(f"{span.slave} at {span.base:#x}", span.size), 0, ""
         component = self.plant.components.get(span.slave)
         if component is not None:

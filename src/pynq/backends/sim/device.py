@@ -116,23 +116,43 @@ class SimDevice(Device):
         return Window.from_bus(bus, base, length, keep=engine)
 
     def allocate_block(self, nbytes: int, *, cacheable: bool = True, target: Any = None) -> Block:
-        """Return zeroed memory that both sides see, from the upper half of the DDR.
+        """Return zeroed memory that both sides see. The simulated board is coherent.
 
-        The simulated board is coherent.
+        From the upper half of the PS's DDR, or from the memory of the design that ``target`` is: its name
+        (``ddr4_0``), its entry in ``mem_dict``, or an object with ``base_address`` or ``base``.
         """
         self.open()
         if self._arena is None:
             raise OverlayNotLoadedError(f"device {self.name!r} is closed")
-        if target is not None and target is not self and not self._is_ddr(target):
-            raise UnsupportedByDeviceError(
-                f"device {self.name!r} has buffers in the PS's DDR only, not in {target!r}"
-            )
-        return self._arena.allocate(nbytes)
+        if target is None or target is self:
+            return self._arena.allocate(nbytes)
+        return self._arena_of(target).allocate(nbytes)
 
-    @staticmethod
-    def _is_ddr(target: Any) -> bool:
-        name = target if isinstance(target, str) else getattr(target, "name", "")
-        return str(name).upper() in ("", "PSDDR", "DDR", "PS_DDR")
+    def _arena_of(self, target: Any) -> Arena:
+        """Return where the blocks of one of the design's memories come from."""
+        assert self._arena is not None
+        plant = self.plant
+        if isinstance(target, str):
+            bases = [memory.base for memory in plant.design.memories if memory.name == target]
+        elif isinstance(target, Mapping):
+            bases = [target.get("phys_addr", -1)]
+        else:
+            bases = [getattr(target, "base_address", getattr(target, "base", -1))]
+        if bases == [0]:
+            return self._arena  # the PS's DDR
+        found = plant.reach.get(bases[0]) if bases else None
+        if found is None:
+            names = [memory.name for memory in plant.design.memories]
+            raise UnsupportedByDeviceError(
+                f"device {self.name!r} has no memory {target!r} for buffers; {_label(plant.design)} has "
+                f"{', '.join(names) or 'none'}"
+            )
+        high, memory, offset = found
+        key = (memory.name, bases[0])
+        if key not in plant.arenas:
+            size = high + 1 - bases[0]
+            plant.arenas[key] = Arena(memory.fd, offset, size, bases[0], True, memory.name)
+        return plant.arenas[key]
 
     def download(
         self, design: Design, bitstream: Path | None, *, partial: bool = False, dtbo: Path | None = None
