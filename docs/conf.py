@@ -4,7 +4,7 @@ from importlib.metadata import version as _version
 
 project = "pynq-anywhere"
 author = "the pynq-anywhere maintainers"
-copyright = author  # noqa: A001  Sphinx's name for it
+copyright = author
 release = _version("pynq-anywhere")
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
@@ -27,3 +27,14 @@ html_theme = "furo"
 html_title = "pynq-anywhere"
 html_show_sphinx = False
 html_theme_options = {"navigation_with_keys": True}
+
+
+def _keep_colons(app, what, name, obj, options, lines):  # type: ignore[no-untyped-def]
+    """Keep napoleon from taking "Why it failed; None: it has not" for a type and its meaning."""
+    if what in ("attribute", "data", "property") and lines:
+        lines[0] = lines[0].replace(": ", " \N{EN DASH} ")
+
+
+def setup(app):  # type: ignore[no-untyped-def]
+    """Called by Sphinx."""
+    app.connect("autodoc-process-docstring", _keep_colons, priority=100)  # before napoleon's 500
