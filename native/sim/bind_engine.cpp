@@ -54,6 +54,17 @@ void raise_stop(Engine &engine, Stop stop) {
     }
 }
 
+// "in12" -> 12; what isn't of that form is no input.
+size_t numbered(const std::string &key) {
+    size_t number = 0;
+    if (key.size() < 3 || key.size() > 8 || key.compare(0, 2, "in") != 0) return SIZE_MAX;
+    for (const char digit : key.substr(2)) {
+        if (digit < '0' || digit > '9') return SIZE_MAX;
+        number = 10 * number + static_cast<size_t>(digit - '0');
+    }
+    return number;
+}
+
 // -- building --------------------------------------------------------------------------------------------------------
 void bind_build(nb::class_<PyEngine> &type) {
     type.def("clock", [](PyEngine &self, const std::string &name, double hertz) {
@@ -96,9 +107,8 @@ void bind_build(nb::class_<PyEngine> &type) {
                 if (kind == Gate::Operation::Slice && key == "low") low = static_cast<unsigned>(number);
                 else if (kind == Gate::Operation::Slice && key == "high") continue;  // the output's width says it
                 else if (kind == Gate::Operation::Constant && key == "value") value = number;
-                else if (kind == Gate::Operation::Concat && key.rfind("in", 0) == 0 && key.size() > 2 &&
-                         std::stoul("0" + key.substr(2)) < widths.size())
-                    widths[std::stoul(key.substr(2))] = static_cast<unsigned>(number);
+                else if (const size_t input = numbered(key); kind == Gate::Operation::Concat && input < widths.size())
+                    widths[input] = static_cast<unsigned>(number);
                 else
                     throw Error(Fault::Design, "gate " + name + " (" + operation + ") has no parameter \"" + key + "\"");
             }
