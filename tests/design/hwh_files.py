@@ -1,8 +1,7 @@
-"""Writes hand-off files in the format of Vivado, from short descriptions: what the tests of the reader feed
-it.
+"""Writes hand-off files in the format of Vivado, from short descriptions, for the tests of the reader.
 
-Ports name the net they are on; the connections of the file are worked out from that, as Vivado does: each
-port lists the others on its net.
+Ports name the net they are on; the connections of the file are worked out from that, as Vivado does: a port that
+drives its net lists the others, and those list the driver.
 """
 
 from __future__ import annotations
@@ -122,15 +121,17 @@ def document(
 ) -> bytes:
     """A whole file."""
     modules, ports, interfaces = list(modules), list(ports), list(interfaces)
-    nets: dict[str, list[tuple[str, str]]] = {}
+    nets: dict[str, list[tuple[str, str, bool]]] = {}  # (instance, port, whether it drives the net)
     for port in ports:
-        nets.setdefault(port.net, []).append(("External_Ports", port.name))
+        nets.setdefault(port.net, []).append(("External_Ports", port.name, port.direction == "I"))
     for cell in modules:
         for port in cell.ports:
-            nets.setdefault(port.net, []).append((cell.instance, port.name))
+            nets.setdefault(port.net, []).append((cell.instance, port.name, port.direction == "O"))
 
     def connected(owner: str, port: P) -> list[str]:
-        others = [end for end in nets[port.net] if end != (owner, port.name)] if port.net else []
+        ends = nets[port.net] if port.net else []
+        drives = any(end == (owner, port.name, True) for end in ends)
+        others = [(at, pin) for at, pin, driver in ends if driver != drives]
         if not others:
             return []
         lines = [

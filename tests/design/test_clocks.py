@@ -182,6 +182,14 @@ def test_emio_outputs() -> None:
     }
 
 
+def test_emio_output_without_a_slice() -> None:
+    """docs/errata.md, N-9."""
+    d = design(
+        zynq(ports=[P("GPIO_O", "O", "gpio", 7)]), M("h/ip", "me:user:ip:1.0", [P("enable", "I", "gpio")])
+    )
+    assert views.gpio_dict(d) == {"h_ip": {"index": 0, "pins": {"h/ip/enable"}, "state": None}}
+
+
 def test_emio_inputs() -> None:
     concat = M(
         "concat",

@@ -73,6 +73,8 @@ def test_ports() -> None:
     assert (q.direction, q.left, q.right, q.width, q.signal, q.kind) == ("O", 7, 0, 8, "wire", "undef")
     assert q.peers == (Endpoint("h/b", "d"), Endpoint("h/b", "back"))
     opened = d.cells["a"].ports["open"]
+    assert d.where(q).file == "small.hwh"
+    assert d.where(q).line == q.line > d.cells["a"].source.line
     assert (opened.width, opened.left, opened.signal, opened.peers) == (1, None, "", ())
     assert d.cells["a"].ports["clk"].peers == (Endpoint("", "clk_in"),)
     clock = d.ports["clk_in"]

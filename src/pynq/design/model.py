@@ -409,6 +409,10 @@ class Design:
         count = f"{len(self.cells)} cell{'' if len(self.cells) == 1 else 's'}"
         return f"<Design {self.name!r} from {self.file!r}: {count}, {self.part or 'unknown part'}>"
 
+    def where(self, item: Port | Field | Register) -> SourceRef:
+        """File and line of something that holds its line only."""
+        return SourceRef(self.file, item.line)
+
     @property
     def part(self) -> str:
         """The part as Vivado writes it: ``xc7z020clg400-1``."""
