@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pynq._native import Window
 from pynq.binding.drivers import registry
@@ -208,6 +208,11 @@ class DefaultIP:
     def _wait_for(self, pin: str, timeout: float | None) -> None:
         """Wait for an interrupt by the name of its port; raise WaitTimeoutError when the time is over."""
         getattr(self, pin).wait_sync(timeout=timeout)
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """Interrupts and pins are attributes, but only the description knows their names."""
 
     def __copy__(self) -> Any:
         return self
