@@ -414,8 +414,11 @@ class _Pin:
         (self.controller.pins if self.controller else self.line.pins).append(self)
 
     def check_cleared(self) -> None:
-        """Raise if the source is active since the last delivery, where the device can tell."""
-        if self.edge or self.probe is None or not self.delivered:
+        """Raise if the source is active since the last delivery, where the device can tell.
+
+        A source that holds its level is looked at behind an edge-triggered input too: no edge can come.
+        """
+        if self.probe is None or not self.delivered or (self.edge and not self.says_level):
             return
         level, edges = self.probe()
         if level and edges == self.seen:

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
+import warnings
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from fakeboard import FakeBoard
 
+from pynq.backends.sim.device import SimDevice
+from pynq.design.hwh import read
 from pynq.design.model import Design, Processor
-from pynq.errors import DirectionError, OverlayNotLoadedError, UnsupportedByDeviceError
+from pynq.errors import (
+    DirectionError,
+    OverlayNotLoadedError,
+    UnmodelledIPWarning,
+    UnsupportedByDeviceError,
+)
 from pynq.gpio import GPIO
 
 
@@ -120,3 +129,23 @@ def test_numbers_that_do_not_exist(board: FakeBoard) -> None:
     board.design = None
     with pytest.raises(OverlayNotLoadedError):
         GPIO.get_gpio_pin(0, device=board)
+
+
+@pytest.mark.corpus
+def test_on_the_simulated_board_with_a_real_design(corpus: Path) -> None:
+    with SimDevice("sim:gpio") as device:
+        device.open()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UnmodelledIPWarning)
+            device.download(read(corpus / "hwh" / "Xilinx__PYNQ_Workshop__ps_gpio.hwh"), None)
+        assert device.design is not None
+        pins = {pin.name: pin for pin in device.design.emio}
+        leds = GPIO.emio(pins["leds"].index, "out", width=4, device=device)
+        leds.write(0b1001)
+        assert device.board.sample("leds") == 0b1001
+        buttons = GPIO.emio(pins["buttons"].index, "in", width=4, device=device)
+        device.board.drive("buttons", 0b0110)
+        assert buttons.read() == 0b0110
+        switch = GPIO(GPIO.get_gpio_pin(pins["switches"].index + 1, device=device), "in", device=device)
+        device.board.drive("switches", 0b10)
+        assert switch.read() == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import gc
 import signal
 import threading
@@ -166,6 +167,23 @@ def test_source_that_is_not_cleared_is_reported(fake: Bench, name: str) -> None:
     fake.clear(name)
     fake.raise_(name)
     interrupt.wait_sync(5)
+
+
+def test_level_that_is_not_cleared_behind_an_edge_triggered_input(design: Design) -> None:
+    """There the second wait could never end."""
+    cells = dict(design.cells)
+    cell = cells["axi_intc_0"]
+    parameters = {**cell.parameters, "C_KIND_OF_INTR": "0xFFFFFFFF"}
+    cells[cell.path] = dataclasses.replace(cell, parameters=parameters)
+    bench = Bench(FakeBoard(dataclasses.replace(design, cells=cells)))
+    interrupt = pin(bench, "level0")
+    for _ in range(2):
+        bench.raise_("level0")
+        interrupt.wait_sync(1)
+        with pytest.raises(InterruptNotClearedError):
+            interrupt.wait_sync(1)
+        bench.clear("level0")
+    bench.device.close()
 
 
 def test_source_that_is_not_cleared_is_reported_to_a_task(fake: Bench) -> None:
@@ -548,8 +566,6 @@ def test_pin_survives_that_its_design_is_downloaded_again(fake: Bench, design: D
 
 
 def test_pin_of_another_design_is_refused(fake: Bench, design: Design) -> None:
-    import dataclasses
-
     interrupt = pin(fake, "edge1")
     pins = {path: pin for path, pin in design.interrupt_pins.items() if path != "source/edge1"}
     fake.device.design = dataclasses.replace(design, interrupt_pins=pins)
@@ -562,8 +578,6 @@ def test_pin_of_another_design_is_refused(fake: Bench, design: Design) -> None:
 @pytest.mark.parametrize("missing", ["C_HAS_SIE", "C_HAS_CIE"])
 def test_controllers_without_set_and_clear_registers(design: Design, missing: str) -> None:
     """PG099: SIE and CIE are optional."""
-    import dataclasses
-
     cells = dict(design.cells)
     for path in design.interrupt_controllers:
         parameters = {**cells[path].parameters, "C_HAS_SIE": "0", "C_HAS_CIE": "0"}
