@@ -97,6 +97,9 @@ int window_try_read(Window *w, uint64_t offset, uint32_t width, uint64_t *value,
 int window_try_write(Window *w, uint64_t offset, uint32_t width, uint64_t value, struct Failure *failure);
 int window_try_poll(Window *w, uint64_t offset, uint32_t width, uint64_t mask, uint64_t match, int64_t timeout_ns,
                     uint64_t *last, struct Failure *failure);
+int window_try_read_block(Window *w, uint64_t offset, uint32_t width, void *data, uint64_t count, struct Failure *failure);
+int window_try_write_block(Window *w, uint64_t offset, uint32_t width, const void *data, uint64_t count,
+                           struct Failure *failure);
 
 struct Failure {
     char text[512];

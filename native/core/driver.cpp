@@ -29,6 +29,14 @@ int ip_write(void *ctx, uint64_t offset, uint32_t width, uint64_t value) {
     return window_try_write(static_cast<IpObject *>(ctx)->window, offset, width, value, &last_failure);
 }
 
+int ip_read_block(void *ctx, uint64_t offset, uint32_t width, void *data, uint64_t count) {
+    return window_try_read_block(static_cast<IpObject *>(ctx)->window, offset, width, data, count, &last_failure);
+}
+
+int ip_write_block(void *ctx, uint64_t offset, uint32_t width, const void *data, uint64_t count) {
+    return window_try_write_block(static_cast<IpObject *>(ctx)->window, offset, width, data, count, &last_failure);
+}
+
 int ip_poll(void *ctx, uint64_t offset, uint32_t width, uint64_t mask, uint64_t match, int64_t timeout_ns,
             uint64_t *last) {
     return window_try_poll(static_cast<IpObject *>(ctx)->window, offset, width, mask, match, timeout_ns, last,
@@ -84,7 +92,7 @@ PyObject *ip_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
     self->window = reinterpret_cast<Window *>(Py_NewRef(window));
     if (wait != Py_None) self->wait = Py_NewRef(wait);
     self->table = {PYNQ_ABI, sizeof(pynq_ip), self, self->window->base, self->window->length,
-                   ip_read, ip_write, ip_poll, ip_wait, ip_error};
+                   ip_read, ip_write, ip_poll, ip_wait, ip_error, ip_read_block, ip_write_block};
     return reinterpret_cast<PyObject *>(self);
 }
 

@@ -149,7 +149,7 @@ bool split(const Window *w, uint64_t offset, uint32_t width) {
 }
 
 // A status for an access of a C driver; PYNQ_OK: go on.
-int admit(const Window *w, uint64_t offset, uint32_t width, Failure *failure) {
+int admit(const Window *w, uint64_t offset, uint32_t width, uint64_t count, Failure *failure) {
     failure->text[0] = 0;
     if (!w->port || w->port->reason) {
         std::snprintf(failure->text, sizeof failure->text, "the window at 0x%llX can't be used any more",
@@ -159,11 +159,11 @@ int admit(const Window *w, uint64_t offset, uint32_t width, Failure *failure) {
     int status = PYNQ_OK;
     if (width != 1 && width != 2 && width != 4 && width != 8) status = PYNQ_EWIDTH;
     else if (offset & (std::min(width, 4u) - 1)) status = PYNQ_EALIGN;
-    else if (!inside(w, offset, width)) status = PYNQ_ERANGE;
+    else if (count > w->length / width || !inside(w, offset, width * count)) status = PYNQ_ERANGE;
     if (status != PYNQ_OK) {
         std::snprintf(failure->text, sizeof failure->text,
-                      "access of %u bytes at offset 0x%llX of the window at 0x%llX, which is 0x%llX bytes long: %s", width,
-                      static_cast<ull>(offset), static_cast<ull>(w->base), static_cast<ull>(w->length),
+                      "%llu accesses of %u bytes from offset 0x%llX of the window at 0x%llX, which is 0x%llX bytes long: %s",
+                      static_cast<ull>(count), width, static_cast<ull>(offset), static_cast<ull>(w->base), static_cast<ull>(w->length),
                       status == PYNQ_EWIDTH   ? "the width must be 1, 2, 4 or 8"
                       : status == PYNQ_EALIGN ? "the offset must be a multiple of the width"
                                               : "it leaves the window");
@@ -194,7 +194,7 @@ template <class Action> int with_lock(Failure *failure, Action action) {
 }
 
 template <class Beat> int try_beats(Window *w, uint64_t offset, uint32_t width, Failure *failure, Beat beat) {
-    int status = admit(w, offset, width, failure);
+    int status = admit(w, offset, width, 1, failure);
     if (status != PYNQ_OK) return status;
     auto run = [&]() -> int {
         if (split(w, offset, width)) {
@@ -295,10 +295,10 @@ bool check_block(const Window *w, const char *what, uint64_t offset, uint32_t wi
     return true;
 }
 
-bool block_read(Window *w, uint64_t offset, uint32_t width, uint8_t *data, uint64_t nbytes) {
-    if (!check_block(w, "read", offset, std::min(width, 4u), nbytes)) return false;
-    width = block_width(w, offset, width);
+// Blocks that were checked, in beats that the window can do. `done` counts the bytes that went well.
+int move_from(Window *w, uint64_t offset, uint32_t width, uint8_t *data, uint64_t nbytes, uint64_t *done) {
     Port *port = w->port;
+    *done = 0;
     if (port->kind == Kind::memory) {
         const volatile uint8_t *from = w->pointer + offset;
         switch (width) {
@@ -307,25 +307,23 @@ bool block_read(Window *w, uint64_t offset, uint32_t width, uint8_t *data, uint6
             case 4: pull<uint32_t>(from, data, nbytes); break;
             default: pull<uint64_t>(from, data, nbytes); break;
         }
-        return true;
+        return PYNQ_OK;
     }
     if (port->kind == Kind::bus && port->bus->read_block) {
-        const int status = port->bus->read_block(port->bus->ctx, w->base + offset, width, data, nbytes / width);
-        return status == PYNQ_OK || refuse_status(w, "block read", offset, width, status);
+        return port->bus->read_block(port->bus->ctx, w->base + offset, width, data, nbytes / width);
     }
-    for (uint64_t i = 0; i < nbytes; i += width) {
+    for (; *done < nbytes; *done += width) {
         uint64_t value;
-        const int status = beat_read(w, offset + i, width, &value);
-        if (status != PYNQ_OK) return refuse_status(w, "read", offset + i, width, status);
-        std::memcpy(data + i, &value, width);  // little-endian hosts only, as everywhere in this package
+        const int status = beat_read(w, offset + *done, width, &value);
+        if (status != PYNQ_OK) return status;
+        std::memcpy(data + *done, &value, width);  // little-endian hosts only, as everywhere in this package
     }
-    return true;
+    return PYNQ_OK;
 }
 
-bool block_write(Window *w, uint64_t offset, uint32_t width, const uint8_t *data, uint64_t nbytes) {
-    if (!check_block(w, "write", offset, std::min(width, 4u), nbytes)) return false;
-    width = block_width(w, offset, width);
+int move_to(Window *w, uint64_t offset, uint32_t width, const uint8_t *data, uint64_t nbytes, uint64_t *done) {
     Port *port = w->port;
+    *done = 0;
     if (port->kind == Kind::memory) {
         volatile uint8_t *to = w->pointer + offset;
         switch (width) {
@@ -334,19 +332,34 @@ bool block_write(Window *w, uint64_t offset, uint32_t width, const uint8_t *data
             case 4: push<uint32_t>(to, data, nbytes); break;
             default: push<uint64_t>(to, data, nbytes); break;
         }
-        return true;
+        return PYNQ_OK;
     }
     if (port->kind == Kind::bus && port->bus->write_block) {
-        const int status = port->bus->write_block(port->bus->ctx, w->base + offset, width, data, nbytes / width);
-        return status == PYNQ_OK || refuse_status(w, "block write", offset, width, status);
+        return port->bus->write_block(port->bus->ctx, w->base + offset, width, data, nbytes / width);
     }
-    for (uint64_t i = 0; i < nbytes; i += width) {
+    for (; *done < nbytes; *done += width) {
         uint64_t value = 0;
-        std::memcpy(&value, data + i, width);
-        const int status = beat_write(w, offset + i, width, value);
-        if (status != PYNQ_OK) return refuse_status(w, "write", offset + i, width, status);
+        std::memcpy(&value, data + *done, width);
+        const int status = beat_write(w, offset + *done, width, value);
+        if (status != PYNQ_OK) return status;
     }
-    return true;
+    return PYNQ_OK;
+}
+
+bool block_read(Window *w, uint64_t offset, uint32_t width, uint8_t *data, uint64_t nbytes) {
+    if (!check_block(w, "read", offset, std::min(width, 4u), nbytes)) return false;
+    width = block_width(w, offset, width);
+    uint64_t done;
+    const int status = move_from(w, offset, width, data, nbytes, &done);
+    return status == PYNQ_OK || refuse_status(w, "read", offset + done, width, status);
+}
+
+bool block_write(Window *w, uint64_t offset, uint32_t width, const uint8_t *data, uint64_t nbytes) {
+    if (!check_block(w, "write", offset, std::min(width, 4u), nbytes)) return false;
+    width = block_width(w, offset, width);
+    uint64_t done;
+    const int status = move_to(w, offset, width, data, nbytes, &done);
+    return status == PYNQ_OK || refuse_status(w, "write", offset + done, width, status);
 }
 
 // ---- arguments ---------------------------------------------------------------------------------------------------
@@ -1221,9 +1234,34 @@ int window_try_write(Window *w, uint64_t offset, uint32_t width, uint64_t value,
     });
 }
 
+int window_try_read_block(Window *w, uint64_t offset, uint32_t width, void *data, uint64_t count, Failure *failure) {
+    int status = admit(w, offset, width, count, failure);
+    if (status != PYNQ_OK) return status;
+    auto run = [&] {
+        uint64_t done;
+        return move_from(w, offset, block_width(w, offset, width), static_cast<uint8_t *>(data), width * count, &done);
+    };
+    status = w->port->kind == Kind::functions ? with_lock(failure, run) : run();
+    note_bus_error(w, status, failure);
+    return status;
+}
+
+int window_try_write_block(Window *w, uint64_t offset, uint32_t width, const void *data, uint64_t count,
+                           Failure *failure) {
+    int status = admit(w, offset, width, count, failure);
+    if (status != PYNQ_OK) return status;
+    auto run = [&] {
+        uint64_t done;
+        return move_to(w, offset, block_width(w, offset, width), static_cast<const uint8_t *>(data), width * count, &done);
+    };
+    status = w->port->kind == Kind::functions ? with_lock(failure, run) : run();
+    note_bus_error(w, status, failure);
+    return status;
+}
+
 int window_try_poll(Window *w, uint64_t offset, uint32_t width, uint64_t mask, uint64_t match, int64_t timeout_ns,
                     uint64_t *last, Failure *failure) {
-    int status = admit(w, offset, width, failure);
+    int status = admit(w, offset, width, 1, failure);
     if (status != PYNQ_OK) return status;
     uint64_t ignored;
     if (!last) last = &ignored;

@@ -56,6 +56,15 @@ int probe_write(const pynq_ip *ip, std::uint64_t offset, std::uint32_t width, st
     return ip->write(ip->ctx, offset, width, value);
 }
 
+int probe_read_block(const pynq_ip *ip, std::uint64_t offset, std::uint32_t width, void *data, std::uint64_t count) {
+    return ip->read_block(ip->ctx, offset, width, data, count);
+}
+
+int probe_write_block(const pynq_ip *ip, std::uint64_t offset, std::uint32_t width, const void *data,
+                      std::uint64_t count) {
+    return ip->write_block(ip->ctx, offset, width, data, count);
+}
+
 int probe_poll(const pynq_ip *ip, std::uint64_t offset, std::uint32_t width, std::uint64_t mask, std::uint64_t match,
                std::int64_t timeout_ns, std::uint64_t *last) {
     return ip->poll(ip->ctx, offset, width, mask, match, timeout_ns, last);

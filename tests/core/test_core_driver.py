@@ -63,6 +63,8 @@ def probe(built: Path, request: pytest.FixtureRequest) -> Any:
     library.probe_read.argtypes = [pointer, u64, u32, ctypes.POINTER(u64)]
     library.probe_write.argtypes = [pointer, u64, u32, u64]
     library.probe_poll.argtypes = [pointer, u64, u32, u64, u64, i64, ctypes.POINTER(u64)]
+    for name in ("probe_read_block", "probe_write_block"):
+        getattr(library, name).argtypes = [pointer, u64, u32, pointer, u64]
     library.probe_wait.argtypes = [pointer, ctypes.c_char_p, i64]
     library.probe_from_thread.argtypes = [pointer, u64, u32]
     library.probe_error.argtypes = [pointer]
@@ -118,6 +120,29 @@ def test_registers_from_c(probe: Any, registers: Registers, kind: str) -> None:
     assert ip.poll(0, 1, 1, 20_000_000) == (ETIMEDOUT, 0xABCD3344)
     assert time.monotonic() - started >= 0.02
     assert (ip.ip.window, ip.ip.window.base) == (window, 0x4000_0000)
+
+
+@pytest.mark.parametrize("blocks", [True, False])
+@pytest.mark.parametrize("widest", [4, 8])
+def test_blocks_from_c(probe: Any, registers: Registers, kind: str, blocks: bool, widest: int) -> None:
+    more = {"blocks": blocks} if kind == "bus" else {}
+    native = native_ip(registers.window(kind, widest=widest, **more))
+    ip = native.pointer
+    for dtype in ("u1", "u2", "u4", "u8"):
+        out = np.arange(1, 17, dtype=dtype)
+        back = np.zeros_like(out)
+        assert probe.probe_write_block(ip, 8, out.itemsize, out.ctypes.data, 16) == 0
+        assert registers.bytes[8 : 8 + out.nbytes].tobytes() == out.tobytes()
+        assert probe.probe_read_block(ip, 8, out.itemsize, back.ctypes.data, 16) == 0
+        assert (back == out).all()
+    for offset, width, count, status in (
+        (0xFFC, 4, 2, ERANGE),
+        (0, 8, 2**62, ERANGE),
+        (2, 4, 1, EALIGN),
+        (0, 5, 1, EWIDTH),
+    ):
+        assert probe.probe_read_block(ip, offset, width, back.ctypes.data, count) == status
+        assert probe.probe_write_block(ip, offset, width, back.ctypes.data, count) == status
 
 
 @pytest.mark.parametrize(

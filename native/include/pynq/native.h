@@ -72,6 +72,10 @@ typedef struct pynq_ip {
     /* Wait for the interrupt pin of that name ("introut"); `timeout_ns` negative: no limit. */
     int (*wait)(void *ctx, const char *pin, int64_t timeout_ns);
     const char *(*error)(void *ctx);
+    /* `count` beats of `width` bytes (8 become pairs of 4 where the window can't do 64 bits) to or from rising
+     * offsets. */
+    int (*read_block)(void *ctx, uint64_t offset, uint32_t width, void *data, uint64_t count);
+    int (*write_block)(void *ctx, uint64_t offset, uint32_t width, const void *data, uint64_t count);
 } pynq_ip;
 
 #define PYNQ_IP_CAPSULE "pynq.ip"
