@@ -175,6 +175,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--out", type=Path, default=Path("out"), help="folder for the picture (default: out)")
     options = parser.parse_args(arguments)
+    if options.out.exists() and not options.out.is_dir():
+        parser.error(f"--out {options.out} is no folder")
 
     picture = photograph(options.image)
     overlay = pynq.Overlay(str(HERE / "image_filter.bit"))
