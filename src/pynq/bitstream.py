@@ -85,9 +85,15 @@ class Bitstream:
 
     def is_loaded(self) -> bool:
         """Say whether this bitstream, by its last download or by its file, is the one in the device."""
+        if self._found is not None and not self._may_hold(self.device.design):
+            return False
         if self.timestamp:
             return bool(self.timestamp == self.device.timestamp)
         return bool(self.device.bitfile_name) and self.bitfile_name == self.device.bitfile_name
+
+    def _may_hold(self, held: Design | None) -> bool:
+        """Ask the device, which may have been closed, or programmed by other means."""
+        return held is not None and (self._design is None or held.file == self._design.file)
 
     def insert_dtbo(self, dtbo: str | os.PathLike[str] | None = None) -> None:
         """Apply a device-tree overlay: the one given, or the bitstream's own.
