@@ -46,16 +46,16 @@ void bind_component(nb::module_ &module) {
             return out;
         })
         .def("stream", [](const Self &self, const std::string &port, const Handle<Link> &link) {
-            step(self, [&] { self.part->connect(port, *link.part); });
+            step(self, [&] { self.part->connect(port, mine(self.engine, link)); });
         }, nb::arg("port"), nb::arg("link"))
         .def("space", [](const Self &self, const std::string &port, const Handle<Space> &space) {
-            step(self, [&] { self.part->connect(port, *space.part); });
+            step(self, [&] { self.part->connect(port, mine(self.engine, space)); });
         }, nb::arg("port"), nb::arg("space"))
         .def("wire", [](const Self &self, const std::string &port, const Handle<Net> &net) {
-            step(self, [&] { self.part->connect(port, *net.part); });
+            step(self, [&] { self.part->connect(port, mine(self.engine, net)); });
         }, nb::arg("port"), nb::arg("net"))
         .def("reset_by", [](const Self &self, const Handle<Net> &net, bool active_low, unsigned bit) {
-            step(self, [&] { self.part->reset_by(*net.part, bit, active_low); });
+            step(self, [&] { self.part->reset_by(mine(self.engine, net), bit, active_low); });
         }, nb::arg("net"), nb::kw_only(), nb::arg("active_low") = true, nb::arg("bit") = 0)
         .def("reset", [](const Self &self) {
             step(self, [&] {

@@ -89,13 +89,13 @@ void bind_build(nb::class_<PyEngine> &type) {
         }, nb::arg("name"), nb::arg("width") = 1, nb::arg("initial") = 0)
         .def("irq", [](PyEngine &self, unsigned number, const Handle<Net> &net, unsigned bit, bool edge) {
             Guard guard(*self.core);
-            return handle_of(self, self.core->add_irq(number, *net.part, bit, edge));
+            return handle_of(self, self.core->add_irq(number, mine(self.core, net), bit, edge));
         }, nb::arg("number"), nb::arg("net"), nb::kw_only(), nb::arg("bit") = 0, nb::arg("edge") = false)
         .def("gate", [](PyEngine &self, const std::string &operation, const std::string &name, nb::sequence inputs, const Handle<Net> &output,
                         nb::kwargs parameters) {
             Guard guard(*self.core);
             std::vector<Net *> nets;
-            for (nb::handle input : inputs) nets.push_back(nb::cast<const Handle<Net> &>(input).part);
+            for (nb::handle input : inputs) nets.push_back(&mine(self.core, nb::cast<const Handle<Net> &>(input)));
             std::vector<unsigned> widths;
             for (Net *net : nets) widths.push_back(net->width);
             unsigned low = 0;
@@ -112,11 +112,11 @@ void bind_build(nb::class_<PyEngine> &type) {
                 else
                     throw Error(Fault::Design, "gate " + name + " (" + operation + ") has no parameter \"" + key + "\"");
             }
-            self.core->add_gate(std::make_unique<Gate>(kind, name, std::move(nets), std::move(widths), *output.part, low, value));
+            self.core->add_gate(std::make_unique<Gate>(kind, name, std::move(nets), std::move(widths), mine(self.core, output), low, value));
         }, nb::arg("operation"), nb::arg("name"), nb::arg("inputs"), nb::arg("output"), nb::arg("parameters"))
         .def("host", [](PyEngine &self, const std::string &name, const Handle<Clock> &clock, const std::string &kind) {
             Guard guard(*self.core);
-            return component_of(self, self.core->add(std::make_unique<Host>(*self.core, name, *clock.part, kind)));
+            return component_of(self, self.core->add(std::make_unique<Host>(*self.core, name, mine(self.core, clock), kind)));
         }, nb::arg("name"), nb::arg("clock"), nb::kw_only(), nb::arg("kind") = "host")
         .def("dma", [](PyEngine &self, const std::string &name, const Handle<Clock> &clock, bool mm2s, bool s2mm, unsigned length_bits,
                        unsigned address_bits, bool mm2s_dre, bool s2mm_dre, unsigned mm2s_memory_width, unsigned s2mm_memory_width,
@@ -127,20 +127,20 @@ void bind_build(nb::class_<PyEngine> &type) {
             if (address_bits < 32 || address_bits > 64)
                 throw Error(Fault::Design, format("axi_dma %s: addresses of %u bits; 32 to 64 are possible (PG021)", name.c_str(), address_bits));
             const Dma::Options options{mm2s, s2mm, length_bits, address_bits, mm2s_dre, s2mm_dre, mm2s_memory_width, s2mm_memory_width, scatter_gather, micro};
-            return component_of(self, self.core->add(std::make_unique<Dma>(*self.core, name, *clock.part, options)));
+            return component_of(self, self.core->add(std::make_unique<Dma>(*self.core, name, mine(self.core, clock), options)));
         }, nb::arg("name"), nb::arg("clock"), nb::kw_only(), nb::arg("mm2s") = true, nb::arg("s2mm") = true, nb::arg("length_bits") = 14,
            nb::arg("address_bits") = 32, nb::arg("mm2s_dre") = false, nb::arg("s2mm_dre") = false, nb::arg("mm2s_memory_width") = 4,
            nb::arg("s2mm_memory_width") = 4, nb::arg("scatter_gather") = false, nb::arg("micro") = false)
         .def("fifo", [](PyEngine &self, const std::string &name, const Handle<Clock> &clock, unsigned depth, bool packet,
                         std::optional<Handle<Clock>> output_clock) {
             Guard guard(*self.core);
-            Clock &output = output_clock ? *output_clock->part : *clock.part;
-            return component_of(self, self.core->add(std::make_unique<StreamFifo>(*self.core, name, *clock.part, output, depth, packet)));
+            Clock &output = output_clock ? mine(self.core, *output_clock) : mine(self.core, clock);
+            return component_of(self, self.core->add(std::make_unique<StreamFifo>(*self.core, name, mine(self.core, clock), output, depth, packet)));
         }, nb::arg("name"), nb::arg("clock"), nb::kw_only(), nb::arg("depth") = 0, nb::arg("packet") = false,
            nb::arg("output_clock").none() = nb::none())
         .def("broadcaster", [](PyEngine &self, const std::string &name, const Handle<Clock> &clock, unsigned outputs) {
             Guard guard(*self.core);
-            return component_of(self, self.core->add(std::make_unique<StreamBroadcaster>(*self.core, name, *clock.part, outputs)));
+            return component_of(self, self.core->add(std::make_unique<StreamBroadcaster>(*self.core, name, mine(self.core, clock), outputs)));
         }, nb::arg("name"), nb::arg("clock"), nb::arg("outputs"))
         .def("elaborate", [](PyEngine &self) {
             Guard guard(*self.core);
@@ -198,14 +198,16 @@ struct Until {
 
 const char *run_until(PyEngine &self, nb::handle what, nb::handle mask, nb::handle value, nb::handle timeout, nb::handle slice, nb::handle patience) {
     Engine &engine = *self.core;
+    Guard guard(engine);
+    refuse_in_hook(engine, "run_until");
     Until until;
     if (nb::isinstance<Handle<Net>>(what)) {
-        until.net = nb::cast<const Handle<Net> &>(what).part;
+        until.net = &mine(self.core, nb::cast<const Handle<Net> &>(what));
         until.mask = bits(mask) & ones(until.net->width);
         until.any = value.is_none();
         if (!until.any) until.value = bits(value) & until.mask;
     } else if (nb::isinstance<Handle<Irq>>(what)) {
-        until.irq = nb::cast<const Handle<Irq> &>(what).part;
+        until.irq = &mine(self.core, nb::cast<const Handle<Irq> &>(what));
     } else if (!what.is_none()) {
         if (!PyCallable_Check(what.ptr())) throw nb::type_error("run_until: until must be a Net, an Irq, a function or None");
         until.function = what.ptr();
@@ -213,8 +215,6 @@ const char *run_until(PyEngine &self, nb::handle what, nb::handle mask, nb::hand
     const bool sliced = !slice.is_none();
     double wait_for = 0;
     if (!what.is_none() && !sliced) wait_for = patience.is_none() ? -1 : nb::cast<double>(patience);
-    Guard guard(engine);
-    refuse_in_hook(engine, "run_until");
     Engine::Wait wait;
     if (!timeout.is_none()) {
         const uint64_t duration = bits(timeout);
@@ -312,9 +312,9 @@ void bind_diagnosis(nb::class_<PyEngine> &type) {
             if (what.is_none())
                 out = engine.explain_all();
             else if (nb::isinstance<Handle<Net>>(what))
-                out = engine.explain(*nb::cast<const Handle<Net> &>(what).part);
+                out = engine.explain(mine(self.core, nb::cast<const Handle<Net> &>(what)));
             else if (nb::isinstance<Handle<Irq>>(what)) {
-                Irq &irq = *nb::cast<const Handle<Irq> &>(what).part;
+                Irq &irq = mine(self.core, nb::cast<const Handle<Irq> &>(what));
                 out = format("interrupt %u can't fire: ", irq.number) + engine.explain(irq.net);
             } else {
                 const std::string name = nb::cast<std::string>(what);

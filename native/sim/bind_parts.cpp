@@ -78,21 +78,17 @@ void bind_space(nb::module_ &module) {
                        const std::string &port, const std::string &name) {
             Guard guard(*self.engine);
             Space::Range range{base, high, offset, nullptr, nullptr, name};
-            const Engine *owner = nullptr;
             if (nb::isinstance<Handle<Memory>>(target)) {
                 const auto &memory = nb::cast<const Handle<Memory> &>(target);
-                owner = memory.engine.get();
-                range.memory = memory.part;
-                if (range.name.empty()) range.name = memory.part->name;
+                range.memory = &mine(self.engine, memory);
+                if (range.name.empty()) range.name = range.memory->name;
             } else if (nb::isinstance<Handle<Component>>(target)) {
                 const auto &component = nb::cast<const Handle<Component> &>(target);
-                owner = component.engine.get();
-                range.slave = &component.part->slave(port);
-                if (range.name.empty()) range.name = component.part->name;
+                range.slave = &mine(self.engine, component).slave(port);
+                if (range.name.empty()) range.name = range.slave->owner->name;
             } else {
                 throw nb::type_error("Space.map: target must be a Memory or a Component");
             }
-            if (owner != self.engine.get()) throw Error(Fault::Design, "space " + self.part->name + ": the target belongs to another engine");
             self.part->map(std::move(range));
         }, nb::arg("base"), nb::arg("high"), nb::arg("target"), nb::kw_only(), nb::arg("offset") = 0, nb::arg("port") = "", nb::arg("name") = "")
         .def("ranges", [](const Handle<Space> &self) {

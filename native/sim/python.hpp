@@ -38,6 +38,12 @@ template <class T> struct Handle {
     bool operator==(const Handle &other) const { return part == other.part && engine == other.engine; }
 };
 
+// The part behind a handle that was given as an argument: it must be of this engine (another one may have ended).
+template <class T> T &mine(const std::shared_ptr<Engine> &engine, const Handle<T> &handle) {
+    if (handle.engine != engine) throw Error(Fault::Design, "what was given belongs to another engine");
+    return *handle.part;
+}
+
 // After work that may have called hooks outside of a run: raise what they raised.
 inline void pass_on(Engine &engine) {
     if (engine.failed() && !engine.in_hook()) engine.raise_failure();

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from pynq.backends.sim._engine import Engine
-from pynq.errors import OverlayNotLoadedError
+from pynq.errors import DesignError, OverlayNotLoadedError
 
 from .boards import HostBoard, LoopBoard
 
@@ -175,3 +175,42 @@ def test_an_engine_that_dies_in_its_own_hook() -> None:
     gc.collect()
     with pytest.raises(OverlayNotLoadedError, match="closed"):
         window.read(0)
+
+
+def test_parts_of_another_engine_are_refused(engine: Engine) -> None:
+    host = engine.host("ip", engine.clock("clk", 1e8))
+    host.add_sink("s")
+    host.add_master("m")
+    host.add_input("i")
+    stranger = Engine()
+    clock, net, link, space = (
+        stranger.clock("c", 1e8),
+        stranger.net("n"),
+        stranger.link("l", 4),
+        stranger.space("s"),
+    )
+    irq = stranger.irq(1, net)
+    own = engine.net("own")
+    uses: list[Callable[[], Any]] = [
+        lambda: engine.host("x", clock),
+        lambda: engine.dma("x", clock),
+        lambda: engine.fifo("x", clock),
+        lambda: engine.fifo("x", engine.clock("c", 1e8), output_clock=clock),
+        lambda: engine.broadcaster("x", clock, 2),
+        lambda: engine.irq(1, net),
+        lambda: engine.gate("not", "g", [net], own),
+        lambda: engine.gate("not", "g", [own], net),
+        lambda: engine.run_until(net),
+        lambda: engine.run_until(irq),
+        lambda: engine.explain(net),
+        lambda: engine.explain(irq),
+        lambda: host.stream("s", link),
+        lambda: host.space("m", space),
+        lambda: host.wire("i", net),
+        lambda: host.reset_by(net),
+    ]
+    for close in (lambda: None, stranger.close):
+        close()
+        for use in uses:
+            with pytest.raises(DesignError, match="another engine"):
+                use()
