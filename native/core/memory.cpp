@@ -255,6 +255,7 @@ struct ArenaObject {
     uint64_t offset;         // of the mapping in the file
     char *name;
     int fd;
+    unsigned generation;
     bool coherent;
 };
 
@@ -557,6 +558,7 @@ PyObject *arena_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
     self->mapping = static_cast<uint8_t *>(mapping);
     self->offset = offset;
     self->fd = own;
+    self->generation = process_generation;
     self->coherent = coherent;
     self->name = strdup(name);
     return reinterpret_cast<PyObject *>(self);
@@ -582,6 +584,12 @@ PyObject *arena_allocate(ArenaObject *self, PyObject *const *args, Py_ssize_t na
     if (!to_size(given[0], "nbytes", &nbytes) || (given[1] && !to_size(given[1], "alignment", &alignment)) ||
         !valid_alignment(alignment)) {
         return nullptr;
+    }
+    if (self->generation != process_generation) {
+        return raise("AllocationError",
+                     "%s: this process is a fork of the one that opened the device, and would be given memory that the "
+                     "other one uses; open the device after the fork (multiprocessing: start method \"spawn\")",
+                     self->name);
     }
     auto *block = reinterpret_cast<BlockObject *>(block_type->tp_alloc(block_type, 0));
     if (!block) return nullptr;

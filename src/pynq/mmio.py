@@ -88,7 +88,7 @@ class MMIO(Window):
             if memory is None:
                 self._array = RegisterArray(self)
             else:
-                self._array = np.frombuffer(memory, dtype=np.uint32, count=self.length // 4)
+                self._array = np.ndarray((self.length // 4,), np.uint32, memory)
             return self._array
 
     def read_block(self, offset: SupportsIndex, shape: Any, dtype: npt.DTypeLike = "u4") -> npt.NDArray[Any]:

@@ -419,3 +419,11 @@ def test_the_example_driver(library: Any, kind: str, interrupts: bool) -> None:
         assert b"smaller than the vectors" in library.vector_add_error()
         for each in (a, b, c):
             each.freebuffer()
+
+
+def test_the_example_on_the_simulated_board() -> None:
+    run = subprocess.run(
+        [sys.executable, str(EXAMPLE / "run.py")], capture_output=True, text=True, timeout=100, check=False
+    )
+    assert run.returncode == 0, run.stderr
+    assert run.stdout == "10000 sums by way of C++, the first 605214186\n"

@@ -34,6 +34,7 @@ from pynq.mmio import MMIO
 
 # -- single accesses ---------------------------------------------------------------------------------------
 def test_widths(registers: Registers, kind: str) -> None:
+    """1 and 2 bytes are beats of their own, at any offset that is a multiple of them (PYNQ#1087)."""
     window = registers.window(kind)
     window.write(0, 0x11223344)
     window.write(4, 0x55667788)
@@ -81,6 +82,7 @@ def test_integers(registers: Registers, kind: str, value: Any, stored: int) -> N
 
 
 def test_numpy_scalars(registers: Registers, kind: str) -> None:
+    """What PYNQ refused (PYNQ#634)."""
     window = registers.window(kind)
     for value in (np.int8(-2), np.int32(-2), np.int64(-2), np.array(-2)):
         window.write(0, 0)
@@ -103,6 +105,7 @@ def test_values_that_do_not_fit(registers: Registers, kind: str, value: int, len
 
 
 def test_floats(registers: Registers, kind: str) -> None:
+    """A float is written as its IEEE 754 bits, and read with a dtype (PYNQ#1367)."""
     window = registers.window(kind)
     window.write(0, 1.5)
     assert window.read(0) == 0x3FC00000
@@ -514,6 +517,7 @@ def test_array_of_memory(device: HostDevice) -> None:
     mmio.invalidate("gone")
     with pytest.raises(OverlayNotLoadedError):
         _ = mmio.array
+    assert MMIO(0x4000_0100, 2, device).array.shape == (0,)
 
 
 @pytest.mark.parametrize("kind", ["bus", "functions"])
