@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
+from inspect import Signature
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pynq._native import Window
 from pynq.binding.drivers import registry
+from pynq.binding.hls import Kernel, Run
 from pynq.device import resolve
 from pynq.errors import OverlayNotLoadedError, UnsupportedByDeviceError
 from pynq.gpio import GPIO
@@ -110,6 +112,12 @@ class DefaultIP:
         self._registers = description.get("registers")
         self.mmio = self._open()
         self._make_wires()
+        self._kernel = Kernel.of(self._fullpath, self._registers)
+        if self._kernel is not None:
+            # Only kernels have these; a driver's own methods of the names go before them.
+            for name, method in (("start", self._start), ("call", self._call)):
+                if not hasattr(type(self), name):
+                    setattr(self, name, method)
         if description.get("overlay") is not None:
             description["overlay"]._follow(self)
 
@@ -166,6 +174,27 @@ class DefaultIP:
             OverlayNotLoadedError: The overlay is not, or no longer, loaded.
         """
         self.mmio.write(offset, value)
+
+    @property
+    def signature(self) -> Signature | None:
+        """The arguments of ``start`` and ``call``, which kernels of Vitis HLS have; None for other IP."""
+        return None if self._kernel is None else self._kernel.signature
+
+    def _start(self, *args: Any, **kwargs: Any) -> Run:
+        """Write a kernel's arguments and start it; the result's ``wait`` waits for its end.
+
+        Integers and floats are passed as they are, of buffers the address. Flush cacheable buffers before.
+
+        Raises:
+            TypeError: An argument is missing, or there is one too many.
+            FieldValueError: An argument does not fit its registers.
+        """
+        assert self._kernel is not None
+        return self._kernel.start(self.mmio, *args, **kwargs)
+
+    def _call(self, *args: Any, timeout: float | None = None, **kwargs: Any) -> None:
+        """Do the same and wait for the end, at most ``timeout`` seconds."""
+        self._start(*args, **kwargs).wait(timeout)
 
     @property
     def register_map(self) -> RegisterMap:
