@@ -1,7 +1,7 @@
 """Writes hand-off files in the format of Vivado, from short descriptions, for the tests of the reader.
 
-Ports name the net they are on; the connections of the file are worked out from that, as Vivado does: a port that
-drives its net lists the others, and those list the driver.
+Ports name the net they are on; the connections of the file are worked out from that, as Vivado does: a port
+that drives its net lists the others, and those list the driver.
 """
 
 from __future__ import annotations

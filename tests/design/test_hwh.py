@@ -289,6 +289,18 @@ def test_microblaze_is_the_master_without_a_ps() -> None:
     assert views.mem_dict(d)["lmb"]["addr_range"] == 0x8000
 
 
+def test_pci_express_is_the_master_without_any_processor() -> None:
+    bridge = M("xdma", "xilinx.com:ip:xdma:4.1", ranges=[R("gpio", 0x1000, 0x1000, master="M_AXI_LITE")])
+    assert views.ip_dict(design(bridge, M("gpio")))["gpio"]["phys_addr"] == 0x1000
+
+
+def test_boundary_comes_before_processors_inside() -> None:
+    core = M("mb", "xilinx.com:ip:microblaze:11.0", attributes={"IPTYPE": "PROCESSOR"})
+    core.ranges = [R("gpio", 0x4000_0000, 0x1000, master="M_AXI_DP")]
+    inside = I("S_AXI", "SLAVE", vlnv=None, ranges=(R("gpio", 0x8000, 0x1000, master="S_AXI"),))
+    assert views.ip_dict(design(core, M("gpio"), interfaces=[inside]))["gpio"]["phys_addr"] == 0x8000
+
+
 def test_block_container() -> None:
     region = M("dfx/pr_0", None, attributes={"BDTYPE": "BLOCK_CONTAINER", "BD": "inner"})
     d = design(zynqmp(ranges=[R("dfx/pr_0", 0x8012_0000, 0x8000)]), region)

@@ -21,15 +21,16 @@ def ps_ranges(cells: Mapping[str, Cell], ps: str) -> tuple[MemoryRange, ...]:
 def reachable(cells: Mapping[str, Cell], ps: str, boundary: Sequence[MemoryRange]) -> tuple[MemoryRange, ...]:
     """The address map that a program has.
 
-    That of the PS. A design without one is either run by soft processors, whose maps count then, or part of
-    another design, which enters through the boundary interfaces.
+    That of the PS. A design without one may be a part of another design, which enters through boundary
+    interfaces; or be run by soft processors; or by something else that masters a bus (PCI Express, JTAG).
     """
     if ps:
         return ps_ranges(cells, ps)
-    processors = [
-        cell for cell in cells.values() if cell.kind in (CellKind.SOFT_PROCESSOR, CellKind.PROCESSOR)
-    ]
-    return tuple(entry for cell in processors for entry in cell.ranges) or tuple(boundary)
+    if any(entry.slave for entry in boundary):
+        return tuple(boundary)
+    masters = [cell for cell in cells.values() if cell.ranges]
+    processors = [cell for cell in masters if cell.kind in (CellKind.SOFT_PROCESSOR, CellKind.PROCESSOR)]
+    return tuple(entry for cell in processors or masters for entry in cell.ranges) or tuple(boundary)
 
 
 def conflicts(ranges: Iterable[MemoryRange]) -> Iterator[tuple[MemoryRange, MemoryRange]]:
