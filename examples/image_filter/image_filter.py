@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pynq import DefaultHierarchy, DefaultIP, DefaultOverlay, allocate
-from pynq.sim import Model, Packet, Reg
+from pynq.sim import Model, Packet
 
 FILTER = "pynq-anywhere.org:examples:stream_filter:1.0"
 DMA = "xilinx.com:ip:axi_dma"
@@ -216,14 +216,6 @@ class StreamFilterModel(Model):
     """The filter of README.md, row by row: three line buffers, one row late."""
 
     bindto = [FILTER]
-    registers: Any = {
-        "STATUS": Reg(  # all but BUSY: set by the hardware, cleared by writing 1
-            0x04,
-            writable=0b1110,
-            w1c=0b1110,
-            fields={"BUSY": (0, 1), "DONE": (1, 1), "EARLY_LAST": (2, 1), "MISSING_LAST": (3, 1)},
-        )
-    }
 
     def on_write_STATUS(self, value: int) -> None:  # noqa: N802  named after the register
         self._interrupt()
@@ -245,6 +237,8 @@ class StreamFilterModel(Model):
         """One frame; the settings are taken with its first pixel."""
         registers = self.registers
         width, height = int(registers.WIDTH), int(registers.HEIGHT)
+        if not 1 <= width <= int(self.parameters["C_MAX_WIDTH"]) or not height:
+            raise ValueError(f"WIDTH is {width} and HEIGHT {height}: hardware would hang here")
         registers.STATUS.BUSY = 1
         compute = self._row_function()
         last = first.last
@@ -290,9 +284,8 @@ class StreamFilterModel(Model):
                 return np.asarray(here, np.uint8)
             total = np.zeros((len(here), 3), np.int32)
             for taps, line in zip(kernel, (above, here, below), strict=True):
-                padded = np.concatenate(
-                    [line[:1, :3], line[:, :3], line[-1:, :3]]
-                )  # left and right: the edge again
+                # Left and right of the row: its outermost pixels again.
+                padded = np.concatenate([line[:1, :3], line[:, :3], line[-1:, :3]])
                 for column, tap in enumerate(taps):
                     if tap:
                         total += tap * padded[column : column + len(line)]

@@ -16,7 +16,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import pynq
-from pynq.errors import DeadlockError
+from pynq.errors import DeadlockError, ModelError
+from pynq.sim import SimDevice
 
 FOLDER = Path(__file__).resolve().parents[2] / "examples" / "image_filter"
 
@@ -223,6 +224,18 @@ def test_back_pressure_changes_nothing(overlay: Any, pipeline: Any, reference: M
             device.inject(stream, stall=0.0, side=side)
     assert np.array_equal(result, reference.convolve(picture, **reference.SETTINGS["sharpen"]))
     assert slow > 1.2 * 16 * 40
+
+
+def test_a_size_that_hardware_would_hang_on() -> None:
+    with SimDevice("sim:hang", deterministic=True) as device:
+        pipeline = pynq.Overlay(str(FOLDER / "image_filter.bit"), device=device).filter
+        pipeline.filter.start()
+        pipeline.filter.register_map.HEIGHT = 0
+        source = pynq.allocate(16, "u4", target=device)
+        pipeline.dma.sendchannel.transfer(source)
+        with pytest.raises(ModelError, match=r"filter/stream_filter.*HEIGHT 0"):
+            device.run()
+        source.freebuffer()
 
 
 def test_two_boards_at_once(overlay: Any, reference: ModuleType) -> None:
