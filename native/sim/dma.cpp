@@ -233,6 +233,16 @@ void Dma::fire(Event &event) {
     }
 }
 
+// The Micro DMA has no protection of the 4 KiB boundary that no AXI burst may cross (PG021, "Core Overview").
+bool Dma::leaves_page(Channel &channel, uint64_t bytes) {
+    const uint64_t first = channel.at - channel.done, last = channel.at + bytes - 1;
+    if (!options_.micro || !bytes || first >> 12 == last >> 12) return false;
+    error(channel, kInternalError,
+          format("a transfer from 0x%llx on crosses a 4 KiB boundary, which this core (Micro DMA) can't",
+                 static_cast<unsigned long long>(first)));
+    return true;
+}
+
 void Dma::step_mm2s(Channel &channel) {
     Link *link = channel.stream->link;
     Space *space = channel.master->space;
@@ -244,6 +254,7 @@ void Dma::step_mm2s(Channel &channel) {
     if (!beats) return;
     uint8_t *to = link->space(beats);
     const uint64_t bytes = std::min(left, beats * width);
+    if (leaves_page(channel, bytes)) return;
     const Space::Result result = space->read(channel.at, to, bytes);
     if (result.resp != Resp::Okay)
         return error(channel, result.resp == Resp::SlvErr ? kSlaveError : kDecodeError, space->describe(result));
@@ -278,6 +289,7 @@ void Dma::step_s2mm(Channel &channel) {
     // PG021, S2MM_DMASR.DMAIntErr: the incoming packet is bigger than the length register says.
     const bool overflow = bytes > room;
     bytes = std::min(bytes, room);
+    if (leaves_page(channel, bytes)) return;
     Space::Result result;
     if (segment.sparse) {
         // The core expects no null bytes inside a packet (PG021, "TKEEP"); what is valid is packed.

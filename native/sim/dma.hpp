@@ -60,6 +60,7 @@ class Dma final : public Component {
     void begin(Channel &channel);
     void step_mm2s(Channel &channel);
     void step_s2mm(Channel &channel);
+    bool leaves_page(Channel &channel, uint64_t bytes);
     void finish(Channel &channel);
     void halt(Channel &channel);
     void error(Channel &channel, uint32_t bit, std::string what);

@@ -356,3 +356,25 @@ def test_many_transfers_in_a_row(loop: LoopBoard) -> None:
 def test_impossible_parameters(engine: Engine, options: dict[str, int]) -> None:
     with pytest.raises(DesignError, match="PG021"):
         engine.dma("axi_dma_0", engine.clock("clk", 1e8), **options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("channel", ["MM2S", "S2MM"])
+def test_micro_dma_stays_in_a_page(engine: Engine, channel: str) -> None:
+    board = LoopBoard(engine, micro=True)
+    board.start()
+    board.receive(0x1FC0 if channel == "S2MM" else 0x4000, 256)
+    board.send(0x2FC0 if channel == "MM2S" else 0x2000, 128)
+    board.irqs[channel].enable()
+    assert engine.run_until(board.irqs[channel]) == "hit"
+    assert board.read(MM2S_SR if channel == "MM2S" else S2MM_SR) == HALTED | INT_ERR | ERR
+    assert "crosses a 4 KiB boundary" in board.dma.explain(channel)
+
+
+def test_micro_dma_within_a_page(engine: Engine) -> None:
+    board = LoopBoard(engine, micro=True)
+    board.ddr.write(0x2000, pattern(4096))
+    board.start()
+    board.receive(0x4000, 4096)
+    board.send(0x2000, 4096)
+    assert engine.run_until(board.nets["S2MM"]) == "hit"
+    assert board.ddr.read(0x4000, 4096) == pattern(4096)

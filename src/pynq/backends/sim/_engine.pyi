@@ -405,6 +405,8 @@ class Engine:
         ``S_AXIS_S2MM`` (sink); outputs ``mm2s_introut``, ``s2mm_introut``, ``mm2s_prmry_reset_out_n``,
         ``s2mm_prmry_reset_out_n``. Reset by ``axi_resetn``: :meth:`Component.reset_by`. With
         ``scatter_gather`` DMASR.SGIncld is set and the LENGTH registers do nothing: not modelled yet.
+        ``micro``: a transfer that crosses a 4 KiB boundary ends with DMAIntErr. So does, without ``dre``, one
+        whose address is no multiple of the stream's width: PG021 leaves both undefined.
         Channels for :meth:`Component.explain`: "MM2S", "S2MM".
         """
     def fifo(
