@@ -73,10 +73,18 @@ def test_names_of_vivado() -> None:
         assert locate(name) == (Path.cwd() / "design_1.hwh", Path.cwd() / "design_1_wrapper.bit")
 
 
-def test_a_path_is_only_looked_for_where_it_says() -> None:
-    touch("base.hwh")
-    with pytest.raises(DesignNotFoundError, match=r"no overlay 'sub/base\.bit': no base\.hwh found"):
-        locate("sub/base.bit")
+def test_an_absolute_path_is_only_looked_for_where_it_says(tmp_path: Path) -> None:
+    touch("base.hwh", "overlays/base.hwh")
+    with pytest.raises(
+        DesignNotFoundError, match=r"no overlay '/\S+/sub/base\.bit': no base\.hwh found"
+    ) as caught:
+        locate(tmp_path / "sub" / "base.bit")
+    assert str(caught.value).splitlines()[1:] == [f"  {tmp_path / 'sub'}"]
+
+
+def test_a_relative_path_may_be_in_a_package(tmp_path: Path) -> None:
+    touch("overlays/board/base.hwh")
+    assert locate("board/base.bit").description == Path.cwd() / "overlays" / "board" / "base.hwh"
 
 
 def test_folder_named_overlays() -> None:

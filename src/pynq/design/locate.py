@@ -36,11 +36,10 @@ def locate(name: str | os.PathLike[str]) -> Located:
     """Find description and bitstream for an overlay's name.
 
     Args:
-        name: a path (``overlays/base.bit``, ``/home/me/base.hwh``) or a bare name (``base``, ``base.bit``).
-        The suffix
-            may be that of the bitstream, of the description, or missing. A path is looked for where it says;
-            a bare name in the current folder, then in the folders that installed packages provide
-            (:func:`overlay_folders`), there also one level down, in a folder of the overlay's name.
+        name: a path (``overlays/base.bit``, ``/home/me/base.hwh``) or a bare name (``base``, ``base.bit``). The
+            suffix may be that of the bitstream, of the description, or missing. An absolute path is looked for
+            where it says; any other name in the current folder, then in the folders that installed packages
+            provide (:func:`overlay_folders`), there first in a folder of the overlay's name.
 
     Returns:
         The description, and the bitstream beside it or None. ``design_1_wrapper.bit`` goes with
@@ -108,13 +107,14 @@ def overlay_folders() -> tuple[Path, ...]:
 
 
 def _folders(wanted: Path, stem: str) -> Iterator[Path]:
-    if wanted.parent != Path() or wanted.is_absolute():
+    if wanted.is_absolute():
         yield wanted.parent
         return
-    yield Path.cwd()
+    parent = wanted.parent
+    yield Path.cwd() if parent == Path() else parent
     for folder in overlay_folders():
-        yield folder
-        yield folder / stem
+        yield folder / parent / stem
+        yield folder / parent
 
 
 def _files(folder: Path) -> frozenset[str]:
