@@ -22,6 +22,32 @@ PyObject *error_class(const char *error);
 // Borrowed reference to an attribute of numpy ("dtype", "frombuffer"), nullptr with an error set.
 PyObject *numpy_attribute(const char *name);
 
+// The exception that is set, taken away (nullptr: none), and put back; the interface changed with Python 3.12.
+inline PyObject *take_exception() {
+#if PY_VERSION_HEX >= 0x030C0000
+    return PyErr_GetRaisedException();
+#else
+    PyObject *type, *value, *trace;
+    PyErr_Fetch(&type, &value, &trace);
+    if (!type) return nullptr;
+    PyErr_NormalizeException(&type, &value, &trace);
+    if (trace) PyException_SetTraceback(value, trace);
+    Py_DECREF(type);
+    Py_XDECREF(trace);
+    return value;
+#endif
+}
+
+inline void put_exception(PyObject *exception) {  // steals the reference; nullptr clears
+#if PY_VERSION_HEX >= 0x030C0000
+    PyErr_SetRaisedException(exception);
+#else
+    if (!exception) return PyErr_Clear();
+    PyErr_Restore(Py_NewRef(reinterpret_cast<PyObject *>(Py_TYPE(exception))), exception,
+                  PyException_GetTraceback(exception));
+#endif
+}
+
 // ---- arguments ---------------------------------------------------------------------------------------------------
 
 // Sort the arguments of a METH_FASTCALL | METH_KEYWORDS call into `out`; missing ones stay nullptr.

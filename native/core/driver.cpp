@@ -52,24 +52,20 @@ int ip_wait(void *ctx, const char *pin, int64_t timeout_ns) {
     }
     const bool held = PyGILState_Check();
     const PyGILState_STATE state = PyGILState_Ensure();
-    PyObject *type, *value, *trace;
-    PyErr_Fetch(&type, &value, &trace);
+    PyObject *earlier = take_exception();
     int status = PYNQ_OK;
     PyObject *seconds = timeout_ns < 0 ? Py_NewRef(Py_None) : PyFloat_FromDouble(static_cast<double>(timeout_ns) * 1e-9);
     PyObject *done = seconds ? PyObject_CallFunction(self->wait, "sO", pin ? pin : "", seconds) : nullptr;
     Py_XDECREF(seconds);
     if (!done) {
-        status = status_of_exception(&last_failure, held && !type);
+        status = status_of_exception(&last_failure, held && !earlier);
     } else if (done == Py_False) {  // a waiter may tell a timeout by its value, as pin.wait_sync does
         std::snprintf(last_failure.text, sizeof last_failure.text, "no interrupt on %s within %g s", pin,
                       static_cast<double>(timeout_ns) * 1e-9);
         status = PYNQ_ETIMEDOUT;
     }
     Py_XDECREF(done);
-    if (type) {
-        PyErr_Clear();
-        PyErr_Restore(type, value, trace);
-    }
+    if (earlier) put_exception(earlier);
     PyGILState_Release(state);
     return status;
 }

@@ -79,11 +79,9 @@ bool parse_arguments(const char *function, PyObject *const *args, Py_ssize_t nar
 }
 
 int status_of_exception(Failure *failure, bool keep) {
-    PyObject *type, *value, *trace;
-    PyErr_Fetch(&type, &value, &trace);
-    PyErr_NormalizeException(&type, &value, &trace);
+    PyObject *exception = take_exception();
     failure->text[0] = 0;
-    if (PyObject *text = value ? PyObject_Str(value) : nullptr) {
+    if (PyObject *text = PyObject_Str(exception)) {
         if (const char *utf8 = PyUnicode_AsUTF8(text)) std::snprintf(failure->text, sizeof failure->text, "%s", utf8);
         Py_DECREF(text);
     }
@@ -98,10 +96,10 @@ int status_of_exception(Failure *failure, bool keep) {
         {"OverlayNotLoadedError", PYNQ_EGONE},
     };
     int status = PYNQ_EPYTHON;
-    if (PyErr_GivenExceptionMatches(type, PyExc_KeyboardInterrupt)) {
+    if (PyErr_GivenExceptionMatches(exception, PyExc_KeyboardInterrupt)) {
         status = PYNQ_EINTERRUPTED;
         PyErr_SetInterrupt();  // raised again when the driver returns to Python
-    } else if (PyErr_GivenExceptionMatches(type, PyExc_TimeoutError)) {
+    } else if (PyErr_GivenExceptionMatches(exception, PyExc_TimeoutError)) {
         status = PYNQ_ETIMEDOUT;
     } else {
         for (const auto &row : table) {
@@ -110,18 +108,16 @@ int status_of_exception(Failure *failure, bool keep) {
                 PyErr_Clear();
                 continue;
             }
-            if (PyErr_GivenExceptionMatches(type, known)) {
+            if (PyErr_GivenExceptionMatches(exception, known)) {
                 status = row.status;
                 break;
             }
         }
     }
     if (status == PYNQ_EPYTHON && keep) {
-        PyErr_Restore(type, value, trace);
+        put_exception(exception);
     } else {
-        Py_XDECREF(type);
-        Py_XDECREF(value);
-        Py_XDECREF(trace);
+        Py_DECREF(exception);
     }
     return status;
 }

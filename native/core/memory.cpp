@@ -46,7 +46,7 @@ void after_fork_in_child() { ++process_generation; }
 
 class Ranges {
   public:
-    Ranges(uint64_t base, uint64_t size, uint64_t granule) : base(base), size(size), granule(granule) {
+    Ranges(uint64_t start, uint64_t length, uint64_t unit) : base(start), size(length), granule(unit) {
         if (size) insert(base, size);
     }
 
@@ -399,12 +399,11 @@ void block_dealloc(BlockObject *self) {
         if (!arena) {
             munmap(self->pointer, self->mapped);
             if (self->state == State::live && ours && self->on_release) {
-                PyObject *kind, *value, *trace;
-                PyErr_Fetch(&kind, &value, &trace);
+                PyObject *earlier = take_exception();
                 PyObject *done = PyObject_CallNoArgs(self->on_release);
                 if (done) Py_DECREF(done);
                 else PyErr_WriteUnraisable(self->on_release);
-                PyErr_Restore(kind, value, trace);
+                put_exception(earlier);
             }
         } else if (self->state != State::released) {
             // no view is left: the memory goes back as it is

@@ -180,22 +180,19 @@ bool assign_register(RegisterObject *self, PyObject *value) {
 // An attribute that is not there: let Python make the message, with the near names.
 PyObject *explain_attribute(PyObject *self, PyObject *name) {
     if (PyErr_Occurred() != PyExc_AttributeError) return nullptr;  // its subclasses say more already
-    PyObject *type, *value, *trace;
-    PyErr_Fetch(&type, &value, &trace);
+    PyObject *original = take_exception();
     PyObject *explain = PyObject_GetAttrString(reinterpret_cast<PyObject *>(Py_TYPE(self)), "_unknown");
     PyObject *text = explain ? PyObject_CallFunctionObjArgs(explain, name, nullptr) : nullptr;
     Py_XDECREF(explain);
     if (text && PyUnicode_Check(text)) {
         PyErr_SetObject(PyExc_AttributeError, text);
         Py_DECREF(text);
-        Py_XDECREF(type);
-        Py_XDECREF(value);
-        Py_XDECREF(trace);
+        Py_DECREF(original);
         return nullptr;
     }
     Py_XDECREF(text);
     PyErr_Clear();
-    PyErr_Restore(type, value, trace);
+    put_exception(original);
     return nullptr;
 }
 

@@ -181,14 +181,10 @@ void note_bus_error(const Window *w, int status, Failure *failure) {
 template <class Action> int with_lock(Failure *failure, Action action) {
     const bool held = PyGILState_Check();
     const PyGILState_STATE state = PyGILState_Ensure();
-    PyObject *type, *value, *trace;
-    PyErr_Fetch(&type, &value, &trace);  // of an earlier failure that the driver has not returned with yet
+    PyObject *earlier = take_exception();  // of a failure that the driver has not returned with yet
     int status = action();
-    if (PyErr_Occurred()) status = status_of_exception(failure, held && !type);
-    if (type) {
-        PyErr_Clear();
-        PyErr_Restore(type, value, trace);
-    }
+    if (PyErr_Occurred()) status = status_of_exception(failure, held && !earlier);
+    if (earlier) put_exception(earlier);
     PyGILState_Release(state);
     return status;
 }
@@ -798,6 +794,12 @@ PyObject *window_read_method(Window *self, PyObject *const *args, Py_ssize_t nar
         if (direct(self, static_cast<uint64_t>(offset), 4)) {  // a negative one is too large here
             return PyLong_FromUnsignedLong(static_cast<uint32_t>(load(self->pointer + offset, 4)));
         }
+        if (offset >= 0) {
+            uint64_t value;
+            return window_read(self, static_cast<uint64_t>(offset), 4, false, &value)
+                       ? PyLong_FromUnsignedLong(static_cast<uint32_t>(value))
+                       : nullptr;
+        }
         PyErr_Clear();
     }
     static const char *const names[] = {"offset", "length", "word_order", "dtype"};
@@ -838,8 +840,12 @@ PyObject *window_write_method(Window *self, PyObject *const *args, Py_ssize_t na
     if (nargs == 2 && !kwnames && PyLong_CheckExact(args[0]) && PyLong_CheckExact(args[1])) {
         const long long offset = PyLong_AsLongLong(args[0]);
         const long long value = PyLong_AsLongLong(args[1]);
-        if (value >= 0 && value <= 0xFFFFFFFF && direct(self, static_cast<uint64_t>(offset), 4)) {
-            store(self->pointer + offset, 4, static_cast<uint64_t>(value));
+        if (value >= 0 && value <= 0xFFFFFFFF && offset >= 0) {
+            if (direct(self, static_cast<uint64_t>(offset), 4)) {
+                store(self->pointer + offset, 4, static_cast<uint64_t>(value));
+            } else if (!window_write(self, static_cast<uint64_t>(offset), 4, false, static_cast<uint64_t>(value))) {
+                return nullptr;
+            }
             Py_RETURN_NONE;
         }
         PyErr_Clear();
