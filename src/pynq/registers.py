@@ -147,13 +147,13 @@ class Register(RegisterBase):
         destructive = bool(readable) and all(
             self._fields[name].get("read_action") and not parts[name].writable for name in readable
         )
-        value = self._fetch() if readable and not destructive else 0  # one access for all fields
+        if destructive:
+            return "Register(not read, as reading changes it)"
+        value = self._fetch() if readable else 0  # one access for all fields
         shown_fields = []
         for name, field in parts.items():
             if not field.readable:
                 text = "write-only"
-            elif destructive:
-                text = "not read, as reading changes it"
             else:
                 number = (value >> field.lower) & ((1 << field.bits) - 1)
                 text = str(number)

@@ -385,7 +385,7 @@ def test_repr(rm: Any, registers: Registers) -> None:
     assert text.startswith("RegisterMap {\n  CTRL = Register(AP_START=1, AP_DONE=0, MODE=FAST, LEVEL=5, KEY=")
     assert "KEY=write-only)" in text
     assert "  COMMAND = Register(GO=write-only),\n" in text
-    assert "FIFO = Register(DATA=not read, as reading changes it)" in text
+    assert "FIFO = Register(not read, as reading changes it)" in text
     assert "Memory_lut = <RegisterArray of 32" in text
     assert text.index("IVAR_0_") < text.index("IVAR_1_") < text.index("Memory_lut")
     assert ("r", 0x38, 4) not in registers.log

@@ -20,13 +20,15 @@ class RegisterArray:
     Takes integers and slices; slices give numpy arrays and take arrays, sequences or one value.
     """
 
-    __slots__ = ("dtype", "window")
+    __slots__ = ("_plain", "dtype", "window")
 
     def __init__(self, window: Window, dtype: npt.DTypeLike = "u4") -> None:
         self.window = window
         self.dtype = np.dtype(dtype)
         if self.dtype.kind not in "iuf" or self.dtype.itemsize > 8:
             raise TypeError(f"registers can't be seen as {self.dtype}: it must be an integer or float type")
+
+        self._plain = self.dtype == np.uint32
 
     @property
     def shape(self) -> tuple[int]:
@@ -69,6 +71,8 @@ class RegisterArray:
         return position * self.itemsize
 
     def __getitem__(self, index: SupportsIndex | slice) -> Any:
+        if type(index) is int and index >= 0 and self._plain:
+            return self.window.read(4 * index)
         if isinstance(index, slice):
             start, stop, step = index.indices(len(self))
             block = np.empty(len(range(start, stop, step)), self.dtype)
@@ -81,7 +85,9 @@ class RegisterArray:
         return self.window.read(self._position(index), dtype=self.dtype)
 
     def __setitem__(self, index: SupportsIndex | slice, value: Any) -> None:
-        if isinstance(index, slice):
+        if type(index) is int and index >= 0 and type(value) is int and self._plain:
+            self.window.write(4 * index, value)
+        elif isinstance(index, slice):
             start, stop, step = index.indices(len(self))
             words = range(start, stop, step)
             block = np.broadcast_to(np.asarray(value).astype(self.dtype), (len(words),))
