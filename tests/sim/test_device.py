@@ -1,4 +1,4 @@
-"""The simulated board as a device: contract, several at once, memory across downloads, clocks, EMIO, faults."""
+"""The simulated board as a device: contract, several at once, memory, clocks, EMIO, names, faults."""
 
 from __future__ import annotations
 
@@ -157,10 +157,21 @@ def test_clocks(load: Load) -> None:
 
 
 @pytest.mark.corpus
-def test_emio_pins(corpus_file, load: Load) -> None:  # type: ignore[no-untyped-def]
-    design = corpus_file("cathalmccabe__PYNQ_tutorials__ps_gpio_tutorial")
+@pytest.mark.parametrize(
+    "name",
+    [
+        "cathalmccabe__PYNQ_tutorials__ps_gpio_tutorial",
+        "Xilinx__PYNQ__base__Pynq-Z2__2018.3",
+        "Xilinx__PYNQ__base__ZCU104",  # 95 bits wide
+        "cathalmccabe__PYNQ_tutorials__ps_gpio_kv260",
+    ],
+)
+def test_emio_pins(corpus_file, load: Load, name: str) -> None:  # type: ignore[no-untyped-def]
+    design = corpus_file(name)
     device = load(design)
     assert design.emio
+    with pytest.raises(PynqError, match=r"EMIO GPIO 96: .* connects 0 to"):
+        device.pin(96, "out")
     for one in design.emio:
         driven = getattr(one, "direction", "O") != "I"
         pin = device.pin(one.index, "out" if driven else "in")

@@ -185,6 +185,7 @@ class _Assembly:
         self._connect_wires()
         self._interrupts()
         self.engine.elaborate()
+        self.nets.loaded = True
         for built in self.plant.models.values():
             built._begin()
         return self.plant
@@ -391,12 +392,12 @@ class _Assembly:
     def _target(self, span: MemoryRange, from_pl: bool) -> tuple[Memory | Component | None, int, str]:
         """Return what answers in a range, the place in it where the range begins, and its slave port."""
         slave = self.design.cells.get(span.slave)
-        # Versal's DDR is behind the NoC; elsewhere it is a slave of the PS: HP0_DDR_LOW, GP0_DDR_LOWOCM.
+        # Versal's DDR is behind the NoC; elsewhere it is a slave of the PS (HP0_DDR_LOW, ...).
         if slave is not None and (span.slave == self.design.ps or _type_name(slave) in _NOCS):
             if "DDR" not in span.block:
                 return None, 0, ""  # the PS's own registers, on-chip memory, flash: not part of the PL
             if "LOW" in span.block or span.base < self.ddr.size:
-                # Beyond the DDR that is fitted its addresses repeat; PYNQ's logictools sees it at 0x2000_0000.
+                # Addresses repeat beyond the DDR that is fitted: PYNQ's logictools sees it at 0x2000_0000.
                 return self.ddr, span.base % self.ddr.size, ""
             return self._memory(f"{span.slave} at {span.base:#x}", span.size), 0, ""
         component = self.plant.components.get(span.slave)

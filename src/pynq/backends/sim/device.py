@@ -230,22 +230,22 @@ class SimDevice(Device):
         if direction not in ("in", "out"):
             raise ValueError(f"direction {direction!r}: expected 'in' or 'out'")
         plant = self.plant
-        into, out, tri = (self._emio(plant, kind) for kind in "iot")
-        wanted = out if direction == "out" else into
-        width = max((net.width for net in (into, out) if net is not None), default=0)
-        if wanted is None and not width:
-            raise UnsupportedByDeviceError(f"{_label(plant.design)} brings no EMIO GPIO to the PL")
-        if not 0 <= index < 96:
-            raise PynqError(f"EMIO GPIO {index}: the PS has 0 to 95")
-        return SimPin(into, index, out, tri, direction)
-
-    def _emio(self, plant: Plant, kind: str) -> Net | None:
         cell = plant.design.cells.get(plant.design.ps)
-        for name in _EMIO[kind]:
-            if cell is not None and name in cell.ports:
-                end = Endpoint(cell.path, name)
-                return plant.nets.into(end) if kind == "i" else plant.nets.of(end)
-        return None
+        ports = {
+            kind: next((name for name in names if cell and name in cell.ports), "")
+            for kind, names in _EMIO.items()
+        }
+        wanted = ports["o" if direction == "out" else "i"]
+        if cell is None or not wanted:
+            raise UnsupportedByDeviceError(f"{_label(plant.design)} brings no EMIO GPIO to the PL")
+        width = cell.ports[wanted].width
+        if not 0 <= index < width:
+            raise PynqError(f"EMIO GPIO {index}: {_label(plant.design)} connects 0 to {width - 1}")
+        tri = plant.nets.bit_of(Endpoint(cell.path, ports["t"]), index)
+        end = Endpoint(cell.path, wanted)
+        if direction == "out":
+            return SimPin(plant.nets.bit_of(end, index), tri, True)
+        return SimPin(plant.nets.bit_into(end, index), tri, False)
 
     def clock_rate(self, index: int) -> float:
         """Return the frequency of PL clock ``index`` in Hz."""

@@ -128,25 +128,28 @@ def _timers(loop: asyncio.AbstractEventLoop) -> bool:
 class SimPin:
     """One EMIO GPIO of the simulated PS."""
 
-    def __init__(
-        self, read: Net | None, bit: int, write: Net | None, tri: Net | None, direction: str
-    ) -> None:
-        self._read, self._write, self._tri, self._bit = read, write, tri, bit
-        self._output = direction == "out"
-        if tri is not None and bit < tri.width:
-            tri.drive(0 if self._output else 1 << bit, 1 << bit)
+    def __init__(self, level: tuple[Net, int] | None, tri: tuple[Net, int] | None, output: bool) -> None:
+        self._level = level  # the net and the place in it: what the PS drives, or what it reads
+        self._tri = tri  # 1: input
+        self._output = output
+        _put(tri, 0 if output else 1)
 
     def read(self) -> int:
-        """Return the level: of the input, or as driven for an output."""
-        net = self._write if self._output else self._read
-        return 0 if net is None else net.value >> self._bit & 1
+        """Return the level: of the input, or as driven for an output. An input that nothing drives is 0."""
+        return 0 if self._level is None else self._level[0].value >> self._level[1] & 1
 
     def write(self, value: int) -> None:
-        """Drive the pin."""
-        if self._write is not None:
-            self._write.drive((value & 1) << self._bit, 1 << self._bit)
+        """Drive the pin; an input takes no notice."""
+        if self._output:
+            _put(self._level, value & 1)
 
     def release(self) -> None:
         """Let go of the pin; an output becomes an input."""
-        if self._output and self._tri is not None and self._bit < self._tri.width:
-            self._tri.drive(1 << self._bit, 1 << self._bit)
+        if self._output:
+            _put(self._tri, 1)
+
+
+def _put(place: tuple[Net, int] | None, level: int) -> None:
+    if place is not None:
+        net, bit = place
+        net.drive(level << bit, 1 << bit)

@@ -97,6 +97,8 @@ class Nets:
         self._engine = engine
         self.wiring = Wiring(design.file, design.cells, design.ports)
         self._made: dict[Endpoint, Net | None] = {}
+        self._making = 0
+        self.loaded = False
         #: initial levels of ports that a component drives; set before the net is asked for
         self.initial: dict[Endpoint, int] = {}
 
@@ -111,12 +113,21 @@ class Nets:
 
     def of(self, driver: Endpoint) -> Net | None:
         """Return the net that an output (or an input of the whole design) drives; made at first use."""
-        if driver in self._made:
-            return self._made[driver]
+        if driver not in self._made:
+            self._make(driver)
+            self._settle()
+        return self._made[driver]
+
+    def _settle(self) -> None:
+        """Let logic that was made after the load take its levels."""
+        if self.loaded and not self._making:
+            self._engine.elaborate()
+
+    def _make(self, driver: Endpoint) -> None:
         port = self.wiring.port(driver)
         if port is None or port.width > WIDEST:
             self._made[driver] = None
-            return None
+            return
         name = f"{driver.cell}/{driver.port}" if driver.cell else driver.port
         cell = self._design.cells.get(driver.cell)
         kind = _GATES.get(cell.vlnv.name if cell.vlnv else cell.module_type) if cell is not None else None
@@ -124,8 +135,50 @@ class Nets:
         net = self._engine.net(name, port.width, initial)
         self._made[driver] = net  # before its inputs: a loop ends here, and elaborate() reports it
         if kind is not None and cell is not None:
-            getattr(self, f"_{kind}")(cell, net)
-        return net
+            self._making += 1
+            try:
+                getattr(self, f"_{kind}")(cell, net)
+            finally:
+                self._making -= 1
+
+    def bit_of(self, driver: Endpoint, bit: int) -> tuple[Net, int] | None:
+        """Return the net, and the place in it, of one bit of an output of any width.
+
+        An output wider than 64 bits (EMIO GPIO of an UltraScale+) is several nets; a wide concatenation is
+        none at all, its bits are those of what it joins. None for a bit that is not connected.
+        """
+        port = self.wiring.port(driver)
+        if port is None or not 0 <= bit < port.width:
+            return None
+        if port.width <= WIDEST:
+            net = self.of(driver)
+            return None if net is None else (net, bit)
+        cell = self._design.cells.get(driver.cell)
+        kind = _GATES.get(cell.vlnv.name if cell.vlnv else cell.module_type) if cell is not None else None
+        if cell is not None and kind == "concat":
+            for name in self._inputs_of_concat(cell):
+                width = cell.ports[name].width
+                if bit < width:
+                    return self.bit_into(Endpoint(cell.path, name), bit)
+                bit -= width
+            return None
+        if cell is not None and kind == "slice":
+            low = number(parameter(cell, "DIN_TO"))
+            return self.bit_into(Endpoint(cell.path, "Din" if "Din" in cell.ports else "din"), bit + low)
+        part = driver._replace(port=f"{driver.port}[{bit // WIDEST}]")
+        net = self._made.get(part)
+        if net is None:
+            width = min(WIDEST, port.width - bit // WIDEST * WIDEST)
+            name = f"{driver.cell}/{part.port}" if driver.cell else part.port
+            ones = (1 << width) - 1
+            net = self._made[part] = self._engine.net(name, width, ones * (idle_level(name, port) & 1))
+            self._settle()
+        return net, bit % WIDEST
+
+    def bit_into(self, end: Endpoint, bit: int) -> tuple[Net, int] | None:
+        """Return the net, and the place in it, of what drives one bit of an input."""
+        driver = self.wiring.driver(end)
+        return None if driver is None else self.bit_of(driver, bit)
 
     def _input(self, cell: Cell, port: str) -> Net:
         net = self.into(Endpoint(cell.path, port))
@@ -135,13 +188,17 @@ class Nets:
             net = self._engine.net(f"{cell.path}/{port}", width)
         return net
 
-    def _concat(self, cell: Cell, output: Net) -> None:
+    @staticmethod
+    def _inputs_of_concat(cell: Cell) -> list[str]:
         count = number(parameter(cell, "NUM_PORTS"), 2)
-        names = [
+        return [
             name
             for index in range(count)
             if (name := f"In{index}") in cell.ports or (name := f"in{index}") in cell.ports
         ]
+
+    def _concat(self, cell: Cell, output: Net) -> None:
+        names = self._inputs_of_concat(cell)
         widths = {f"in{index}": cell.ports[name].width for index, name in enumerate(names)}
         self._engine.gate("concat", cell.path, [self._input(cell, name) for name in names], output, **widths)
 
@@ -150,9 +207,18 @@ class Nets:
         source = "Din" if "Din" in cell.ports else "din"
         driver = self.wiring.driver(Endpoint(cell.path, source))
         wide = self.wiring.port(driver) if driver is not None else None
-        if wide is not None and wide.width > WIDEST:
-            return  # part of a wide data bus: nothing that the board models
-        self._engine.gate("slice", cell.path, [self._input(cell, source)], output, high=high, low=low)
+        if driver is None or wide is None or wide.width <= WIDEST:
+            self._engine.gate("slice", cell.path, [self._input(cell, source)], output, high=high, low=low)
+            return
+        bits: list[Net] = []
+        for index in range(low, min(high, low + output.width - 1) + 1):
+            found = self.bit_of(driver, index)
+            bit = self._engine.net(f"{cell.path}/{source}[{index}]", 1)
+            if found is not None:
+                name = f"{cell.path}[{index}]"
+                self._engine.gate("slice", name, [found[0]], bit, high=found[1], low=found[1])
+            bits.append(bit)
+        self._engine.gate("concat", cell.path, bits, output)
 
     def _constant(self, cell: Cell, output: Net) -> None:
         value = number(parameter(cell, "CONST_VAL"), 1) & ((1 << output.width) - 1)
