@@ -188,7 +188,7 @@ class _Pin:
     """An EMIO pin in use, shared by the :class:`GPIO` objects for it."""
 
     def __init__(self, device: Device, index: int, direction: str) -> None:
-        self._device = weakref.ref(device)
+        self._device = device
         self.index = index
         self.direction = direction
         self._line: PinLine | None = None
@@ -198,10 +198,7 @@ class _Pin:
         if self.released:
             raise OverlayNotLoadedError(f"EMIO pin {self.index} has been released")
         if self._line is None:
-            device = self._device()
-            if device is None:
-                raise OverlayNotLoadedError(f"the device of EMIO pin {self.index} is gone")
-            self._line = device.pin(self.index, self.direction)
+            self._line = self._device.pin(self.index, self.direction)
         return self._line
 
     def read(self) -> int:

@@ -25,7 +25,6 @@ import difflib
 import threading
 import time
 import warnings
-import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -337,20 +336,13 @@ class _Tree:
     """The interrupts of a loaded design. One lock guards all of it; it is never held while waiting."""
 
     def __init__(self, device: Device, design: Design) -> None:
-        self._device = weakref.ref(device)
+        self.device = device
         self.design = design
         self.timestamp = device.timestamp  # another one after the same design was downloaded again
         self.lock = threading.RLock()
         self.lines: dict[int, _Line] = {}
         self.controllers: dict[str, _Controller] = {}
         self.pins: dict[str, _Pin] = {}
-
-    @property
-    def device(self) -> Device:
-        device = self._device()
-        if device is None:
-            raise OverlayNotLoadedError("the device of this interrupt is gone")
-        return device
 
     def pin(self, wanted: InterruptPin) -> _Pin:
         """Return the state of a pin; set up what it passes on first use."""

@@ -83,6 +83,19 @@ def test_divisors(board: FakeBoard) -> None:
         Clocks.set_pl_clk(0, 1, 1)
 
 
+def test_versal_has_one_divisor(board: FakeBoard) -> None:
+    assert board.design is not None
+    clock = dataclasses.replace(board.design.clocks[0], index=0, frequency=100_000_000, divisors=(10,))
+    board.design = dataclasses.replace(board.design, processor=Processor.VERSAL, clocks=(clock,))
+    Clocks.set_pl_clk(0, 100, 7)
+    assert board.rates[0] == pytest.approx(10e6)
+    with pytest.raises(ValueError, match="div0 of PL clock 0 must be 1 to 1023, not 1024"):
+        Clocks.set_pl_clk(0, 1024)
+    board.design = None
+    with pytest.raises(OverlayNotLoadedError):
+        Clocks.set_pl_clk(0, 2, 2)
+
+
 def test_wrong_arguments(board: FakeBoard) -> None:
     with pytest.raises(ValueError, match="PL clocks are 0 to 3, not 4"):
         Clocks.get_pl_clk(4)

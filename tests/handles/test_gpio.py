@@ -131,6 +131,20 @@ def test_numbers_that_do_not_exist(board: FakeBoard) -> None:
         GPIO.get_gpio_pin(0, device=board)
 
 
+def test_pin_survives_that_its_design_is_downloaded_again(board: FakeBoard) -> None:
+    gpio = GPIO.emio(0, "in", device=board)
+    assert gpio.read() == 0
+    stale = gpio._pins[0]._line
+    assert stale is not None
+
+    def fail() -> int:
+        raise OverlayNotLoadedError("loaded again")
+
+    stale.read = fail  # type: ignore[method-assign]
+    board.emio[0] = 1
+    assert gpio.read() == 1
+
+
 @pytest.mark.corpus
 def test_on_the_simulated_board_with_a_real_design(corpus: Path) -> None:
     with SimDevice("sim:gpio") as device:

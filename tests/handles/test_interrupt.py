@@ -267,7 +267,7 @@ def test_loops_in_several_threads(bench: Bench) -> None:
 
     def run(name: str) -> None:
         async def main() -> None:
-            interrupt = pin(bench, name)
+            interrupt = pins[name]
             for _ in range(5):
                 await interrupt.wait(10)
                 seen.append(name)
@@ -282,6 +282,7 @@ def test_loops_in_several_threads(bench: Bench) -> None:
 
     lock = threading.Lock()
     ready = {name: threading.Event() for name in names}
+    pins = {name: pin(bench, name) for name in names}
     threads = [threading.Thread(target=run, args=(name,)) for name in names]
     for thread in threads:
         thread.start()
@@ -633,3 +634,140 @@ def test_device_is_collected_with_its_interrupts(design: Design) -> None:
     del bench, device, interrupt
     gc.collect()
     assert alive() is None
+
+
+# -- odd designs and hardware -----------------------------------------------------------------------------
+def changed(design: Design, cell: str, **parameters: str | None) -> Design:
+    """Return the design with other parameters of a cell; None takes one away."""
+    cells = dict(design.cells)
+    merged = {**cells[cell].parameters, **parameters}
+    kept = {name: value for name, value in merged.items() if value is not None}
+    cells[cell] = dataclasses.replace(cells[cell], parameters=kept)
+    return dataclasses.replace(design, cells=cells)
+
+
+@pytest.mark.parametrize("name", ["direct_edge", "direct_level"])
+def test_firing_that_came_as_the_last_wait_ended(fake: Bench, name: str) -> None:
+    """An edge counts for the next wait, a level that is over does not."""
+    interrupt = pin(fake, name)
+    with pytest.raises(WaitTimeoutError):
+        interrupt.wait_sync(0.01)
+    assert isinstance(fake.device, FakeBoard)
+    fake.pulse(name)
+    line = fake.device.lines[63 if name == "direct_edge" else 62]
+    line.latched = line.wire.edges
+    line.fired = True
+    if name == "direct_edge":
+        interrupt.wait_sync(1)
+    with pytest.raises(WaitTimeoutError):
+        interrupt.wait_sync(0.01)
+
+
+def test_line_that_fires_for_nothing(fake: Bench) -> None:
+    assert isinstance(fake.device, FakeBoard)
+    lines = fake.device.lines
+
+    def fire() -> None:
+        for line in lines.values():
+            with line.condition:
+                line.fired = True
+                line.condition.notify_all()
+
+    for name in ("direct_edge", "direct_level", "edge1"):
+        thread = later(fire)
+        with pytest.raises(WaitTimeoutError):
+            pin(fake, name).wait_sync(0.1)
+        thread.join()
+
+
+def test_pin_that_serves_another_processor(design: Design) -> None:
+    controllers = dict(design.interrupt_controllers)
+    controllers["axi_intc_0"] = dataclasses.replace(controllers["axi_intc_0"], gic=None)
+    with FakeBoard(dataclasses.replace(design, interrupt_controllers=controllers)) as device:
+        interrupt = Interrupt("source/edge1", device=device)
+        with pytest.raises(
+            DesignError, match=r"does not reach the processor .* ends at input 1 of sub/axi_intc"
+        ):
+            interrupt.wait_sync(0.01)
+
+
+def test_controller_without_address(design: Design) -> None:
+    ranges = tuple(reach for reach in design.ps_ranges if reach.slave != "sub/axi_intc")
+    device = FakeBoard(dataclasses.replace(design, ps_ranges=ranges))
+    with device, pytest.raises(DesignError, match=r"'sub/axi_intc' .* has no address in the processor's map"):
+        Interrupt("source/edge1", device=device)
+
+
+def test_fast_mode_is_switched_off(design: Design) -> None:
+    with FakeBoard(changed(design, "axi_intc_0", C_HAS_FAST="1")) as device:
+        Interrupt("source/edge0", device=device)
+        assert ("axi_intc_0 w", 0x20, 0) in device.accesses
+
+
+def test_kind_of_input_comes_from_the_source_where_the_controller_does_not_tell(design: Design) -> None:
+    with FakeBoard(design) as device:
+        device.design = changed(design, "axi_intc_0", C_KIND_OF_INTR=None)
+        bench = Bench(device)
+        interrupt = pin(bench, "edge0")
+        for _ in range(2):
+            bench.pulse("edge0")
+            interrupt.wait_sync(1)
+        device.design = changed(design, "axi_intc_0", C_KIND_OF_INTR="unknown")
+        bench.pulse("edge0")
+        pin(bench, "edge0").wait_sync(1)
+
+
+def test_input_that_can_not_be_acknowledged(fake: Bench) -> None:
+    assert isinstance(fake.device, FakeBoard)
+    interrupt = pin(fake, "level1")
+    below = fake.device.parts["sub/axi_intc"]
+    real = below.write
+
+    def write(offset: int, value: int) -> None:
+        real(offset, value)
+        below.output.drive(1)  # a controller whose output is stuck
+
+    below.write = write
+    with pytest.raises(InterruptNotClearedError, match="axi_intc_0: inputs 0x8 stay pending"):
+        interrupt.wait_sync(0.1)
+
+
+def test_controller_that_cannot_be_read_fails_all_blocked_threads(fake: Bench) -> None:
+    assert isinstance(fake.device, FakeBoard)
+    board = fake.device
+    errors: list[BaseException] = []
+
+    def wait(name: str) -> None:
+        try:
+            pin(fake, name).wait_sync(5)
+        except PynqError as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=wait, args=(name,)) for name in ("edge0", "edge1", "level0")]
+    for thread in threads:
+        thread.start()
+    time.sleep(0.05)
+    for window in board.windows:
+        window.invalidate("gone")
+    board.parts["axi_intc_0"].inputs[1].drive(1)
+    for thread in threads:
+        thread.join(5)
+    assert len(errors) == 3
+    assert all("gone" in str(error) for error in errors)
+
+
+def test_timeout_where_the_controller_can_not_be_read(fake: Bench) -> None:
+    assert isinstance(fake.device, FakeBoard)
+    board = fake.device
+    interrupt = pin(fake, "edge0")
+    thread = later(lambda: [window.invalidate("gone") for window in board.windows])
+    with pytest.raises(WaitTimeoutError, match=r"axi_intc_0 can't be read \(.*gone.*\)"):
+        interrupt.wait_sync(0.1)
+    thread.join()
+
+
+def test_device_that_lost_its_overlay(fake: Bench) -> None:
+    interrupt = pin(fake, "edge0")
+    fake.device.design = None
+    with pytest.raises(OverlayNotLoadedError, match="holds no overlay"):
+        interrupt.wait_sync(0.01)

@@ -473,6 +473,25 @@ def test_channel_that_does_not_stop(board: FakeBoard, monkeypatch: pytest.Monkey
         send.stop()
 
 
+def test_channel_that_does_not_start_after_an_error(board: FakeBoard) -> None:
+    send, _ = channels(dma_of(board))
+    part(board).fault = 0x20
+    send.transfer(allocate(16, device=board))
+    with pytest.raises(DmaError, match="DMASlvErr"):
+        send.start()
+    send.reset()
+    send.transfer(allocate(16, device=board))
+    send.wait()
+
+
+def test_reset_that_does_not_end(board: FakeBoard, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pynq.lib.dma._HALT_SECONDS", 0.01)
+    dma = dma_of(board)
+    monkeypatch.setattr(part(board), "read", lambda offset: 4)
+    with pytest.raises(DmaError, match=r"does not come out of reset within .* is its clock running"):
+        dma.reset()
+
+
 def test_second_transfer_while_one_is_going_on(board: FakeBoard) -> None:
     send, _ = channels(dma_of(board))
     part(board).held = True
@@ -515,6 +534,12 @@ def test_timeout_tells_state_and_reason(board: FakeBoard) -> None:
     with pytest.raises(WaitTimeoutError, match=pattern):
         asyncio.run(receive.wait_async(timeout=0.02))
     assert receive.nbytes == 64
+    description = description_of(board, IP)
+    description["interrupts"] = {}
+    _, polled = channels(DMA(description))
+    polled.transfer(buffer)
+    with pytest.raises(WaitTimeoutError, match=pattern):
+        asyncio.run(polled.wait_async(timeout=0.02))
 
 
 def test_receive_that_can_never_end(simulate: Load, loopback: Design) -> None:
