@@ -74,6 +74,13 @@ def test_versal_clock_in_the_packed_configuration() -> None:
     assert "PS_USE_PMCPL_CLK0" not in d.cells["cips"].parameters
 
 
+def test_versal_clock_where_only_changed_settings_are_there() -> None:
+    (clock,) = design(
+        versal(parameters={"PS_PMC_CONFIG": "PS_USE_PMCPL_CLK0 1 PMC_CRP_PL0_REF_CTRL_FREQMHZ 50"})
+    ).clocks
+    assert (clock.enabled, clock.frequency) == (True, 50_000_000)
+
+
 @pytest.mark.parametrize("packed", ["", "   ", "A", "A {", "A {b", "} {", "A {b} C"])
 def test_broken_packed_configuration(packed: str) -> None:
     assert design(versal(parameters={"PS_PMC_CONFIG_INTERNAL": packed})).ps == "cips"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
 from types import MappingProxyType
 
 import pytest
@@ -186,6 +187,14 @@ def test_registers() -> None:
     }
 
 
+def test_registers_may_have_the_names_of_signals_and_parameters() -> None:
+    """docs/errata.md, N-10."""
+    axi = I("S_AXI", "SLAVE", parameters={"PHASE": "0"}, port_map={"WDATA": "wdata"})
+    block = B("S_AXI", (Reg("PHASE", 0), Reg("WDATA", 4)))
+    d = design(zynq(ranges=[R("ip", 0x4000_0000, 0x1000)]), M("ip", interfaces=[axi], blocks=[block]))
+    assert list(views.ip_dict(d)["ip"]["registers"]) == ["PHASE", "WDATA"]
+
+
 def test_register_numbers_that_are_expressions() -> None:
     """Resets and ranges may be expressions: unknown, not wrong."""
     register = Reg("R", 4, reset="spirit:decode(id('X'))")
@@ -344,6 +353,20 @@ def test_unknown_elements_are_skipped_whole() -> None:
     assert d.cells["ip"].parameters["A"] == "1"
 
 
+def test_order_of_the_sections_does_not_matter() -> None:
+    data = document([M("ip", ports=[P("a", "I")])], [P("x", "I")], [I("S", "SLAVE", vlnv=None)]).decode(
+        "utf-8-sig"
+    )
+    begin, end = data.index("  <MODULES>"), data.index("</EDKSYSTEM>")
+    middle = data.index("  <EXTERNALPORTS>")
+    moved = data[:middle] + data[begin:end] + data[middle:begin] + data[end:]
+    d = read_bytes(moved.encode())
+    assert list(d.ports) == ["x"]
+    assert list(d.interfaces) == ["S"]
+    assert list(d.cells["ip"].ports) == ["a"]
+    assert not d.cells["ip"].interfaces
+
+
 def test_no_bom_and_utf16_are_fine() -> None:
     data = document([M("ip")])
     text = data.decode("utf-8-sig")
@@ -360,6 +383,16 @@ def test_a_design_can_not_be_changed() -> None:
         assert isinstance(mapping, MappingProxyType)
     with pytest.raises(TypeError):
         d.cells["ip"].parameters["A"] = "2"  # type: ignore[index]
+
+
+def test_reading_leaves_no_garbage() -> None:
+    """The raw contents are gone as soon as the design is there; the collector of cycles has nothing to do."""
+    data = document([zynq(ranges=[R("ip", 0x4000_0000, 0x1000)]), M("ip")])
+    read_bytes(data)
+    gc.collect()
+    d = read_bytes(data)
+    assert gc.collect() < 50
+    assert d.ps == "ps7"
 
 
 def test_read_takes_paths(tmp_path) -> None:  # type: ignore[no-untyped-def]

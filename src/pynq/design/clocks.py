@@ -54,7 +54,8 @@ _NAMES = {
     ),
 }
 _PL_CLOCKS = 4
-_PACKED = ("PS_PMC_CONFIG_INTERNAL", "PS11_CONFIG_INTERNAL", "PS_PMC_CONFIG", "PS11_CONFIG")
+# The first kind has every setting, the second only those that the user changed.
+_PACKED = (("PS_PMC_CONFIG_INTERNAL", "PS11_CONFIG_INTERNAL"), ("PS_PMC_CONFIG", "PS11_CONFIG"))
 _MEGAHERTZ = re.compile(r"[0-9]{1,6}(?:\.[0-9]{0,15})?\Z")
 _LOW_NAMES = ("_n", "resetn", "rstn", "_b")
 _CLK_OUT = re.compile(r"clk_out([0-9]{1,2})\Z")
@@ -172,11 +173,13 @@ def ps_parameters(cell: Cell) -> Mapping[str, str]:
     win.
     """
     packed: dict[str, str] = {}
-    for name in _PACKED:
-        if name in cell.parameters:
-            for key, value in _tcl_pairs(cell.parameters[name]):
+    for names in _PACKED:
+        for name in names:
+            for key, value in _tcl_pairs(cell.parameters.get(name, "")):
                 packed.setdefault(key, value)
-    return {**packed, **cell.parameters} if packed else cell.parameters
+        if packed:
+            return {**packed, **cell.parameters}
+    return cell.parameters
 
 
 def _tcl_pairs(text: str) -> Iterator[tuple[str, str]]:

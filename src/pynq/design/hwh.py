@@ -111,7 +111,7 @@ def read_bytes(data: bytes, name: str = "<bytes>") -> Design:
             [Problem(name, 0, f"is larger than {MAX_BYTES >> 20} MiB: no hand-off file is that large")]
         )
     with _collector_paused():
-        return _Builder(_Collector(data, name)).design()
+        return _Builder(_collect(data, name)).design()
 
 
 @contextmanager
@@ -185,27 +185,48 @@ class _RawModule:
         self.ranges: list[tuple[_Attributes, int]] = []
 
 
-class _Collector:
-    """The raw contents of a file.
+class _Raw:
+    """The raw contents of a file."""
 
-    A table per kind of element says which children it may have and what to do with each; the handler of a
-    child gives the table for what is below it.
-    """
+    __slots__ = ("fatal", "interfaces", "modules", "name", "ports", "problems", "root", "system")
 
-    def __init__(self, data: bytes, name: str) -> None:
+    def __init__(self, name: str) -> None:
         self.name = name
         self.problems = _Problems(name)
+        self.fatal = False  # whether the file makes no sense beyond the problems found
         self.root: _Attributes = {}
         self.system: tuple[_Attributes, int] = ({}, 0)
         self.modules: list[_RawModule] = []
         self.ports: list[_RawPort] = []
         self.interfaces: list[_RawInterface] = []
-        self._fatal = False
+
+
+def _collect(data: bytes, name: str) -> _Raw:
+    raw = _Raw(name)
+    collector = _Collector(raw)
+    collector.parse(data)
+    # Parser, tables and bound methods refer to each other. Without the cycle the memory is free again at
+    # once, not when the garbage collector next comes by.
+    vars(collector).clear()
+    if raw.fatal:
+        raw.problems.stop()
+    return raw
+
+
+class _Collector:
+    """Fills a :class:`_Raw`.
+
+    A table per kind of element says which children it may have and what to do with each; the handler of a
+    child gives the table for what is below it.
+    """
+
+    def __init__(self, raw: _Raw) -> None:
+        self._raw = raw
         # Where the element being read puts its children.
         self._module = _RawModule({}, 0)
         self._interface = _RawInterface({}, 0)
-        self._ports = self.ports
-        self._interfaces = self.interfaces
+        self._ports = raw.ports
+        self._interfaces = raw.interfaces
         self._peers: list[_Attributes] = []
         self._registers: list[_RawRegister] = []
         self._fields: list[_RawField] = []
@@ -216,7 +237,10 @@ class _Collector:
         self._make_tables()
         self._stack: list[_Table] = []
         self._table: _Table = self._document
-        parser = self._parser = expat.ParserCreate()
+        self._parser = expat.ParserCreate()
+
+    def parse(self, data: bytes) -> None:
+        parser = self._parser
         parser.StartElementHandler = self._start
         parser.EndElementHandler = self._end
         parser.StartDoctypeDeclHandler = self._doctype
@@ -225,19 +249,13 @@ class _Collector:
         except expat.ExpatError as error:
             self._not_xml(data, error)
         except _TooManyProblems:
-            self._fatal = True
+            self._raw.fatal = True
         except (LookupError, ValueError) as error:
             # The codec machinery, for an encoding that is not known or not usable; our handlers raise
             # neither.
             self._note(1, f"has an encoding that can't be read ({error}); hand-off files are UTF-8")
         finally:
-            # The parser holds our bound methods and we hold the parser: break the cycle, the collector is
-            # paused.
             parser.StartElementHandler = parser.EndElementHandler = parser.StartDoctypeDeclHandler = None
-            del self._parser
-            self._stack.clear()
-        if self._fatal:
-            self.problems.stop()
 
     # -- events
 
@@ -285,12 +303,12 @@ class _Collector:
 
     def _note(self, line: int, message: str) -> None:
         """Add a problem after which the rest of the file makes no sense."""
-        self.problems.append(Problem(self.name, line, message))
-        self._fatal = True
+        self._raw.problems.append(Problem(self._raw.name, line, message))
+        self._raw.fatal = True
 
     def _missing(self, tag: str, attribute: str, attributes: _Attributes) -> None:
         line = self._parser.CurrentLineNumber
-        self.problems.add(line, f"<{tag}> has no {attribute}")
+        self._raw.problems.add(line, f"<{tag}> has no {attribute}")
         # Something unique in its place, so that the rest of the file is looked at as well.
         attributes[attribute] = f"<missing in line {line}>"
 
@@ -314,8 +332,8 @@ class _Collector:
         self._in_root: _Table = {
             "SYSTEMINFO": self._on_system,
             "STSTEMINFO": self._on_system,  # spelt so in the sub-designs of Versal
-            "EXTERNALPORTS": lambda _: port,
-            "EXTERNALINTERFACES": lambda _: interface,
+            "EXTERNALPORTS": self._on_external_ports,
+            "EXTERNALINTERFACES": self._on_external_interfaces,
             "MODULES": lambda _: module,
         }
         self._in_module: _Table = {
@@ -331,22 +349,32 @@ class _Collector:
             "MEMORYMAP": self._on_interface_map,
         }
         self._in_interface_map: _Table = {"MEMRANGE": self._on_interface_range}
+        self._in_ports = port
+        self._in_interfaces = interface
         self._in_port = connections
         self._in_block: _Table = {"REGISTERS": lambda _: register}
         self._in_register: _Table = {"PROPERTY": self._on_register_property, "FIELDS": lambda _: field}
         self._in_field: _Table = {"PROPERTY": self._on_field_property}
 
     def _on_root(self, attributes: _Attributes) -> _Table:
-        self.root = attributes
+        self._raw.root = attributes
         return self._in_root
 
     def _on_system(self, attributes: _Attributes) -> _Table:
-        self.system = (attributes, self._parser.CurrentLineNumber)
+        self._raw.system = (attributes, self._parser.CurrentLineNumber)
         return _LEAF
+
+    def _on_external_ports(self, attributes: _Attributes) -> _Table:
+        self._ports = self._raw.ports
+        return self._in_ports
+
+    def _on_external_interfaces(self, attributes: _Attributes) -> _Table:
+        self._interfaces = self._raw.interfaces
+        return self._in_interfaces
 
     def _on_module(self, attributes: _Attributes) -> _Table:
         module = self._module = _RawModule(attributes, self._parser.CurrentLineNumber)
-        self.modules.append(module)
+        self._raw.modules.append(module)
         if "INSTANCE" not in attributes:
             self._missing("MODULE", "INSTANCE", attributes)
         self._ports = module.ports
@@ -469,7 +497,7 @@ def _vlnv(text: str | None) -> Vlnv | None:
 class _Builder:
     """Makes the :class:`Design` of what was collected."""
 
-    def __init__(self, raw: _Collector) -> None:
+    def __init__(self, raw: _Raw) -> None:
         self._raw = raw
         self._file = raw.name
         self._problems = raw.problems

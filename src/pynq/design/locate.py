@@ -36,10 +36,10 @@ def locate(name: str | os.PathLike[str]) -> Located:
     """Find description and bitstream for an overlay's name.
 
     Args:
-        name: a path (``overlays/base.bit``, ``/home/me/base.hwh``) or a bare name (``base``, ``base.bit``). The
-            suffix may be that of the bitstream, of the description, or missing. An absolute path is looked for
-            where it says; any other name in the current folder, then in the folders that installed packages
-            provide (:func:`overlay_folders`), there first in a folder of the overlay's name.
+        name: a path (``overlays/base.bit``, ``/home/me/base.hwh``) or a bare name (``base``, ``base.bit``).
+            The suffix may be that of the bitstream, of the description, or missing. An absolute path is
+            looked for where it says; any other name in the current folder, then in the folders that installed
+            packages provide (:func:`overlay_folders`), there first in a folder of the overlay's name.
 
     Returns:
         The description, and the bitstream beside it or None. ``design_1_wrapper.bit`` goes with
