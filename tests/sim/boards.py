@@ -136,6 +136,8 @@ def streaming(width: int = 4) -> Design:
         ["axi_dma_0/s2mm_introut", "sub/core/interrupt", "timer_0/interrupt", "sub/axi_intc/irq"],
     )
     xlconcat(design, "concat_ps", ["axi_intc_0/irq", "sub/core/pulses", "axi_dma_0/mm2s_introut"])
+    design.wire("timer_1/generateout0", "timer_0/capturetrig0")
+    design.wire("timer_0/pwm0", "sub/core/trigger")
     design.wire("concat_0/dout", "axi_intc_0/intr")
     design.wire("timer_1/interrupt", "sub/axi_intc/intr")
     design.wire("concat_ps/dout", f"{PS}/IRQ_F2P")

@@ -19,7 +19,7 @@ from pynq.errors import BusError, DeadlockError, ModelError
 from pynq.sim import Model, Reg
 
 from . import boards
-from .boards import CORE, CORE_TYPE, DMA
+from .boards import CORE, CORE_TYPE, DMA, TIMER
 
 Load = Callable[..., SimDevice]
 
@@ -180,8 +180,19 @@ def test_hooks_of_registers_and_pins(load: Load) -> None:
     assert seen == [("LEVEL", 0x1FF)]  # as written; stored is what the fields hold
     assert core.read(8) == 0xFF
     seen.clear()
-    with pytest.raises(pynq.sim.PinError, match="not connected"):
+    with pytest.raises(pynq.sim.PinError, match="is driven by timer_0/pwm0"):
         device.board.drive("sub/core/trigger", 1)
+    timer = device.map(TIMER, 0x100)
+    for offset, length in ((0x04, 98), (0x14, 48)):  # a period of 100 cycles, high for 50
+        timer.write(offset, length)
+        timer.write(offset - 4, 0x226)  # PWM, generate, down, load
+    for offset in (0x00, 0x10):
+        timer.write(offset, 0x296)
+    device.run(cycles=250)
+    assert [what for what, _ in seen] == ["trigger", "rising", "later", "trigger"] * 2
+    at = [value for what, value in seen if what != "trigger"]
+    assert at[1] - at[0] == 10
+    assert at[2] - at[0] == 100
 
 
 @pytest.mark.parametrize(

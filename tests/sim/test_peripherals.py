@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from functools import partial
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,8 +14,9 @@ from hypothesis import strategies as st
 from pynq._native import Window
 from pynq.backends.sim import SimDevice
 from pynq.backends.sim.models.axi_timer import _Counter
+from pynq.backends.sim.models.axis_subset import _bits, _rearrange
 from pynq.design.model import Endpoint
-from pynq.errors import DeadlockError
+from pynq.errors import DeadlockError, ModelError
 
 from . import boards
 from .boards import CORE, INTC, NESTED, TIMER, TIMER2
@@ -149,6 +152,41 @@ def test_the_closed_form_is_what_a_counter_does(
         if value == (63 if down else 0):
             rolled += 1
             held, reload = not repeats, repeats
+
+
+def test_timer_modulates_a_pulse_width(device: SimDevice, timer: Window) -> None:
+    edges: list[tuple[int, int]] = []
+    device.board.on_change("timer_0/pwm0", lambda level: edges.append((level, device.cycles())))
+    for base, length in ((0x00, 98), (0x10, 28)):
+        timer.write(base + TLR, length)
+        timer.write(base, PWMA | GENT | UDT | LOAD)
+    for base in (0x10, 0x00):
+        timer.write(base, PWMA | GENT | UDT | ARHT | ENT)
+    device.run(cycles=1000)
+    rises = [cycle for level, cycle in edges if level]
+    falls = [cycle for level, cycle in edges if not level]
+    assert {later - sooner for sooner, later in itertools.pairwise(rises)} == {100}
+    assert {fall - rise for rise, fall in zip(rises, falls, strict=False)} <= {29, 30}
+    timer.write(0x00, 0)
+    assert device.board.sample("timer_0/pwm0") == 0
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_timer_captures(device: SimDevice, timer: Window, overwrite: bool) -> None:
+    other = device.map(TIMER2, 0x100)
+    timer.write(TCSR, 1 | CAPT | ENT | (ARHT if overwrite else 0))
+    other.write(TLR, 500)
+    other.write(TCSR, LOAD | UDT)
+    other.write(TCSR, ENT | UDT | GENT | ARHT)  # a pulse of generateout0 in 501 cycles, then every 502
+    device.run(cycles=600)
+    assert timer.read(TCSR) & TINT
+    first = timer.read(TLR)
+    assert 499 <= first <= 503
+    device.run(cycles=502)
+    assert timer.read(TLR) == (first + 502 if overwrite else first)
+    timer.write(TCSR, timer.read(TCSR) | TINT)
+    device.run(cycles=502)
+    assert timer.read(TLR) == first + 2 * 502
 
 
 # -- axi_intc ------------------------------------------------------------
@@ -305,3 +343,25 @@ def test_resets_end_one_after_the_other(device: SimDevice) -> None:
     if "interconnect_aresetn=1" in ends:
         assert ends["peripheral_aresetn=1"] - ends["interconnect_aresetn=1"] == 16
     assert device.map(CORE, 256).read(8) == 0x80
+
+
+# -- axis_subset_converter ---------------------------------------------------------------------------------------------
+def test_rearranged_streams() -> None:
+    swap = _bits("tdata[39:24], tdata[47:40], tdata[15:0], tdata[23:16]")
+    assert [place // 8 for place in swap[::8]] == [2, 0, 1, 5, 3, 4]
+    beats = np.arange(12, dtype=np.uint8).reshape(2, 6)
+    assert _rearrange(beats, np.array(swap)).tolist() == [[2, 0, 1, 5, 3, 4], [8, 6, 7, 11, 9, 10]]
+    narrow = np.array(_bits("tdata[19:12],tdata[9:2]"))
+    word = np.array([[0xFC, 0xA3, 0x0B]], np.uint8)  # 0x0BA3FC
+    assert _rearrange(word, narrow).tolist() == [[0xFF, 0xBA]]
+    constant = np.array(_bits("8'hA5,tdata[7:0],4'b0011,tdata[3:0]"))
+    assert _rearrange(np.array([[0x7E]], np.uint8), constant).tolist() == [[0x3E, 0x7E, 0xA5]]
+    with pytest.raises(ModelError, match="TDATA_REMAP has 'tuser'"):
+        _bits("tuser")
+
+
+@pytest.mark.corpus
+def test_subset_converters_of_the_corpus(corpus_file, load: Load) -> None:  # type: ignore[no-untyped-def]
+    device = load(corpus_file("Xilinx__PYNQ__base__ZCU104"))
+    kinds = {type(model).__name__ for model in device.plant.models.values()}
+    assert "AxisSubset" in kinds

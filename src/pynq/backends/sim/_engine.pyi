@@ -109,7 +109,8 @@ class Net:
     def edges(self, bit: int = 0) -> int:
         """Return the number of rising edges of one bit since the start."""
     def drive(self, value: int, mask: int = -1) -> None:
-        """Set the level from outside (a stimulus; takes effect now). Only bits of ``mask`` change.
+        """Set the level from outside (a stimulus; takes effect now, after :meth:`Engine.catch_up`). Only bits of
+        ``mask`` change.
 
         Raises ``DesignError`` if something inside drives the net.
         """
@@ -478,6 +479,11 @@ class Engine:
     @property
     def running(self) -> bool:
         """True while a run goes on (in a hook, or in another thread)."""
+    def catch_up(self) -> None:
+        """Let virtual time go on by the host's since the last touch, as an access of the PS does.
+
+        For looking at pins after a pause. In deterministic mode, and in a hook, it does nothing.
+        """
     def run(self, duration: int) -> None:
         """Let virtual time go on by ``duration`` picoseconds; idle time is skipped. Ctrl-C stops it
         (KeyboardInterrupt).

@@ -158,7 +158,7 @@ class _Assembly:
         model_of: dict[str, type[Model]] = {}
         for path, cell in self.design.cells.items():
             model = self.chosen.get(path) or self.registry.find(cell.vlnv)
-            if model is not None:
+            if model is not None and model.applies(cell):
                 model_of[path] = model
                 for port, value in model.initial(cell).items():
                     self.nets.initial[Endpoint(path, port)] = value
@@ -276,8 +276,12 @@ class _Assembly:
         )
 
     def _fifo(self, cell: Cell) -> Component:
-        depth = number(parameter(cell, "FIFO_DEPTH"), 512) if _type_name(cell) == "axis_data_fifo" else 0
-        packet = parameter(cell, "FIFO_MODE") == "2"
+        depth = (
+            number(parameter(cell, "C_FIFO_DEPTH", "FIFO_DEPTH"), 512)
+            if _type_name(cell) == "axis_data_fifo"
+            else 0
+        )
+        packet = parameter(cell, "C_FIFO_MODE", "FIFO_MODE") == "2"
         return self.engine.fifo(cell.path, self.plant.clock_of(cell), depth=depth, packet=packet)
 
     def _broadcaster(self, cell: Cell) -> Component:

@@ -599,6 +599,11 @@ class Model:
         return specs_of_model(cls.__name__, cls.registers)
 
     @classmethod
+    def applies(cls, cell: Cell) -> bool:
+        """Return whether the model can stand for this cell; if not, the next best thing does."""
+        return True
+
+    @classmethod
     def initial(cls, cell: Cell) -> Mapping[str, int]:
         """Return the levels that outputs have from the start and after a reset, where it is not 0."""
         return {}
