@@ -330,6 +330,7 @@ def test_kinds() -> None:
         M("intc", "xilinx.com:ip:axi_intc:4.1", attributes={"MODCLASS": "INTERRUPT_CNTLR"}),
         M("noc", "xilinx.com:ip:axi_noc:1.1"),
         M("region", "xilinx.com:module_ref:pd:1.0", attributes={"BDTYPE": "RBD"}),
+        M("older", "xilinx.com:module_ref:pd:1.0", attributes={"ISPDEFINST": "TRUE"}),
     )
     assert d.processor is Processor.VERSAL
     assert {path: cell.kind.value for path, cell in d.cells.items()} == {
@@ -340,6 +341,7 @@ def test_kinds() -> None:
         "intc": "interrupt-controller",
         "noc": "memory-controller",
         "region": "block-container",
+        "older": "block-container",
     }
 
 

@@ -63,7 +63,8 @@ def kind_of(attributes: Mapping[str, str], vlnv: Vlnv | None, as_memory: bool | 
         # "psu_cortexa53", "psv_cortexa72", ...: cores of the hard PS, in the sub-designs that describe its
         # inside.
         return CellKind.PROCESSOR if name.startswith("ps") else CellKind.SOFT_PROCESSOR
-    if get("BDTYPE") in ("BLOCK_CONTAINER", "RBD"):
+    # Regions for partial reconfiguration, in the three ways that releases of Vivado mark them.
+    if get("BDTYPE") in ("BLOCK_CONTAINER", "RBD") or get("ISPDEFINST") == "TRUE":
         return CellKind.BLOCK_CONTAINER
     if name == "axi_intc" or module_class == "INTERRUPT_CNTLR":
         return CellKind.INTERRUPT_CONTROLLER

@@ -286,10 +286,11 @@ def _hierarchies(design: Design, ips: dict[str, _Entry], memories: dict[str, _En
     nodes: dict[str, _Entry] = {}
     for path in design.hierarchies:
         nodes[path] = _hierarchy_entry(path)
-    for path, cell in design.cells.items():
-        if cell.kind is CellKind.BLOCK_CONTAINER and cell.vlnv is None:
-            nodes.setdefault(path, _hierarchy_entry(path))
-    regions = {path for path, cell in design.cells.items() if cell.kind is CellKind.BLOCK_CONTAINER}
+    regions = {
+        path for path, cell in design.cells.items() if cell.attributes.get("BDTYPE") == "BLOCK_CONTAINER"
+    }
+    for path in regions:
+        nodes.setdefault(path, _hierarchy_entry(path))
     for kind, entries in (("ip", ips), ("memories", memories)):
         for path, entry in entries.items():
             # Further windows of a cell are named below it, but belong to the hierarchy that holds the cell.
@@ -299,9 +300,10 @@ def _hierarchies(design: Design, ips: dict[str, _Entry], memories: dict[str, _En
             if parent in nodes and full not in nodes:
                 name = path[len(parent) + 1 :]
                 nodes[parent][kind][name] = entry
+    kept = set(regions)
     for path in sorted(nodes, key=lambda path: -path.count("/")):
         node = nodes[path]
-        if node["ip"] or node["memories"] or node["hierarchies"] or path in regions:
+        if node["ip"] or node["memories"] or node["hierarchies"] or path in kept:
             parent = path.rpartition("/")[0]
             if parent in nodes:
                 nodes[parent]["hierarchies"][path.rpartition("/")[2]] = node
