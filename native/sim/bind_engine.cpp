@@ -272,6 +272,18 @@ void bind_run(nb::class_<PyEngine> &type) {
         .def_prop_ro("quiet", [](PyEngine &self) { Guard guard(*self.core); return self.core->quiet(); })
         .def_prop_ro("stimuli", [](PyEngine &self) { return self.core->stimuli(); })
         .def_prop_ro("running", [](PyEngine &self) { return self.core->running(); })
+        .def("catch_up", [](PyEngine &self) {
+            Engine &engine = *self.core;
+            Guard guard(engine);
+            if (engine.in_hook()) return;
+            Stop stop;
+            {
+                Running running(engine);
+                stop = engine.catch_up();
+                if (!engine.closed()) engine.touch();
+            }
+            raise_stop(engine, stop);
+        })
         .def("run", [](PyEngine &self, uint64_t duration) {
             Engine &engine = *self.core;
             Guard guard(engine);

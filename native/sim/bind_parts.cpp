@@ -134,6 +134,10 @@ void bind_net(nb::module_ &module) {
             if (!self.part->driver().empty())
                 throw Error(Fault::Design, "net " + self.part->name + " is driven by " + self.part->driver() + ": it can't be driven from outside");
             Running running(*self.engine);
+            if (!self.engine->in_hook()) {
+                self.engine->catch_up();
+                self.engine->touch();
+            }
             self.part->set((self.part->value() & ~lanes) | (level & lanes));
             if (!self.engine->in_hook()) self.engine->stimulate();
             pass_on(*self.engine);

@@ -15,59 +15,62 @@ struct Bus {
 
 thread_local std::string last_error;
 
-// The engine's lock, for a thread that may or may not hold the interpreter's.
-class BusGuard {
-  public:
-    explicit BusGuard(Engine &engine) : engine_(engine) {
-        if (engine_.lock.try_lock()) return;
-        if (PyGILState_Check()) {
-            nb::gil_scoped_release release;
-            engine_.lock.lock();
-        } else {
-            engine_.lock.lock();
-        }
+// The engine's lock, for a thread that may or may not hold the interpreter's. False: a signal handler raised.
+bool enter(Engine &engine) {
+    if (engine.lock.try_lock()) return true;
+    if (!PyGILState_Check()) {
+        engine.lock.lock();
+        return true;
     }
-    ~BusGuard() { engine_.lock.unlock(); }
-
-  private:
-    Engine &engine_;
-};
+    for (;;) {
+        bool got;
+        {
+            nb::gil_scoped_release release;
+            got = engine.lock.lock_for(std::chrono::milliseconds(20));
+        }
+        if (got) return true;
+        if (PyErr_CheckSignals() != 0) return false;
+    }
+}
 
 int closed() {
     last_error = "the simulated board was closed";
     return PYNQ_EGONE;
 }
 
-template <class Work> int enter(void *ctx, Work &&work) {
+template <class Work> int access(void *ctx, Work &&work) {
     Engine &engine = *static_cast<Bus *>(ctx)->engine;
-    BusGuard guard(engine);
-    if (engine.closed()) return closed();
+    if (!enter(engine)) {
+        last_error = "interrupted";
+        return PYNQ_EINTERRUPTED;
+    }
     std::string error;
-    const int status = work(engine, error);
-    if (status != PYNQ_OK) last_error = std::move(error);
+    const int status = engine.closed() ? closed() : work(engine, error);
+    engine.lock.unlock();
+    if (!error.empty()) last_error = std::move(error);
     return status;
 }
 
 int read(void *ctx, uint64_t address, uint32_t width, uint64_t *value) {
-    return enter(ctx, [&](Engine &engine, std::string &error) { return engine.ps_read(address, width, *value, error); });
+    return access(ctx, [&](Engine &engine, std::string &error) { return engine.ps_read(address, width, *value, error); });
 }
 
 int write(void *ctx, uint64_t address, uint32_t width, uint64_t value) {
-    return enter(ctx, [&](Engine &engine, std::string &error) { return engine.ps_write(address, width, value, error); });
+    return access(ctx, [&](Engine &engine, std::string &error) { return engine.ps_write(address, width, value, error); });
 }
 
 int read_block(void *ctx, uint64_t address, uint32_t width, void *data, uint64_t count) {
-    return enter(ctx, [&](Engine &engine, std::string &error) { return engine.ps_block(false, address, width, data, count, error); });
+    return access(ctx, [&](Engine &engine, std::string &error) { return engine.ps_block(false, address, width, data, count, error); });
 }
 
 int write_block(void *ctx, uint64_t address, uint32_t width, const void *data, uint64_t count) {
-    return enter(ctx, [&](Engine &engine, std::string &error) {
+    return access(ctx, [&](Engine &engine, std::string &error) {
         return engine.ps_block(true, address, width, const_cast<void *>(data), count, error);
     });
 }
 
 int poll(void *ctx, uint64_t address, uint32_t width, uint64_t mask, uint64_t match, int64_t timeout_ns, uint64_t *last) {
-    return enter(ctx, [&](Engine &engine, std::string &error) {
+    return access(ctx, [&](Engine &engine, std::string &error) {
         return engine.ps_poll(address, width, mask, match, timeout_ns, *last, error);
     });
 }

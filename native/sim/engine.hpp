@@ -114,6 +114,8 @@ class Engine {
     Stop advance(Time until, bool released = false);
     // The same, for as long as it takes: the interpreter's lock is not held.
     Stop run(Time duration);
+    // Host time that went by since the last touch is virtual time too, unless the mode is deterministic.
+    Stop catch_up();
     void skip_to(Time until) { now_ = std::max(now_, until); }
     void touch() { touched_ = Host::now(); }
     // Stay in a quiet engine up to `seconds`, without any lock, until a stimulus comes (true).
@@ -170,7 +172,6 @@ class Engine {
 
     void keep(std::unique_ptr<Component> component);
     void record_slow(TraceKind kind, const std::string &name, uint64_t a, uint64_t b);
-    Stop catch_up();
     static bool went(Stop stop) { return stop == Stop::Time || stop == Stop::Quiet || stop == Stop::Slice; }
     uint64_t access_cost(bool write, uint64_t address, unsigned width);
     int ps_access(bool write, uint64_t address, unsigned width, uint64_t &value, std::string &error, bool released,

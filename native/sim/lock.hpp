@@ -28,14 +28,24 @@ class FairLock {
     }
 
     void lock() {
-        if (try_lock()) return;
+        while (!lock_for(std::chrono::hours(1))) {
+        }
+    }
+
+    // False when the time is over.
+    template <class Duration> bool lock_for(Duration time) {
+        if (try_lock()) return true;
+        const auto end = std::chrono::steady_clock::now() + time;
         std::unique_lock<std::mutex> guard(mutex_);
         waiters_.fetch_add(1);
-        // The timeout only bounds the cost of a wake-up that was missed between the test and the wait.
-        while (!try_lock()) free_.wait_for(guard, std::chrono::milliseconds(5));
+        bool got;
+        // The timeout of each wait only bounds the cost of a wake-up that was missed between the test and the wait.
+        while (!(got = try_lock()) && std::chrono::steady_clock::now() < end)
+            free_.wait_for(guard, std::chrono::milliseconds(5));
         waiters_.fetch_sub(1);
-        ++grants_;
+        if (got) ++grants_;
         taken_.notify_all();
+        return got;
     }
 
     void unlock() {

@@ -40,6 +40,18 @@ void register_errors() {
     });
 }
 
+void Guard::wait(bool always) {
+    for (;;) {
+        bool got;
+        {
+            nb::gil_scoped_release release;
+            got = engine_.lock.lock_for(std::chrono::milliseconds(20));
+        }
+        if (got) return;
+        if (!always && PyErr_CheckSignals() != 0) throw nb::python_error();
+    }
+}
+
 Buffer::Buffer(nb::handle object) {
     if (PyObject_GetBuffer(object.ptr(), &view_, PyBUF_C_CONTIGUOUS) != 0) throw nb::python_error();
 }

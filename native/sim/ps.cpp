@@ -13,7 +13,6 @@ namespace {
 constexpr Time kDefaultPeriod = 10'000;  // where the slave has no clock of its own (memory), or it stands still
 }
 
-// Host time that went by since the last touch is virtual time too, unless the mode is deterministic.
 Stop Engine::catch_up() {
     if (options.deterministic) return Stop::Time;
     const Host::time_point host = Host::now();

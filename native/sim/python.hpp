@@ -10,15 +10,13 @@
 
 namespace pynq::sim {
 
-// Takes the engine's lock for a call from Python; never waits for it with the interpreter's lock held.
+// Takes the engine's lock for a call from Python; never waits for it with the interpreter's lock held. Ctrl-C ends the
+// wait (python_error), but for calls that must not fail.
 class Guard {
   public:
-    explicit Guard(Engine &engine, bool closed_is_fine = false) : engine_(engine) {
-        if (!engine_.lock.try_lock()) {
-            nb::gil_scoped_release release;
-            engine_.lock.lock();
-        }
-        if (engine_.closed() && !closed_is_fine) {
+    explicit Guard(Engine &engine, bool always = false) : engine_(engine) {
+        if (!engine_.lock.try_lock()) wait(always);
+        if (engine_.closed() && !always) {
             engine_.lock.unlock();
             throw Error(Fault::Closed, "the simulated board was closed");
         }
@@ -28,6 +26,8 @@ class Guard {
     Guard &operator=(const Guard &) = delete;
 
   private:
+    void wait(bool always);
+
     Engine &engine_;
 };
 

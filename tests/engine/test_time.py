@@ -358,3 +358,43 @@ def test_nobody_there(engine: Engine) -> None:
         "nearest: axi_dma_0 0x40400000-0x4040ffff",
     ):
         engine.read(0x43C0_0000)
+
+
+def test_pins_after_a_pause(engines: Callable[..., Engine]) -> None:
+    engine = engines(deterministic=False)
+    host = engine.host("blink", engine.clock("clk", 100e6))
+    host.add_output("led")
+    led, button = engine.net("led"), engine.net("button")
+    host.wire("led", led)
+    engine.catch_up()
+    host.at(engine.now + 10 * 10**9, lambda: host.drive("led", 1))
+    engine.catch_up()
+    assert led.value == 0
+    time.sleep(0.03)
+    assert led.value == 0, "nobody has touched it"
+    engine.catch_up()
+    assert led.value == 1
+    host.at(engine.now + 10 * 10**9, lambda: host.drive("led", 0))
+    time.sleep(0.03)
+    button.drive(1)
+    assert led.value == 0
+
+
+def test_ctrl_c_while_another_thread_sits_in_a_hook(engine: Engine) -> None:
+    host = engine.host("slow", engine.clock("clk", 100e6))
+    leave, inside = threading.Event(), threading.Event()
+
+    def dwell() -> None:
+        inside.set()
+        leave.wait(20)
+
+    host.at(1000, dwell)
+    thread = threading.Thread(target=engine.run, args=(10**6,))
+    thread.start()
+    assert inside.wait(5)
+    threading.Timer(0.1, _thread.interrupt_main, (signal.SIGINT,)).start()
+    with pytest.raises(KeyboardInterrupt):
+        engine.run(1)
+    leave.set()
+    thread.join(5)
+    assert engine.now == 10**6

@@ -109,8 +109,9 @@ class Net:
     def edges(self, bit: int = 0) -> int:
         """Return the number of rising edges of one bit since the start."""
     def drive(self, value: int, mask: int = -1) -> None:
-        """Set the level from outside (a stimulus; takes effect now, after :meth:`Engine.catch_up`). Only bits of
-        ``mask`` change.
+        """Set the level from outside, after :meth:`Engine.catch_up`: a stimulus, which takes effect now.
+
+        Only bits of ``mask`` change.
 
         Raises ``DesignError`` if something inside drives the net.
         """
@@ -251,8 +252,10 @@ class Host(Component):
     def set(self, offset: int, value: int, *, mask: int = -1, port: str = "") -> None:
         """Store the bits of ``mask``; no hook is called."""
     def on_read(self, offset: int, hook: Callable[[], int | None] | None, *, port: str = "") -> None:
-        """``hook()`` is called before each read over the bus; an int it returns is given (its readable bits) instead
-        of what is stored, which stays as it is."""
+        """``hook()`` is called before each read over the bus.
+
+        An int it returns is given (its readable bits) instead of what is stored, which stays as it is.
+        """
     def on_write(self, offset: int, hook: Callable[[int, int], None] | None, *, port: str = "") -> None:
         """``hook(written, previous)`` is called after each write over the bus is stored.
 
@@ -319,7 +322,7 @@ class Host(Component):
         ``done(error)``.
         """
 
-    # -- wires, time, reset ------------------------------------------------------------------------------------
+    # -- wires, time, reset --------------------------------------------------------------------------------
     def drive(self, port: str, value: int) -> None: ...
     def pulse(self, port: str, cycles: int = 1) -> None:
         """Drive 1 for some cycles, then 0."""
