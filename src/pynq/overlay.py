@@ -171,7 +171,8 @@ class DefaultOverlay(Bitstream, Node):
             "interrupts": {},
             "gpio": {},
             "memories": {
-                attribute_name(name): entry for name, entry in self.mem_dict.items() if entry.get("used")
+                **{attribute_name(name): entry for name, entry in self.mem_dict.items() if entry.get("used")},
+                **self._memories_of_ps(),
             },
             "device": self.device,
             "overlay": self,
@@ -181,6 +182,25 @@ class DefaultOverlay(Bitstream, Node):
             emit(note)
         if download:
             self.download()
+        else:
+            self.device.trust(self)
+
+    def _memories_of_ps(self) -> dict[str, dict[str, Any]]:
+        """The DDR at the PS's own controller, which ``mem_dict`` does not have: ``target=overlay.PSDDR``."""
+        if not self.described:
+            return {}
+        common = {"device": self.device, "overlay": self}
+        return {
+            memory.name: {
+                "fullpath": memory.name,
+                "type": memory.kind,
+                "phys_addr": memory.base,
+                "addr_range": memory.size,
+                **common,
+            }
+            for memory in self.design.memories
+            if memory.cell == self.design.ps
+        }
 
     def download(self, dtbo: str | os.PathLike[str] | None = None) -> None:
         """Program the device with this overlay: PL, clocks and, where there is one, the device tree.

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from kit import OldDevice, write
+from kit import Board, OldDevice, write
 
 from pynq.binding import drivers
 from pynq.device import registry
@@ -25,6 +25,11 @@ def _restore() -> Iterator[None]:
 @pytest.fixture
 def device() -> OldDevice:
     return OldDevice()
+
+
+@pytest.fixture
+def board() -> Board:
+    return Board()
 
 
 @pytest.fixture

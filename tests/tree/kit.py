@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 import pynq
+from pynq._native import Window
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "examples"))
 
@@ -141,6 +142,30 @@ def write(folder: Path, name: str = "kit", knobs: dict[str, str] | None = None, 
     text = design_text(KNOBS if knobs is None else knobs, name=name, **more)
     (folder / f"{name}.hwh").write_text(text, encoding="utf-8")
     return folder / f"{name}.bit"
+
+
+class Board(pynq.Device):
+    """A device of today's contract, with memory for registers."""
+
+    needs_bitstream = False
+
+    def __init__(self, name: str = "board") -> None:
+        super().__init__(name)
+        self.windows: dict[int, Any] = {}
+        self.dtbo: Path | None = None
+
+    def map(self, base: int, length: int) -> Window:
+        if base not in self.windows:
+            self.windows[base] = Window.from_memory(np.zeros(length // 4, "u4"), base)
+        return self.windows[base]
+
+    def download(
+        self, design: Any, bitstream: Path | None, *, partial: bool = False, dtbo: Path | None = None
+    ) -> None:
+        for window in self.windows.values():
+            window.invalidate("another overlay was loaded")
+        self.windows = {}
+        self.design, self.dtbo = design, dtbo
 
 
 class OldDevice(pynq.Device):

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kit import KNOB, OldDevice, write
+from kit import KNOB, Board, OldDevice, write
 
 import pynq
 from pynq.errors import CompanionError, PynqWarning
@@ -45,7 +45,7 @@ def test_a_class_with_the_seeds_signature(bit: str, tmp_path: Path, device: OldD
     assert overlay.ignore_version
     assert overlay.is_loaded()
     assert overlay.knob_0.read(0) == 0
-    waiting: Any = pynq.Overlay(bit, download=False, device=OldDevice("second"))
+    waiting: Any = pynq.Overlay(bit, download=False, device=Board("second"))
     assert waiting.asked is False
     assert not waiting.is_loaded()
 
@@ -100,7 +100,7 @@ def test_a_class_that_takes_the_name_only(bit: str, tmp_path: Path, device: OldD
                 super().__init__(bitfile_name)
         """,
     )
-    assert not pynq.Overlay(bit, download=False, device=device).is_loaded()
+    assert not pynq.Overlay(bit, download=False, device=Board()).is_loaded()
     assert pynq.Overlay(bit, device=device).is_loaded()
 
 

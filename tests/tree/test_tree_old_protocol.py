@@ -177,6 +177,15 @@ def test_a_bitstream_is_needed_unless_the_device_says_otherwise(tmp_path: Path) 
     assert device.downloads == [str(bit)]
 
 
+def test_without_a_download_the_program_is_believed(bit: str, tmp_path: Path, device: OldDevice) -> None:
+    overlay = pynq.Overlay(bit, download=False, device=device)
+    assert overlay.is_loaded()
+    assert device.downloads == []
+    assert overlay.knob_0.read(0) == 0
+    other = pynq.Overlay(str(write(tmp_path, "other")), download=False, device=device)
+    assert not other.is_loaded()  # by now something is known to be there
+
+
 def test_device_tree_overlays_reach_the_device(bit: str, tmp_path: Path) -> None:
     class Tree(OldDevice):
         def insert_device_tree(self, abs_dtbo: str) -> None:

@@ -95,10 +95,39 @@ class Node:
         if hasattr(type(self), name):
             # A property raised AttributeError, so Python came here: ask it again, for its own message.
             return object.__getattribute__(self, name)
-        if "/" in name:  # a path: every block has one object, that of its own hierarchy
+        found, keep = self._find(name)
+        return self.__dict__.setdefault(name, found) if keep else found
+
+    def __getitem__(self, path: str) -> Any:
+        """Return the object of a path (``"video/axi_vdma"``), also where an attribute hides its name.
+
+        Raises ``KeyError`` for a path that leads nowhere.
+        """
+        try:
+            return self._find(path)[0]
+        except OverlayNotLoadedError:
+            raise
+        except AttributeError as error:
+            raise KeyError(str(error)) from None
+
+    def __contains__(self, path: object) -> bool:
+        return isinstance(path, str) and hasattr(self, path)
+
+    def __iter__(self) -> Iterator[str]:
+        return self._names()
+
+    def _find(self, name: str) -> tuple[Any, bool]:
+        """Return the object of a name or path, making it at first, and whether it may be kept."""
+        made: dict[str, Any] = self.__dict__.setdefault("_made", {})
+        if name in made:
+            return made[name], True
+        if "/" in name:  # every block has one object, that of its own hierarchy
             head, _, rest = name.partition("/")
             try:
-                return getattr(getattr(self, head), rest)
+                child, keep = self._find(head)
+                if isinstance(child, Node):
+                    return child._find(rest)
+                return getattr(child, rest), keep
             except AttributeError:
                 if name not in self.description.get("ip", {}):
                     raise
@@ -106,9 +135,9 @@ class Node:
         for part in _PARTS:
             entry = self.description.get(part, {}).get(name)
             if entry is not None:
-                made, keep = self._make(part, name, entry)
+                found, keep = self._make(part, name, entry)
                 # Two threads may both come here; both get the object that was kept first.
-                return self.__dict__.setdefault(name, made) if keep else made
+                return (made.setdefault(name, found), True) if keep else (found, False)
         names = list(self._names())
         contents = f"; it holds {', '.join(names)}" if names else "; it holds nothing"
         raise missing(self, self._what(), name, dir(self), contents if len(contents) < 400 else "")

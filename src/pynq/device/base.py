@@ -140,6 +140,16 @@ class Device(OldProtocol, metaclass=DeviceMeta):
             self.insert_device_tree(bitstream.dtbo)
         self.design = bitstream.design if bitstream.described else None
 
+    def trust(self, bitstream: Bitstream) -> None:
+        """Take the program's word, given by ``download=False``, that a bitstream is loaded.
+
+        Devices know what they hold. One of the old protocol does not, unless it was downloaded here; PYNQ
+        believes the program then, which is how a second process goes on with what a first one has loaded.
+        """
+        if type(self).map is Device.map and not self.bitfile_name:
+            self.bitfile_name = bitstream.bitfile_name
+            self.design = bitstream.design if bitstream.described else None
+
     def _unsupported(self, what: str) -> UnsupportedByDeviceError:
         return UnsupportedByDeviceError(f"device {self.name!r} has no {what}")
 
