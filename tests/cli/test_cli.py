@@ -80,8 +80,9 @@ def test_inspect_json() -> None:
     assert found["overlay_class"] is None
 
 
-def test_inspect_with_companion(capsys: pytest.CaptureFixture[str]) -> None:
-    found = told_json(capsys, "inspect", "--companion", hwh("image_filter").replace(".hwh", ".bit"))
+def test_inspect_with_companion() -> None:
+    bitstream = hwh("image_filter").replace(".hwh", ".bit")
+    found = json.loads(apart("inspect", "--companion", bitstream, "--json").stdout)
     assert found["overlay_class"].endswith("ImageFilter")
     drivers = {row["slave"]: row["driver"] for row in found["addresses"]}
     assert drivers["filter/stream_filter"].endswith(".StreamFilter")
