@@ -94,6 +94,7 @@ class DMAChannel:
         self._cr = kind.offset + _DMACR
         self._sr = kind.offset + _DMASR
         self._address = kind.offset + _ADDRESS
+        self._address_msb = kind.offset + _ADDRESS_MSB
         self._length = kind.offset + _LENGTH
         self._wide = address_bits > 32
         self._buffer: PynqBuffer | None = None
@@ -216,7 +217,7 @@ class DMAChannel:
             array.flush()
         self._write(self._address, address & 0xFFFFFFFF)
         if self._wide:
-            self._write(self._address + 4, address >> 32)
+            self._write(self._address_msb, address >> 32)
         self._buffer = array
         self._syncing = self._sync
         self._requested = nbytes
