@@ -720,7 +720,8 @@ class _Line:
             if self.leader is not None or loop in self.pumps or not self._waited_for_in(loop):
                 return
             task = loop.create_task(self._pump(loop), name=f"pynq: PS interrupt {self.gic}")
-            self.pumps[loop] = _Pump(loop, task)
+            if not task.done():  # it may be: eager tasks run at once
+                self.pumps[loop] = _Pump(loop, task)
 
     async def _pump(self, loop: asyncio.AbstractEventLoop) -> None:
         try:
@@ -735,7 +736,7 @@ class _Line:
             self._fail(loop, error)
         finally:
             with self.lock:
-                del self.pumps[loop]
+                self.pumps.pop(loop, None)
                 # A leading thread had stopped it, or somebody cancelled all tasks.
                 if self._waited_for_in(loop) and not loop.is_closed():
                     self.doubtful = True

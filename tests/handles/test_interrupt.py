@@ -370,6 +370,25 @@ def test_blocked_thread_serves_the_tasks_of_others(bench: Bench) -> None:
     assert not thread.is_alive()
 
 
+@pytest.mark.skipif(not hasattr(asyncio, "eager_task_factory"), reason="eager tasks came with Python 3.12")
+@pytest.mark.parametrize("name", LEVELS + EDGES)
+def test_eager_tasks(bench: Bench, name: str) -> None:
+    async def main() -> None:
+        asyncio.get_running_loop().set_task_factory(getattr(asyncio, "eager_task_factory"))  # noqa: B009
+        interrupt = pin(bench, name)
+        for _ in range(3):
+            bench.raise_(name)
+            await interrupt.wait(5)
+            bench.clear(name)
+            task = asyncio.create_task(interrupt.wait(5))
+            await asyncio.sleep(0.01)
+            bench.raise_(name)
+            await task
+            bench.clear(name)
+
+    asyncio.run(main())
+
+
 # -- ends before the interrupt -----------------------------------------------------------------------------
 @pytest.mark.parametrize("name", ["level0", "edge0", "level1", "edge1", "direct_level", "direct_edge"])
 def test_cancelled_wait_leaves_nothing_behind(fake: Bench, name: str) -> None:
