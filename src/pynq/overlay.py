@@ -180,6 +180,7 @@ class DefaultOverlay(Bitstream, Node):
         self.__doc__ = document(self.description, f"overlay {self.bitfile_name}", type(self))
         for note in plan.warnings:
             emit(note)
+        self.device.watchers.add(self)
         if download:
             self.download()
         else:
@@ -211,8 +212,11 @@ class DefaultOverlay(Bitstream, Node):
         if dtbo is not None:
             self.dtbo = self._find_dtbo(dtbo)
         super().download(self.parser)
-        for ip in list(self._followers):
-            ip._reopen()
+
+    def _programmed(self) -> None:
+        """Called by the device after each download: let what was handed out work, or refuse, accordingly."""
+        for follower in list(self._followers):
+            follower._reopen()
 
     def _follow(self, ip: Any) -> None:
         """Keep the registers of an IP, or memory, in step with what is loaded."""

@@ -60,8 +60,15 @@ def test_another_overlay_takes_the_registers_away_and_they_come_back(bit: str, t
     knob, irq = first.knob_0, first.knob_0.irq
     second: Any = pynq.Overlay(str(write(tmp_path, "second", {"other_0": KNOB})), device="sim:two")
     second.other_0.write(4, 3)  # at the address that knob_0 had
-    with pytest.raises(OverlayNotLoadedError):
+    with pytest.raises(
+        OverlayNotLoadedError, match=r"knob_0.*: overlay kit.bit is not loaded; .*second.bit is in"
+    ):
         knob.read(4)
+    pynq.Bitstream(first.bitfile_name, device=first.device).download()
+    with pytest.raises(OverlayNotLoadedError, match=r"overlay second.bit is not loaded; .*kit.bit is in"):
+        second.other_0.read(4)
+    second.download()
+    second.other_0.write(4, 4)
     with pytest.raises(OverlayNotLoadedError):
         irq.wait_sync(timeout=1)
     assert hasattr(first, "other")

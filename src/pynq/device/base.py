@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
+from weakref import WeakSet
 
 from pynq.device.contract import Block, InterruptLine, PinLine
 from pynq.device.legacy import BufferBlock, OldProtocol, ProbedBackend, map_registers
@@ -21,6 +22,12 @@ if TYPE_CHECKING:
     from pynq.device.legacy import Bitstream
 
 __all__ = ["Device"]
+
+
+class Watcher(Protocol):
+    """What wants to know that a device was programmed."""
+
+    def _programmed(self) -> None: ...
 
 
 class DeviceMeta(type):
@@ -49,6 +56,7 @@ class DeviceMeta(type):
 class Device(OldProtocol, metaclass=DeviceMeta):
     """Where an overlay runs: a board, the simulated board, a board elsewhere.
 
+    ``watchers`` hear of every download; overlays use it to take their registers away, or to give them back.
     ``name`` is what ``PYNQ_DEVICE`` and error messages use ("sim:", "sim:2", "board:"). ``needs_bitstream``
     is False where a description alone is enough. ``design`` is what is loaded now, None before the first
     download.
@@ -59,6 +67,7 @@ class Device(OldProtocol, metaclass=DeviceMeta):
     def __init__(self, name: str) -> None:
         self.name = name
         self.design: Design | None = None
+        self.watchers: WeakSet[Watcher] = WeakSet()
 
     # -- must ------------------------------------------------------------------------------------------------
     def open(self) -> None:
@@ -131,14 +140,16 @@ class Device(OldProtocol, metaclass=DeviceMeta):
             dtbo = Path(bitstream.dtbo) if bitstream.dtbo else None
             self.download(bitstream.design, bitstream.image, partial=bitstream.partial, dtbo=dtbo)
             self.post_download(bitstream, parser)
-            return
-        if type(self).download is not Device.download:
-            old.download(bitstream, parser)
-        if not bitstream.timestamp or bitstream.timestamp != self.timestamp:
-            self.post_download(bitstream, parser)
-        if bitstream.dtbo:
-            self.insert_device_tree(bitstream.dtbo)
-        self.design = bitstream.design if bitstream.described else None
+        else:
+            if type(self).download is not Device.download:
+                old.download(bitstream, parser)
+            if not bitstream.timestamp or bitstream.timestamp != self.timestamp:
+                self.post_download(bitstream, parser)
+            if bitstream.dtbo:
+                self.insert_device_tree(bitstream.dtbo)
+            self.design = bitstream.design if bitstream.described else None
+        for watcher in list(self.watchers):
+            watcher._programmed()
 
     def trust(self, bitstream: Bitstream) -> None:
         """Take the program's word, given by ``download=False``, that a bitstream is loaded.
