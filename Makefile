@@ -47,8 +47,7 @@ lint: setup ## style, types and layers
 	$(BIN)/lint-imports
 
 docs: setup ## the documentation, into site/
-	$(PY) -m pip install -q --group docs
-	$(BIN)/mkdocs build --strict
+	$(PY) -m sphinx -q -W --keep-going docs site
 
 fuzz: setup ## fuzz every parser for a short while (FUZZ_SECONDS each)
 	$(PY) -m pip install -q --group fuzz
