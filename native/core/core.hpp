@@ -66,6 +66,8 @@ struct Port {
     const pynq_bus *bus;
     PyObject *read_function;
     PyObject *write_function;
+    PyObject *read_block;   // functions for blocks, or nullptr
+    PyObject *write_block;
     PyObject *keep;
     Py_buffer memory;
     Kind kind;

@@ -308,6 +308,25 @@ int move_from(Window *w, uint64_t offset, uint32_t width, uint8_t *data, uint64_
     if (port->kind == Kind::bus && port->bus->read_block) {
         return port->bus->read_block(port->bus->ctx, w->base + offset, width, data, nbytes / width);
     }
+    if (port->kind == Kind::functions && port->read_block) {
+        PyObject *bytes = PyObject_CallFunction(port->read_block, "KIK", static_cast<ull>(w->base + offset), width,
+                                                static_cast<ull>(nbytes / width));
+        if (!bytes) return PYNQ_EPYTHON;
+        Py_buffer view;
+        int status = PYNQ_EPYTHON;
+        if (PyObject_GetBuffer(bytes, &view, PyBUF_SIMPLE) == 0) {
+            if (static_cast<uint64_t>(view.len) == nbytes) {
+                std::memcpy(data, view.buf, nbytes);
+                status = PYNQ_OK;
+            } else {
+                PyErr_Format(PyExc_ValueError, "read_block gave %zd bytes instead of %llu", view.len,
+                             static_cast<ull>(nbytes));
+            }
+            PyBuffer_Release(&view);
+        }
+        Py_DECREF(bytes);
+        return status;
+    }
     for (; *done < nbytes; *done += width) {
         uint64_t value;
         const int status = beat_read(w, offset + *done, width, &value);
@@ -332,6 +351,14 @@ int move_to(Window *w, uint64_t offset, uint32_t width, const uint8_t *data, uin
     }
     if (port->kind == Kind::bus && port->bus->write_block) {
         return port->bus->write_block(port->bus->ctx, w->base + offset, width, data, nbytes / width);
+    }
+    if (port->kind == Kind::functions && port->write_block) {
+        PyObject *done_object =
+            PyObject_CallFunction(port->write_block, "KIy#", static_cast<ull>(w->base + offset), width,
+                                  reinterpret_cast<const char *>(data), static_cast<Py_ssize_t>(nbytes));
+        if (!done_object) return PYNQ_EPYTHON;
+        Py_DECREF(done_object);
+        return PYNQ_OK;
     }
     for (; *done < nbytes; *done += width) {
         uint64_t value = 0;
@@ -575,6 +602,8 @@ int port_traverse(Port *self, visitproc visit, void *arg) {
     Py_VISIT(Py_TYPE(self));
     Py_VISIT(self->read_function);
     Py_VISIT(self->write_function);
+    Py_VISIT(self->read_block);
+    Py_VISIT(self->write_block);
     Py_VISIT(self->keep);
     Py_VISIT(self->memory.obj);
     return 0;
@@ -583,6 +612,8 @@ int port_traverse(Port *self, visitproc visit, void *arg) {
 int port_clear(Port *self) {
     Py_CLEAR(self->read_function);
     Py_CLEAR(self->write_function);
+    Py_CLEAR(self->read_block);
+    Py_CLEAR(self->write_block);
     self->kind = self->kind == Kind::functions ? Kind::closed : self->kind;
     return 0;  // what keeps memory or the bus alive goes in dealloc: windows may still point there
 }
@@ -764,18 +795,23 @@ PyObject *window_from_bus(PyObject *, PyObject *const *args, Py_ssize_t nargs, P
 }
 
 PyObject *window_from_functions(PyObject *, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
-    static const char *const names[] = {"read", "write", "base", "length", "widest", "name"};
-    PyObject *given[6];
-    if (!parse_arguments("from_functions", args, nargs, kwnames, names, 6, 4, given)) return nullptr;
+    static const char *const names[] = {"read", "write", "base", "length", "widest", "name", "read_block", "write_block"};
+    PyObject *given[8];
+    if (!parse_arguments("from_functions", args, nargs, kwnames, names, 8, 4, given)) return nullptr;
     uint64_t base, length;
     uint8_t widest = 4;
     if (!to_address(given[2], "base", &base) || !to_address(given[3], "length", &length) ||
         !to_widest(given[4], &widest)) {
         return nullptr;
     }
-    if (!PyCallable_Check(given[0]) || !PyCallable_Check(given[1])) {
-        PyErr_SetString(PyExc_TypeError, "read and write must be callable");
-        return nullptr;
+    for (int i : {6, 7}) {
+        if (given[i] == Py_None) given[i] = nullptr;
+    }
+    for (int i : {0, 1, 6, 7}) {
+        if (given[i] && !PyCallable_Check(given[i])) {
+            PyErr_Format(PyExc_TypeError, "%s must be callable", names[i]);
+            return nullptr;
+        }
     }
     if (given[5] && !PyUnicode_Check(given[5])) {
         PyErr_SetString(PyExc_TypeError, "name must be a str");
@@ -785,6 +821,8 @@ PyObject *window_from_functions(PyObject *, PyObject *const *args, Py_ssize_t na
     if (!port) return nullptr;
     port->read_function = Py_NewRef(given[0]);
     port->write_function = Py_NewRef(given[1]);
+    port->read_block = Py_XNewRef(given[6]);
+    port->write_block = Py_XNewRef(given[7]);
     return new_window(port, nullptr, base, length, given[5]);
 }
 
@@ -1089,8 +1127,9 @@ PyMethodDef window_methods[] = {
      "from_bus(bus, base, length, *, keep=None, widest=4, name='')\n--\n\n"
      "A window on a pynq_bus (capsule 'pynq.bus'); keeps the capsule and `keep` alive."},
     {"from_functions", method(window_from_functions), METH_FASTCALL | METH_KEYWORDS | METH_STATIC,
-     "from_functions(read, write, base, length, *, widest=4, name='')\n--\n\n"
-     "A window on read(address, width) and write(address, value, width)."},
+     "from_functions(read, write, base, length, *, widest=4, name='', read_block=None, write_block=None)\n--\n\n"
+     "A window on read(address, width) and write(address, value, width); for blocks also on read_block(address, width,\n"
+     "count), which gives bytes, and write_block(address, width, data)."},
     {"read", method(window_read_method), METH_FASTCALL | METH_KEYWORDS,
      "read(offset=0, length=4, word_order='little', dtype=None)\n--\n\n"
      "Read 1, 2, 4 or 8 bytes at `offset`.\n\n"

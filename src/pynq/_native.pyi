@@ -56,8 +56,14 @@ class Window:
         length: int,
         widest: int = 4,
         name: str = "",
+        read_block: Callable[[int, int, int], Buffer] | None = None,
+        write_block: Callable[[int, int, bytes], object] | None = None,
     ) -> Window:
-        """A window on two Python functions: ``read(address, width)`` and ``write(address, value, width)``."""
+        """A window on two Python functions: ``read(address, width)`` and ``write(address, value, width)``.
+
+        Where a block is better moved in one piece (another process, another machine) also on
+        ``read_block(address, width, count)``, which gives bytes, and ``write_block(address, width, data)``.
+        """
     def read(
         self,
         offset: SupportsIndex = 0,

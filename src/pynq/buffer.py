@@ -21,7 +21,7 @@ def allocate(
     dtype: npt.DTypeLike = "u4",
     target: Device | Mapping[str, Any] | str | Any | None = None,
     *,
-    cacheable: bool = True,
+    cacheable: bool | None = None,
     device: Device | str | None = None,
     **kwargs: Any,
 ) -> PynqBuffer:
@@ -32,8 +32,9 @@ def allocate(
         dtype: Of its items, 32-bit unsigned integers by default.
         target: A device; or one of the memories of a device (a name or entry of ``mem_dict``, an object with
             ``device``). None: the main memory.
-        cacheable: Whether the processor's caches may hold it; if they do and the device is not coherent, call
-            ``flush`` and ``invalidate``. Devices without caches take no notice.
+        cacheable: Whether the processor's caches may hold it, which they may unless told otherwise; if they
+            do and the device is not coherent, call ``flush`` and ``invalidate``. Devices without caches take
+            no notice.
         device: The device, or its name; None: the active one.
         **kwargs: Passed to the ``allocate`` of devices that have one of their own.
 
@@ -51,10 +52,12 @@ def allocate(
     if kind.allocate_block is not Device.allocate_block:
         if kwargs:
             raise TypeError(f"allocate() got unknown keywords: {', '.join(kwargs)}")
-        return new_buffer(where, shape, dtype, cacheable=cacheable, target=target)
+        return new_buffer(where, shape, dtype, cacheable=cacheable is None or bool(cacheable), target=target)
     # PYNQ's device protocol: the device, or one of its memories, makes the buffer.
     maker: Any = target if hasattr(target, "allocate") else where
     if maker is where and kind.allocate is Device.allocate:
         maker = getattr(where, "default_memory", where)
-    made: PynqBuffer = maker.allocate(shape, dtype, cacheable=cacheable, **kwargs)
+    if cacheable is not None:
+        kwargs["cacheable"] = cacheable
+    made: PynqBuffer = maker.allocate(shape, dtype, **kwargs)
     return made

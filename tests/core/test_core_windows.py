@@ -206,6 +206,31 @@ def test_blocks_of_a_bus(registers: Registers) -> None:
     assert registers.log == [("W", 4, 4), ("R", 4, 4)]
 
 
+def test_blocks_of_functions() -> None:
+    calls: list[Any] = []
+
+    def single(*_: int) -> int:
+        raise AssertionError("a block was asked for")
+
+    window = Window.from_functions(
+        single,
+        single,
+        0x1000,
+        64,
+        read_block=lambda address, width, count: calls.append(("r", address, width, count)) or b"12345678",
+        write_block=lambda address, width, data: calls.append(("w", address, width, data)),
+    )
+    window.write(4, b"abcdefgh")
+    block = bytearray(8)
+    window.read_into(8, block, 2)
+    assert block == b"12345678"
+    assert calls == [("w", 0x1004, 4, b"abcdefgh"), ("r", 0x1008, 2, 4)]
+    with pytest.raises(ValueError, match="8 bytes instead of 4"):
+        window.read_into(8, bytearray(4))
+    with pytest.raises(TypeError, match="read_block must be callable"):
+        Window.from_functions(single, single, 0, 4, read_block=1)  # type: ignore[arg-type]
+
+
 @given(data=st.data())
 @settings(max_examples=150, deadline=None)
 def test_windows_are_bytes(data: st.DataObject) -> None:
