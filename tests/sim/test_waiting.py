@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 import time
 from collections.abc import Callable
@@ -11,7 +12,8 @@ import pytest
 
 from pynq._native import Window
 from pynq.backends.sim import SimDevice
-from pynq.errors import DeadlockError, OverlayNotLoadedError, PynqError
+from pynq.errors import DeadlockError, ModelError, OverlayNotLoadedError, PynqError
+from pynq.sim import Model
 
 from . import boards
 from .boards import INTC, TIMER
@@ -211,3 +213,93 @@ def test_time_on_the_host_passes_in_the_pl(load: Load) -> None:
     timer = start_timer(still, 1_000_000)
     time.sleep(0.05)
     assert not timer.read(0) & TINT
+
+
+def test_an_error_in_a_model_reaches_the_wait(load: Load) -> None:
+    class Wrong(Model):
+        async def main(self) -> None:
+            await self.cycles(500)
+            raise ValueError("broken")
+
+    for run in (lambda line: line.wait(), lambda line: asyncio.run(line.wait_async())):
+        device = load("streaming", models={"sub/core": Wrong})
+        line = device.interrupt_line(62)
+        line.enable()
+        with pytest.raises(ModelError, match=r"Wrong of sub/core raised ValueError at .*: broken"):
+            run(line)
+        with pytest.raises(DeadlockError, match=r"sub/core stopped: model Wrong"):
+            line.wait()
+
+
+def test_tasks_in_one_loop_run_the_same_way_twice(load: Load) -> None:
+    def once() -> tuple[int, list[str]]:
+        device = load("streaming")
+        order: list[str] = []
+        device.trace("hash")
+        root = device.map(INTC, 0x200)
+
+        async def tick(timer: Window, count: int) -> None:
+            line = device.interrupt_line(61)
+            for number in range(count):
+                line.enable()
+                await line.wait_async()
+                order.append(f"tick {number} at {device.cycles()}")
+                timer.write(0, timer.read(0) | TINT)
+                root.write(0x0C, 0b0100)
+
+        async def press(count: int) -> None:
+            for number in range(count):
+                await asyncio.sleep(0)
+                order.append(f"read {root.read(0):#x}")
+                order.append(f"press {number}")
+
+        async def main() -> None:
+            timer = start_timer(device, 5000, again=True)
+            await asyncio.gather(tick(timer, 20), press(30))
+
+        asyncio.run(main())
+        return device.trace_hash, order
+
+    assert once() == once()
+
+
+def test_many_threads_and_loops_at_once(load: Load) -> None:
+    device = load("streaming", deterministic=False, patience=10.0)
+    start_timer(device, 20_000, again=True)
+    root, timer = device.map(INTC, 0x200), device.map(TIMER, 0x100)
+    stop = threading.Event()
+    failures: list[Exception] = []
+
+    def reads() -> None:
+        try:
+            while not stop.is_set():
+                assert root.read(0x1C) == 3
+        except Exception as error:  # noqa: BLE001  whatever it is, the test tells
+            failures.append(error)
+
+    def waits(seconds: float) -> None:
+        async def main() -> None:
+            line = device.interrupt_line(61)
+            line.enable()
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(line.wait_async(), seconds)
+
+        try:
+            asyncio.run(main())
+        except Exception as error:  # noqa: BLE001  whatever it is, the test tells
+            failures.append(error)
+
+    threads = [threading.Thread(target=reads) for _ in range(2)]
+    threads += [threading.Thread(target=waits, args=(0.3,)) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    end = time.monotonic() + 0.5
+    while time.monotonic() < end:
+        timer.write(0, timer.read(0) | TINT)
+        root.write(0x0C, 4)
+        device.interrupt_line(61).enable()
+    stop.set()
+    for thread in threads:
+        thread.join(10)
+    assert not failures
+    assert not any(thread.is_alive() for thread in threads)

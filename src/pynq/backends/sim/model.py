@@ -516,8 +516,10 @@ class Model:
     def explain(self, channel: str) -> str:
         """Return one sentence on why a channel (a stream port's name; "": any) does not go on, or ""."""
         waits = [task.waits_for for task in self._tasks if task.waits_for]
+        if self._failed is not None:
+            return self._failed
         if not waits:
-            return f"{self.name} ({type(self).__name__}) has ended" if self._failed is None else self._failed
+            return "" if type(self).main is Model.main else f"{self.name} ({type(self).__name__}) has ended"
         return f"{self.name} ({type(self).__name__}) waits for {' and for '.join(waits)}"
 
     # -- ports -----------------------------------------------------------------------------------------

@@ -99,6 +99,17 @@ class AxiGpio(Model, built_in=True):
         """See the pins of channel 2 change."""
         self._changed(1, level)
 
+    def explain(self, channel: str) -> str:
+        """Return why there is no interrupt."""
+        if not self._interrupts:
+            return f"{self.name} is built without interrupt"
+        pending, enabled = self.host.get(0x120), self.host.get(0x128)
+        if not self.host.get(0x11C) & _GLOBAL_ENABLE:
+            return f"{self.name} gives no interrupt: GIER is 0"
+        if pending & enabled:
+            return ""
+        return f"{self.name} waits for a change of its inputs: IP_ISR {pending:#x}, IP_IER {enabled:#x}"
+
     def _input(self, index: int) -> int:
         name = f"{self._channels[index].prefix}_i"
         return self.pin(name).level if name in self._pins else 0

@@ -84,6 +84,20 @@ class AxiIntc(Model, built_in=True):
             level = level & ~(1 << _CASCADE_BIT) | self.pin("irq_in").level << _CASCADE_BIT
         return level
 
+    def explain(self, channel: str) -> str:
+        """Return why the output is inactive."""
+        if self._output:
+            return ""
+        enabled, master = self.host.get(_IER), self.host.get(_MER)
+        if not master & _ME:
+            return f"{self.name} keeps its output off: MER.ME is 0"
+        if not master & _HIE and not self._pending:
+            return f"{self.name} takes no hardware interrupts: MER.HIE is 0"
+        if self._pending & enabled:
+            return f"{self.name} blocks what is pending by ILR {self.host.get(_ILR):#x}"
+        state = f"ISR {self._pending:#x}, IER {enabled:#x}, inputs {self._seen:#x}"
+        return f"{self.name} has nothing to report: {state}"
+
     # -- inputs ----------------------------------------------------------------------------------------
     def on_pin_intr(self, level: int) -> None:
         """Latch what came."""

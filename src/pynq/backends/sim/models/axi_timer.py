@@ -266,6 +266,19 @@ class AxiTimer(Model, built_in=True):
         if "interrupt" in self._pins and self.pin("interrupt").level != wanted:
             self.pin("interrupt").drive(int(wanted))
 
+    def explain(self, channel: str) -> str:
+        """Return why there is no interrupt."""
+        reasons = []
+        for index, counter in self._active():
+            control = self._control[index]
+            if self._pending[index] and control & _ENIT:
+                return ""
+            if not control & _ENIT:
+                reasons.append(f"TCSR{index}.ENIT is 0")
+            elif not counter.running:
+                reasons.append(f"counter {index} stands still at {self._now(index):#x}")
+        return f"{self.name} gives no interrupt: {', '.join(reasons)}" if reasons else ""
+
     # -- inputs ----------------------------------------------------------------------------------------
     def on_pin_capturetrig0(self, level: int) -> None:
         """Capture."""

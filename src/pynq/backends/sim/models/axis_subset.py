@@ -1,4 +1,4 @@
-"""AXI4-Stream Subset Converter (PG085) that rearranges TDATA. One that passes it on is a native register slice."""
+"""AXI4-Stream Subset Converter (PG085) that rearranges TDATA; otherwise it is a native register slice."""
 
 from __future__ import annotations
 
