@@ -6,6 +6,8 @@ import copy
 import gc
 import inspect
 import pickle
+import pydoc
+import rlcompleter
 import weakref
 from pathlib import Path
 from typing import Any
@@ -370,6 +372,24 @@ def test_what_is_shown(overlay: Any, bit: str) -> None:
     assert {"knob_0", "panel", "other", "ip_dict", "download"} <= set(names)
     assert "panel/knob_1" not in names
     assert {"inner", "knob_1", "bram"} <= set(dir(overlay.panel))
+
+
+def test_tools_that_look_at_objects_get_along(overlay: Any) -> None:
+    assert "pynq.overlay.DefaultIP at 0x43c00000" in pydoc.render_doc(overlay)
+    names = [name for name, _ in inspect.getmembers(overlay)]
+    assert {"knob_0", "panel", "panelbram"} <= set(names)
+    assert [name for name, _ in inspect.getmembers(overlay.knob_0) if name == "irq"] == ["irq"]
+    for item in (overlay, overlay.panel, overlay.knob_0):
+        for asked in (
+            "_repr_html_",
+            "_ipython_display_",
+            "_ipython_canary_method_should_not_exist_",
+            "__array__",
+        ):
+            assert not hasattr(item, asked)
+        assert callable(item.__dir__)
+        assert bool(item)
+    assert rlcompleter.Completer({"ol": overlay}).attr_matches("ol.kno") == ["ol.knob_0"]
 
 
 def test_a_class_of_ones_own_keeps_its_documentation(bit: str, device: OldDevice) -> None:

@@ -29,6 +29,8 @@ def class_name(kind: type[Any]) -> str:
 
 def missing(obj: Any, what: str, name: str, known: list[str], contents: str = "") -> AttributeError:
     """Return the error for an attribute that does not exist; it lists the names near to it."""
+    if name.startswith("_"):  # mostly questions of tools, such as Jupyter's for _repr_html_
+        return AttributeError(f"{what} has no attribute {name!r}", name=name, obj=obj)
     public = [item for item in known if not item.startswith("_")]
     near = difflib.get_close_matches(name, public, n=3, cutoff=0.6)
     hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else contents

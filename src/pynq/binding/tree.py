@@ -275,4 +275,7 @@ def _address(entry: Mapping[str, Any]) -> str:
     base, size = entry.get("phys_addr"), entry.get("addr_range")
     if not isinstance(base, int) or not size:
         return ""
-    return f" at 0x{base:08x}, {size} bytes" if size % 1024 else f" at 0x{base:08x}, {size // 1024} KiB"
+    for unit, factor in (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)):
+        if size % factor == 0:
+            return f" at 0x{base:08x}, {size // factor} {unit}"
+    return f" at 0x{base:08x}, {size} bytes"

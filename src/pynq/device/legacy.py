@@ -82,10 +82,18 @@ class OldProtocol:
         """Note that a bitstream is in the PL now; a device's own ``download`` calls this at its end."""
         if not bitstream.partial:
             bitstream.timestamp = timestamp()
-            self.timestamp = bitstream.timestamp
-            self.bitfile_name = bitstream.bitfile_name
-            if parser is not None:
-                self.parser = parser
+            self.reset(parser, bitstream.timestamp, bitstream.bitfile_name)
+
+    def reset(
+        self, parser: Any = None, timestamp: str | None = None, bitfile_name: str | None = None
+    ) -> None:
+        """Note what is loaded; None leaves a value as it is."""
+        self.parser = parser if parser is not None else self.parser
+        self.timestamp = timestamp if timestamp is not None else self.timestamp
+        self.bitfile_name = bitfile_name if bitfile_name is not None else self.bitfile_name
+
+    def shutdown(self) -> None:
+        """Quiesce the PL before it is programmed. A device that can't, or need not, has nothing to do."""
 
     def insert_device_tree(self, abs_dtbo: str) -> None:
         """Apply a device-tree overlay. A device without a device tree has nothing to do."""
