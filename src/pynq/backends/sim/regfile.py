@@ -25,7 +25,7 @@ def identifier(name: str) -> str:
     """Return the spelling of a register's, field's or pin's name that Python can use: ``IVAR[0]`` is
     ``IVAR_0``.
     """
-    word = re.sub(r"\W+", "_", name).strip("_")
+    word = re.sub(r"\W+", "_", name, flags=re.ASCII).strip("_")
     return f"_{word}" if not word or word[0].isdigit() else word
 
 
