@@ -1103,21 +1103,14 @@ PyObject *window_repr(Window *self) {
             default: kind = "closed"; break;
         }
     }
-    PyObject *name = PyType_GetName(Py_TYPE(self));
-    if (!name) return nullptr;
+    const char *type = Py_TYPE(self)->tp_name;
+    if (const char *dot = std::strrchr(type, '.')) type = dot + 1;
     char place[96];
     std::snprintf(place, sizeof place, "0x%llX bytes at 0x%08llX", static_cast<ull>(self->length),
                   static_cast<ull>(self->base));
-    PyObject *text = PyUnicode_FromFormat("<%U%s%U: %s, %s%s>", name, self->name ? " " : "",
-                                          self->name ? self->name : name, place, kind,
-                                          self->port && self->port->reason ? ", no longer valid" : "");
-    if (!self->name && text) {
-        Py_DECREF(text);
-        text = PyUnicode_FromFormat("<%U: %s, %s%s>", name, place, kind,
-                                    self->port && self->port->reason ? ", no longer valid" : "");
-    }
-    Py_DECREF(name);
-    return text;
+    const char *state = self->port && self->port->reason ? ", no longer valid" : "";
+    if (!self->name) return PyUnicode_FromFormat("<%s: %s, %s%s>", type, place, kind, state);
+    return PyUnicode_FromFormat("<%s %U: %s, %s%s>", type, self->name, place, kind, state);
 }
 
 PyMethodDef window_methods[] = {

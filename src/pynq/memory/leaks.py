@@ -9,13 +9,13 @@ import sys
 import traceback
 import weakref
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 __all__ = ["VARIABLE", "Watch", "note"]
 
 VARIABLE = "PYNQ_DEBUG"
-_PACKAGE = str(Path(__file__).resolve().parent.parent) + os.sep
+# Not resolved: frames have the path by which the package was imported.
+_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _FRAMES = 4
 
 
