@@ -94,9 +94,9 @@ void bind_host_ports(nb::class_<HostHandle, Handle<Component>> &type) {
         .def("add_output", [](const Self &self, const std::string &port, unsigned width, uint64_t initial) {
             step(self, [&] { self.host().add_wire(port, true, width, initial, {}); });
         }, nb::arg("port"), nb::arg("width") = 1, nb::arg("initial") = 0)
-        .def("add_slave", [](const Self &self, const std::string &port, unsigned width, uint64_t range) {
-            step(self, [&] { self.host().add_slave(port, width, range); });
-        }, nb::arg("port") = "", nb::kw_only(), nb::arg("width") = 4, nb::arg("range") = 0)
+        .def("add_slave", [](const Self &self, const std::string &port, unsigned width, uint64_t range, uint64_t latency) {
+            step(self, [&] { self.host().add_slave(port, width, range, latency); });
+        }, nb::arg("port") = "", nb::kw_only(), nb::arg("width") = 4, nb::arg("range") = 0, nb::arg("latency") = 0)
         .def("drive", [](const Self &self, const std::string &port, nb::handle value) {
             const uint64_t level = bits(value);
             step(self, [&] { self.host().drive(port, level); });

@@ -120,12 +120,20 @@ void Component::update_reset() {
     for (const ResetLine &line : reset_lines_) active |= line.active();
     if (active == in_reset_) return;
     in_reset_ = active;
+    if (active) begin_reset();
     reset_changed(active);
+}
+
+// What a source has put on its streams, and nobody has taken, is lost with it.
+void Component::begin_reset() {
+    for (StreamPort &port : streams)
+        if (port.source && port.link) port.link->reset();
 }
 
 void Component::pulse_reset() {
     if (in_reset_) return;
     in_reset_ = true;
+    begin_reset();
     reset_changed(true);
     in_reset_ = false;
     reset_changed(false);

@@ -20,6 +20,7 @@ namespace pynq::sim {
 
 class Component;
 class Space;
+struct SlavePort;
 
 // One beat on a register port. `offset` is a multiple of the port's width; `value` holds the whole beat.
 struct Access {
@@ -28,8 +29,11 @@ struct Access {
     uint64_t value = 0;
     uint8_t strobe = 0xff;  // byte lanes written; for reads, the lanes that the master looks at
     Resp resp = Resp::Okay;
-    // A component that can't answer at once (a clocked one) sets done = false, and answers later by Engine::answer.
+    // A component that can't answer at once (a clocked one) sets done = false, keeps the pointer, and answers later by
+    // Engine::answer; until then, or until forget_access, the structure stays where it is.
     bool done = true;
+    Component *waiter = nullptr;   // is told of a late answer (answered); null: the PS looks by itself
+    SlavePort *target = nullptr;   // whom it was given to
 };
 
 // A disturbance of accesses, from the engine's seed.
@@ -46,7 +50,8 @@ struct SlavePort {
     std::string name;
     unsigned id;
     unsigned width;      // bytes a beat: 4 or 8
-    uint64_t range = 0;  // 0: not known
+    uint64_t range = 0;    // 0: not known
+    uint64_t latency = 0;  // cycles until it answers; 0: at once
     std::vector<Injection> injections{};
 };
 
@@ -106,6 +111,10 @@ class Component : public EventTarget {
     void fire(Event &) override {}
     // A beat for a register port; never called while in reset.
     virtual void access(SlavePort &port, Access &access);
+    // Nobody waits for that answer any more.
+    virtual void forget_access(Access &) {}
+    // An access of this component was answered late. Must only schedule.
+    virtual void answered(Access &) {}
     // Sink: beats have come. Source: there is room again. Must only schedule, never move beats.
     virtual void stream_ready(StreamPort &) {}
     virtual void wire_changed(WirePort &, uint64_t /*value*/, uint64_t /*previous*/) {}
@@ -148,6 +157,7 @@ class Component : public EventTarget {
     void check_free(const std::string &port) const;
 
   private:
+    void begin_reset();
     [[noreturn]] void unknown_port(const std::string &port, const char *what) const;
 
     struct ResetLine final : NetListener {

@@ -65,6 +65,7 @@ Dma::Dma(Engine &owner, std::string dma_name, Clock &dma_clock, const Options &o
 void Dma::clear(Channel &channel) {
     if (!channel.present) return;
     engine.cancel(channel.event);
+    channel.burst.abandon();
     channel.control = kControlDefault;
     channel.status = kHalted;
     channel.address = channel.length = 0;
@@ -72,6 +73,7 @@ void Dma::clear(Channel &channel) {
     channel.at = channel.total = channel.done = channel.beats = 0;
     channel.stopping = false;
     channel.trouble.clear();
+    if (!channel.s2mm && channel.stream->link) channel.stream->link->reset();
     update_interrupt(channel);
 }
 
@@ -229,8 +231,17 @@ void Dma::fire(Event &event) {
         [[fallthrough]];
     }
     case Phase::Run: return channel.s2mm ? step_s2mm(channel) : step_mm2s(channel);
+    case Phase::Wait:
+        if (channel.burst.waiting() || !channel.burst.resume()) return;
+        channel.phase = Phase::Run;
+        return channel.s2mm ? stored(channel) : fetched(channel);
     case Phase::Finish: return finish(channel);
     }
+}
+
+void Dma::answered(Access &access) {
+    for (Channel *channel : {&mm2s_, &s2mm_})
+        if (channel->phase == Phase::Wait && channel->burst.is_mine(access)) wake(channel->event);
 }
 
 // The Micro DMA has no protection of the 4 KiB boundary that no AXI burst may cross (PG021, "Core Overview").
@@ -255,18 +266,28 @@ void Dma::step_mm2s(Channel &channel) {
     uint8_t *to = link->space(beats);
     const uint64_t bytes = std::min(left, beats * width);
     if (leaves_page(channel, bytes)) return;
-    const Space::Result result = space->read(channel.at, to, bytes);
-    if (result.resp != Resp::Okay)
-        return error(channel, result.resp == Resp::SlvErr ? kSlaveError : kDecodeError, space->describe(result));
+    channel.burst_beats = beats;
+    channel.burst_bytes = bytes;
     const unsigned tail = static_cast<unsigned>(bytes - (beats - 1) * width);
     if (tail < width) std::memset(to + bytes, 0, width - tail);
+    if (channel.burst.begin(*space, false, channel.at, to, bytes, this)) return fetched(channel);
+    channel.phase = Phase::Wait;
+}
+
+void Dma::fetched(Channel &channel) {
+    Link *link = channel.stream->link;
+    const Result result = channel.burst.result;
+    if (result.resp != Resp::Okay)
+        return error(channel, result.resp == Resp::SlvErr ? kSlaveError : kDecodeError, channel.master->space->describe(result));
+    const unsigned beats = channel.burst_beats;
+    const uint64_t bytes = channel.burst_bytes;
     channel.at += bytes;
     channel.done += bytes;
     channel.beats += beats;
     channel.moved = engine.now();
     if (channel.done == channel.total) channel.phase = Phase::Finish;
     schedule(channel.event, busy(channel, beats, bytes));
-    link->commit(beats, tail, channel.done == channel.total, {});
+    link->commit(beats, static_cast<unsigned>(bytes - uint64_t{beats - 1} * link->width()), channel.done == channel.total, {});
 }
 
 void Dma::step_s2mm(Channel &channel) {
@@ -283,41 +304,50 @@ void Dma::step_s2mm(Channel &channel) {
     const uint64_t room = channel.total - channel.done;
     // Beats that fit whole go by memcpy; the one that does not shows the packet to be longer than the buffer.
     if (!segment.sparse && beats > 1) beats = static_cast<unsigned>(std::clamp<uint64_t>(room / width, 1, beats));
-    const bool end = beats == segment.beats;
     uint64_t bytes = valid_bytes(ring, beats);
-    const bool last = end && segment.last;
     // PG021, S2MM_DMASR.DMAIntErr: the incoming packet is bigger than the length register says.
-    const bool overflow = bytes > room;
     bytes = std::min(bytes, room);
     if (leaves_page(channel, bytes)) return;
-    Space::Result result;
+    channel.burst_beats = beats;
+    channel.burst_bytes = bytes;
     if (segment.sparse) {
         // The core expects no null bytes inside a packet (PG021, "TKEEP"); what is valid is packed.
-        uint64_t left = bytes;
-        for (unsigned byte = 0; byte < width && left && result.resp == Resp::Okay; ++byte) {
-            if (!(ring.keep()[byte / 8] >> (byte % 8) & 1)) continue;
-            result = space->write(channel.at + (bytes - left), data + byte, 1);
-            --left;
-        }
-    } else if (bytes) {
-        result = space->write(channel.at, data, bytes);
+        channel.packed.clear();
+        for (unsigned byte = 0; byte < width; ++byte)
+            if (ring.keep()[byte / 8] >> (byte % 8) & 1) channel.packed.push_back(data[byte]);
+        data = channel.packed.data();
     }
+    channel.burst_last = beats == segment.beats && segment.last;
+    channel.burst_overflow = valid_bytes(ring, beats) > bytes;
+    // Straight from the link where memory answers; a slave may answer late, when the link holds other beats.
+    uint64_t whole = bytes;
+    if (!segment.sparse && (!space->direct(channel.at, whole) || whole != bytes)) {
+        channel.packed.assign(data, data + bytes);
+        data = channel.packed.data();
+    }
+    const bool over = channel.burst.begin(*space, true, channel.at, const_cast<uint8_t *>(data), bytes, this);
+    if (!over) channel.phase = Phase::Wait;
+    link->pop(beats);
+    if (over) stored(channel);
+}
+
+void Dma::stored(Channel &channel) {
+    const unsigned beats = channel.burst_beats;
+    const uint64_t bytes = channel.burst_bytes;
+    const bool last = channel.burst_last, overflow = channel.burst_overflow;
+    const Result result = channel.burst.result;
     channel.at += bytes;
     channel.done += bytes;
     channel.beats += beats;
     channel.moved = engine.now();
     const bool failed = result.resp != Resp::Okay;
-    if (last && !overflow && !failed) {
-        channel.phase = Phase::Finish;
-        schedule(channel.event, busy(channel, beats, bytes) + kWriteLatency);
-    } else if (!overflow && !failed) {
-        schedule(channel.event, busy(channel, beats, bytes));
-    }
-    link->pop(beats);
-    if (failed) return error(channel, result.resp == Resp::SlvErr ? kSlaveError : kDecodeError, space->describe(result));
+    if (last && !overflow && !failed) channel.phase = Phase::Finish;
+    if (!overflow && !failed) schedule(channel.event, busy(channel, beats, bytes) + (last ? kWriteLatency : 0));
+    if (failed)
+        return error(channel, result.resp == Resp::SlvErr ? kSlaveError : kDecodeError, channel.master->space->describe(result));
     if (overflow)
         error(channel, kInternalError,
-              format("the packet from %s is longer than the buffer of %llu bytes", link->source_name().c_str(),
+              format("the packet from %s is longer than the buffer of %llu bytes", channel.stream->link->source_name().c_str(),
                      static_cast<unsigned long long>(channel.total)));
 }
 
@@ -332,6 +362,7 @@ void Dma::finish(Channel &channel) {
 
 void Dma::halt(Channel &channel) {
     engine.cancel(channel.event);
+    channel.burst.abandon();
     channel.phase = Phase::Idle;
     channel.stopping = false;
     channel.control &= ~uint32_t{kRun};
@@ -353,6 +384,8 @@ std::string Dma::explain(const Channel &channel) const {
     if (channel.phase == Phase::Idle) return "";
     if (in_reset()) return who + " is held in reset";
     if (!clock->running()) return who + " waits for its clock " + clock->name + ", which stands still" + when;
+    if (channel.phase == Phase::Wait)
+        return who + " waits for an answer on " + channel.master->name + " at " + hex(channel.at) + when;
     const Link *link = channel.stream->link;
     if (!link) return who + " waits for its stream " + channel.stream->name + ", which is not connected" + when;
     const auto number = [](uint64_t value) { return std::to_string(value); };
@@ -385,7 +418,7 @@ State Dma::state() {
     for (const Channel *channel : {&mm2s_, &s2mm_}) {
         if (!channel->present) continue;
         const std::string prefix = std::string(channel->name) + ".";
-        static const char *const phases[] = {"idle", "start", "run", "finish"};
+        static const char *const phases[] = {"idle", "start", "run", "wait", "finish"};
         state[prefix + "phase"] = std::string(phases[static_cast<int>(channel->phase)]);
         state[prefix + "control"] = uint64_t{channel->control};
         state[prefix + "status"] = uint64_t{channel->status};

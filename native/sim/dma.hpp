@@ -22,13 +22,14 @@ class Dma final : public Component {
 
     void fire(Event &event) override;
     void access(SlavePort &port, Access &access) override;
+    void answered(Access &access) override;
     void stream_ready(StreamPort &port) override;
     void reset_changed(bool active) override;
     std::string explain(std::string_view channel) override;
     State state() override;
 
   private:
-    enum class Phase { Idle, Start, Run, Finish };
+    enum class Phase { Idle, Start, Run, Wait, Finish };  // Wait: for a slave on the memory side
     struct Channel {
         bool present = false;
         bool s2mm = false;
@@ -43,6 +44,12 @@ class Dma final : public Component {
         uint32_t control = 0, status = 0;
         uint64_t address = 0;
         uint32_t length = 0;
+
+        Burst burst;
+        unsigned burst_beats = 0;
+        uint64_t burst_bytes = 0;
+        bool burst_last = false, burst_overflow = false;
+        std::vector<uint8_t> packed;
 
         Phase phase = Phase::Idle;
         uint64_t at = 0;        // next byte in memory
@@ -59,7 +66,9 @@ class Dma final : public Component {
     void write_control(Channel &channel, uint32_t value, uint32_t mask);
     void begin(Channel &channel);
     void step_mm2s(Channel &channel);
+    void fetched(Channel &channel);
     void step_s2mm(Channel &channel);
+    void stored(Channel &channel);
     bool leaves_page(Channel &channel, uint64_t bytes);
     void finish(Channel &channel);
     void halt(Channel &channel);

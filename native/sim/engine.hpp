@@ -129,8 +129,8 @@ class Engine {
                 std::string &error);
     // `count` beats at consecutive addresses: the first costs a whole access, the others a cycle each (a burst).
     int ps_block(bool write, uint64_t address, unsigned width, void *data, uint64_t count, std::string &error);
-    void answer(Access &access);
-    void abandon(Access &access);
+    void answer(Access &access);   // late, by the component that was asked
+    void abandon(Access &access);  // by who asked
     void stimulate();
     uint64_t stimuli() const { return stimuli_.load(std::memory_order_relaxed); }
     void set_stimulus_hook(Hook hook) { stimulus_hook_ = std::move(hook); }

@@ -64,8 +64,6 @@ template <class States> auto *find_state(States &states, const std::string &name
 Host::Host(Engine &owner, std::string host_name, Clock &host_clock, std::string host_kind)
     : Component(owner, std::move(host_name), std::move(host_kind), host_clock) {}
 
-Host::~Host() { forget_requests(); }
-
 void Host::add_stream(const std::string &port, bool source) {
     check_free(port);
     streams.push_back({this, port, static_cast<unsigned>(source ? sources_.size() : sinks_.size()), source});
@@ -90,12 +88,12 @@ void Host::add_wire(const std::string &port, bool output, unsigned width, uint64
     wires_.back().hook = std::move(hook);
 }
 
-void Host::add_slave(const std::string &port, unsigned width, uint64_t range) {
+void Host::add_slave(const std::string &port, unsigned width, uint64_t range, uint64_t latency) {
     for (const SlavePort &other : slaves)
         if (other.name == port) throw Error(Fault::Design, name + " has a register port \"" + port + "\" already");
     if (width != 4 && width != 8) throw Error(Fault::Design, format("%s/%s: a beat of %u bytes; 4 or 8 are possible", name.c_str(), port.c_str(), width));
-    slaves.push_back({this, port, static_cast<unsigned>(slave_states_.size()), width, range});
-    slave_states_.emplace_back();
+    slaves.push_back({this, port, static_cast<unsigned>(slave_states_.size()), width, range, latency});
+    slave_states_.emplace_back(this, &slaves.back());
 }
 
 // -- registers -------------------------------------------------------------------------------------------------------
@@ -114,6 +112,30 @@ void Host::on_access(const std::string &port, Hook read, Hook write) {
 
 void Host::access(SlavePort &port, Access &access) {
     SlaveState &state = slave_states_[port.id];
+    if (!port.latency) return serve(state, access);
+    access.done = false;
+    state.queue.push_back(&access);
+    wake(state.task, port.latency);
+}
+
+void Host::answer_access(SlaveState &state) {
+    if (state.queue.empty()) return;
+    Access &access = *state.queue.front();
+    state.queue.pop_front();
+    serve(state, access);
+    if (!state.queue.empty()) wake(state.task, state.port->latency);
+    engine.answer(access);
+}
+
+void Host::forget_access(Access &access) {
+    for (SlaveState &state : slave_states_) {
+        std::erase(state.queue, &access);
+        if (state.queue.empty()) engine.cancel(state.task);
+    }
+}
+
+void Host::serve(SlaveState &state, Access &access) {
+    const SlavePort &port = *state.port;
     if (state.file.access(engine, port.width, access)) return;
     if (Hook &hook = access.write ? state.write : state.read; hook) {
         nb::gil_scoped_acquire gil;
@@ -144,7 +166,8 @@ void Host::fire(Event &event) {
     switch (static_cast<EventKind>(event.id)) {
     case kSink: return step_sink(*static_cast<Sink *>(task.context));
     case kSource: return step_source(*static_cast<Source *>(task.context));
-    case kMaster: return finish_memory(*static_cast<Master *>(task.context));
+    case kMaster: return step_memory(*static_cast<Master *>(task.context));
+    case kSlave: return answer_access(*static_cast<SlaveState *>(task.context));
     case kPulse: return static_cast<Wire *>(task.context)->port->drive(0);
     case kTimer: return fire_timer(*static_cast<Timer *>(task.context));
     }
@@ -390,35 +413,49 @@ void Host::begin_memory(Master &master) {
     schedule(master.task, latency + (request.nbytes + master.port->width - 1) / master.port->width);
 }
 
-void Host::finish_memory(Master &master) {
+void Host::step_memory(Master &master) {
+    if (master.queue.empty()) return;
+    MemoryRequest &request = master.queue.front();
+    Space *space = master.port->space;
+    if (!space) return finish_memory(master, name + "/" + master.port->name + " is not connected: it sees no memory");
+    if (master.injected != Resp::Okay)
+        return finish_memory(master, space->name + ": " + text(master.injected) + " at " + hex(request.address) + " (injected)");
+    bool over;
+    if (master.started) {
+        if (master.burst.waiting()) return;
+        over = master.burst.resume();
+    } else {
+        master.started = true;
+        if (!request.write) master.bytes.resize(request.nbytes);
+        uint8_t *data = request.write ? request.data.data() : master.bytes.data();
+        over = master.burst.begin(*space, request.write, request.address, data, request.nbytes, this);
+    }
+    if (!over) return;  // a slave answers later
+    const Result result = master.burst.result;
+    finish_memory(master, result.resp == Resp::Okay ? "" : space->describe(result));
+}
+
+void Host::answered(Access &access) {
+    for (Master &master : masters_)
+        if (master.started && master.burst.is_mine(access)) wake(master.task);
+}
+
+void Host::finish_memory(Master &master, std::string error) {
     MemoryRequest request = std::move(master.queue.front());
     master.queue.pop_front();
-    Space *space = master.port->space;
-    Bytes bytes;
-    Space::Result result{master.injected, request.address};
-    std::string error;
-    if (!space)
-        error = name + "/" + master.port->name + " is not connected: it sees no memory";
-    else if (result.resp != Resp::Okay)
-        error = space->name + ": " + text(result.resp) + " at " + hex(request.address) + " (injected)";
-    else {
-        if (request.write)
-            result = space->write(request.address, request.data.data(), request.nbytes);
-        else {
-            bytes.resize(request.nbytes);
-            result = space->read(request.address, bytes.data(), request.nbytes);
-        }
-        if (result.resp != Resp::Okay) error = space->describe(result);
-    }
+    master.started = false;
     engine.progressed();
-    if (!master.queue.empty()) begin_memory(master);
     nb::gil_scoped_acquire gil;
+    nb::object data = nb::none();
+    if (!request.write && error.empty()) data = to_array(master.bytes);
+    if (!master.queue.empty()) begin_memory(master);
     Hook done = std::move(request.done);
     if (!done) return;
+    const nb::str text(error.data(), error.size());
     if (request.write)
-        engine.call(done.get(), nb::str(error.data(), error.size()));
+        engine.call(done.get(), text);
     else
-        engine.call(done.get(), error.empty() ? to_array(bytes) : nb::none(), nb::str(error.data(), error.size()));
+        engine.call(done.get(), data, text);
 }
 
 // -- wires, time -----------------------------------------------------------------------------------------------------
@@ -501,7 +538,18 @@ void Host::forget_requests() {
     }
     for (Master &master : masters_) {
         engine.cancel(master.task);
+        master.burst.abandon();
+        master.started = false;
         master.queue.clear();
+    }
+    for (SlaveState &state : slave_states_) {
+        engine.cancel(state.task);
+        std::deque<Access *> waiting;
+        waiting.swap(state.queue);
+        for (Access *access : waiting) {
+            access->resp = Resp::SlvErr;
+            engine.answer(*access);
+        }
     }
     for (Wire &wire : wires_) engine.cancel(wire.task);
     for (auto &[id, timer] : timers_) {
@@ -572,6 +620,12 @@ std::string Host::explain_native(std::string_view channel) {
         const Send &send = source.queue.front();
         add(who + " waits for TREADY: " + number(send.at) + " of " + number(send.data.size()) + " bytes sent to " +
             (link->sink ? link->sink->owner->name : "nothing: its stream has no sink") + when(source.moved));
+    }
+    for (const Master &master : masters_) {
+        if (master.queue.empty() || (!channel.empty() && channel != master.port->name)) continue;
+        waits = true;
+        if (master.started)
+            add(name + " " + master.port->name + " waits for an answer at " + hex(master.queue.front().address) + when(engine.now()));
     }
     if (waits && in_reset()) return name + " is held in reset";
     if (waits && !clock->running()) return name + " waits for its clock " + clock->name + ", which stands still";

@@ -36,10 +36,11 @@ class Bytes {
 class Host final : public Component {
   public:
     Host(Engine &engine, std::string name, Clock &clock, std::string kind);
-    ~Host() override;
 
     void fire(Event &event) override;
     void access(SlavePort &port, Access &access) override;
+    void forget_access(Access &access) override;
+    void answered(Access &access) override;
     void stream_ready(StreamPort &port) override;
     void wire_changed(WirePort &port, uint64_t value, uint64_t previous) override;
     void reset_changed(bool active) override;
@@ -50,7 +51,7 @@ class Host final : public Component {
     void add_stream(const std::string &port, bool source);
     void add_master(const std::string &port, unsigned width, uint64_t latency);
     void add_wire(const std::string &port, bool output, unsigned width, uint64_t initial, Hook hook);
-    void add_slave(const std::string &port, unsigned width, uint64_t range);
+    void add_slave(const std::string &port, unsigned width, uint64_t range, uint64_t latency);
 
     // -- registers ---------------------------------------------------------------------------------------------------
     RegisterFile &registers(const std::string &port);
@@ -77,7 +78,7 @@ class Host final : public Component {
     Hook reset_hook, explain_hook;
 
   private:
-    enum EventKind : unsigned { kSink, kSource, kMaster, kPulse, kTimer };
+    enum EventKind : unsigned { kSink, kSource, kMaster, kPulse, kTimer, kSlave };
     // Events of all kinds; the target finds its state through `context`.
     struct Task : Event {
         Task(Host *host, EventKind kind, void *context) : Event(host, host->clock, kind), context(context) {}
@@ -126,6 +127,9 @@ class Host final : public Component {
         Task task;
         std::deque<MemoryRequest> queue;
         Resp injected = Resp::Okay;
+        bool started = false;
+        Bytes bytes;  // read so far
+        Burst burst;
     };
     struct Wire {
         Wire(Host *host, WirePort *port) : port(port), task(host, kPulse, this) {}
@@ -140,6 +144,10 @@ class Host final : public Component {
         Hook hook;
     };
     struct SlaveState {
+        SlaveState(Host *host, SlavePort *port) : port(port), task(host, kSlave, this) {}
+        SlavePort *port;
+        Task task;
+        std::deque<Access *> queue;  // that wait for their answer, where the port has a latency
         RegisterFile file;
         Hook read, write;
     };
@@ -149,7 +157,10 @@ class Host final : public Component {
     void complete_sink(Sink &sink);
     void step_source(Source &source);
     void begin_memory(Master &master);
-    void finish_memory(Master &master);
+    void step_memory(Master &master);
+    void finish_memory(Master &master, std::string error);
+    void answer_access(SlaveState &state);
+    void serve(SlaveState &state, Access &access);
     void fire_timer(Timer &timer);
     void forget_requests();
     Sink &sink(const std::string &port);

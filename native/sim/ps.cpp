@@ -55,9 +55,13 @@ int Engine::stop_status(Stop stop, std::string &error) {
 void Engine::answer(Access &access) {
     access.done = true;
     progressed();
+    if (access.waiter) access.waiter->answered(access);
 }
 
-void Engine::abandon(Access &access) { access.done = true; }
+void Engine::abandon(Access &access) {
+    if (access.target) access.target->owner->forget_access(access);
+    access.done = true;
+}
 
 Resp Engine::ps_beats(bool write, const Space::Range &range, uint64_t address, unsigned width, uint64_t &value,
                       std::string &error, bool released) {
@@ -84,6 +88,11 @@ Resp Engine::ps_beats(bool write, const Space::Range &range, uint64_t address, u
         access.strobe = static_cast<uint8_t>(ones(count) << lane);
         if (write) access.value = (value >> (8 * done)) << (8 * lane);
         Resp resp = ps_->beat(port, access);
+        if (!access.done && hook_depth_) {
+            abandon(access);
+            error = port.owner->name + " needs time to answer, and none passes in a hook";
+            return Resp::SlvErr;
+        }
         if (!access.done) {
             Wait wait;
             wait.horizon = true;
@@ -91,7 +100,7 @@ Resp Engine::ps_beats(bool write, const Space::Range &range, uint64_t address, u
             const Stop stop = loop(wait, [&] { return access.done; });
             if (stop != Stop::Hit) {
                 abandon(access);
-                error = port.owner->name + " accepts the address but never answers";
+                if (stop == Stop::Quiet || stop == Stop::Time) error = port.owner->name + " accepts the address but never answers";
                 return Resp::SlvErr;
             }
             resp = access.resp;

@@ -97,64 +97,98 @@ uint8_t *Space::direct(uint64_t address, uint64_t &nbytes) {
 Resp Space::beat(SlavePort &port, Access &access) {
     if (port.owner->in_reset()) return Resp::SlvErr;
     if (port.range && access.offset >= port.range) return Resp::SlvErr;
+    access.target = &port;
     port.owner->access(port, access);
     return access.resp;
 }
 
-template <bool Write, class Byte> Space::Result Space::transfer(uint64_t address, Byte *data, uint64_t nbytes) {
-    (Write ? statistics.writes : statistics.reads) += 1;
-    while (nbytes) {
-        const Range *range = find(address);
-        if (!range) {
-            ++statistics.errors;
-            return {Resp::DecErr, address};
-        }
-        uint64_t piece = nbytes;
-        if (piece - 1 > range->high - address) piece = range->high - address + 1;
-        const uint64_t offset = range->offset + (address - range->base);
+Result Space::read(uint64_t address, void *data, uint64_t nbytes) {
+    Burst burst;
+    if (burst.begin(*this, false, address, static_cast<uint8_t *>(data), nbytes, nullptr)) return burst.result;
+    burst.abandon();
+    return burst.result;
+}
+
+Result Space::write(uint64_t address, const void *data, uint64_t nbytes) {
+    Burst burst;
+    if (burst.begin(*this, true, address, const_cast<uint8_t *>(static_cast<const uint8_t *>(data)), nbytes, nullptr))
+        return burst.result;
+    burst.abandon();
+    return burst.result;
+}
+
+bool Burst::begin(Space &space, bool write, uint64_t address, uint8_t *data, uint64_t nbytes, Component *waiter) {
+    space_ = &space;
+    write_ = write;
+    address_ = address;
+    data_ = data;
+    left_ = nbytes;
+    waiter_ = waiter;
+    result = {};
+    (write ? space.statistics.writes : space.statistics.reads) += 1;
+    return go_on();
+}
+
+bool Burst::end(Resp resp, uint64_t address) {
+    if (resp != Resp::Okay) ++space_->statistics.errors;
+    result = {resp, address};
+    space_ = nullptr;
+    return true;
+}
+
+bool Burst::go_on() {
+    while (left_) {
+        const Space::Range *range = space_->find(address_);
+        if (!range) return end(Resp::DecErr, address_);
+        const uint64_t offset = range->offset + (address_ - range->base);
         if (range->memory) {
-            if constexpr (Write)
-                std::memcpy(range->memory->data() + offset, data, piece);
-            else
-                std::memcpy(data, range->memory->data() + offset, piece);
-        } else {
-            SlavePort &port = *range->slave;
-            const uint64_t width = port.width;
-            for (uint64_t done = 0; done < piece;) {
-                const uint64_t lane = (offset + done) % width;
-                const uint64_t count = std::min(piece - done, width - lane);
-                Access access;
-                access.write = Write;
-                access.offset = offset + done - lane;
-                access.strobe = static_cast<uint8_t>(ones(static_cast<unsigned>(count)) << lane);
-                if constexpr (Write) std::memcpy(reinterpret_cast<uint8_t *>(&access.value) + lane, data + done, count);
-                Resp resp = beat(port, access);
-                if (!access.done) {
-                    engine_.abandon(access);
-                    resp = Resp::SlvErr;
-                }
-                if (resp != Resp::Okay) {
-                    ++statistics.errors;
-                    return {resp, address + done};
-                }
-                if constexpr (!Write) std::memcpy(data + done, reinterpret_cast<uint8_t *>(&access.value) + lane, count);
-                done += count;
-            }
+            uint64_t piece = left_;
+            if (piece - 1 > range->high - address_) piece = range->high - address_ + 1;
+            uint8_t *memory = range->memory->data() + offset;
+            std::memcpy(write_ ? memory : data_, write_ ? data_ : memory, piece);
+            (write_ ? space_->statistics.bytes_written : space_->statistics.bytes_read) += piece;
+            address_ += piece;
+            data_ += piece;
+            left_ -= piece;
+            continue;
         }
-        (Write ? statistics.bytes_written : statistics.bytes_read) += piece;
-        address += piece;
-        data += piece;
-        nbytes -= piece;
+        SlavePort &port = *range->slave;
+        lane_ = offset % port.width;
+        count_ = std::min(left_, port.width - lane_);
+        if (count_ - 1 > range->high - address_) count_ = range->high - address_ + 1;
+        access_ = {};
+        access_.write = write_;
+        access_.offset = offset - lane_;
+        access_.strobe = static_cast<uint8_t>(ones(static_cast<unsigned>(count_)) << lane_);
+        access_.waiter = waiter_;
+        if (write_) std::memcpy(reinterpret_cast<uint8_t *>(&access_.value) + lane_, data_, count_);
+        access_.resp = space_->beat(port, access_);
+        if (!access_.done) return false;
+        if (!beat_over()) return true;
     }
-    return {};
+    return end(Resp::Okay, address_);
 }
 
-Space::Result Space::read(uint64_t address, void *data, uint64_t nbytes) {
-    return transfer<false>(address, static_cast<uint8_t *>(data), nbytes);
+// True: go on with the next beat.
+bool Burst::beat_over() {
+    if (access_.resp != Resp::Okay) {
+        end(access_.resp, address_);
+        return false;
+    }
+    if (!write_) std::memcpy(data_, reinterpret_cast<uint8_t *>(&access_.value) + lane_, count_);
+    (write_ ? space_->statistics.bytes_written : space_->statistics.bytes_read) += count_;
+    address_ += count_;
+    data_ += count_;
+    left_ -= count_;
+    return true;
 }
 
-Space::Result Space::write(uint64_t address, const void *data, uint64_t nbytes) {
-    return transfer<true>(address, static_cast<const uint8_t *>(data), nbytes);
+bool Burst::resume() { return !beat_over() || go_on(); }
+
+void Burst::abandon() {
+    if (!waiting()) return;
+    space_->engine_.abandon(access_);
+    end(Resp::SlvErr, address_);
 }
 
 }  // namespace pynq::sim

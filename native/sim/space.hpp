@@ -10,8 +10,15 @@
 
 namespace pynq::sim {
 
+// What comes of a block access: the response and, where it failed, the address.
+struct Result {
+    Resp resp = Resp::Okay;
+    uint64_t address = 0;
+};
+
 class Space {
   public:
+    using Result = sim::Result;
     struct Range {
         uint64_t base, high;  // both included
         uint64_t offset;      // in the target, of `base`
@@ -31,12 +38,8 @@ class Space {
     // "nothing at 0x43c00000; nearest: axi_dma_0 0x40400000-0x4040ffff, ..."
     std::string nearest(uint64_t address) const;
 
-    // What comes of a block access: the response and, where it failed, the address.
-    struct Result {
-        Resp resp = Resp::Okay;
-        uint64_t address = 0;
-    };
-    // Bytes between memory and slaves, in order, as a burst; slaves get beats of their width. Takes no time.
+    // Bytes between memory and slaves, in order, as a burst; slaves get beats of their width. Takes no time: a slave that
+    // can't answer at once answers SLVERR (see Burst).
     Result read(uint64_t address, void *data, uint64_t nbytes);
     Result write(uint64_t address, const void *data, uint64_t nbytes);
     // A piece of memory at that address, at most `nbytes` long; null where no memory answers.
@@ -53,7 +56,7 @@ class Space {
     Statistics statistics;
 
   private:
-    template <bool Write, class Byte> Result transfer(uint64_t address, Byte *data, uint64_t nbytes);
+    friend class Burst;
 
     Engine &engine_;
     std::vector<Range> ranges_;
@@ -61,6 +64,33 @@ class Space {
 
   public:
     const std::string name;
+};
+
+// A block access that may have to wait for slaves. The data stay where they are until it is over.
+class Burst {
+  public:
+    // Both return true when it is over (see result), false when a slave answers later: `waiter` is told then, and calls
+    // resume.
+    bool begin(Space &space, bool write, uint64_t address, uint8_t *data, uint64_t nbytes, Component *waiter);
+    bool resume();
+    void abandon();
+    bool waiting() const { return space_ != nullptr && !access_.done; }
+    bool is_mine(const Access &access) const { return &access == &access_; }
+
+    Result result;
+
+  private:
+    bool go_on();
+    bool beat_over();
+    bool end(Resp resp, uint64_t address);
+
+    Space *space_ = nullptr;
+    bool write_ = false;
+    uint64_t address_ = 0, left_ = 0;
+    uint8_t *data_ = nullptr;
+    uint64_t lane_ = 0, count_ = 0;  // of the beat under way
+    Component *waiter_ = nullptr;
+    Access access_;
 };
 
 // Applies the first injection that fits; used for spaces (addresses) and register ports (offsets).

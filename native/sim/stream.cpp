@@ -221,6 +221,7 @@ void Link::stall(bool source_side, double probability, unsigned cycles) {
 
 void Link::reset() {
     ring_.clear();
+    statistics_.packet_bytes = statistics_.packet_beats = 0;
     if (source) source->owner->stream_ready(*source);
 }
 

@@ -115,7 +115,7 @@ class Link : private EventTarget {
     };
     const Statistics &statistics() const { return statistics_; }
     void stall(bool source_side, double probability, unsigned cycles);
-    void reset();  // drop what is queued
+    void reset();  // the source is reset: what is queued is lost
 
   private:
     struct Stall {

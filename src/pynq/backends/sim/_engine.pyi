@@ -218,9 +218,10 @@ class Host(Component):
     def add_input(self, port: str, width: int = 1, hook: Callable[[int], None] | None = None) -> None:
         """``hook(level)`` is called after each change."""
     def add_output(self, port: str, width: int = 1, initial: int = 0) -> None: ...
-    def add_slave(self, port: str = "", *, width: int = 4, range: int = 0) -> None:
+    def add_slave(self, port: str = "", *, width: int = 4, range: int = 0, latency: int = 0) -> None:
         """Register port; the first one made is the default. ``width``: 4 or 8 bytes a beat. ``range``:
-        bytes beyond which SLVERR answers; 0: anything is accepted.
+        bytes beyond which SLVERR answers; 0: anything is accepted. ``latency``: cycles of the component until
+        each beat is answered, beyond what the master's access costs anyway.
         """
 
     # -- registers (of the slave port named, default the first) --------------------------------------------
