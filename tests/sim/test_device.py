@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import gc
+import os
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -126,6 +129,30 @@ def test_old_windows_and_closed_boards_say_so() -> None:
         device.map(0, 4)
     with pytest.raises(OverlayNotLoadedError, match="closed"):
         device.download(boards.streaming(), None)
+
+
+def test_nothing_is_left_of_a_board_that_was_dropped() -> None:
+    design = boards.streaming()
+
+    def use(close: bool) -> None:
+        device = SimDevice(deterministic=True)
+        device.download(design, None)
+        block, window = device.allocate_block(1 << 20), device.map(CORE, 256)
+        window.read(8)
+        device.interrupt_line(61).enable()
+        device.download(design, None)
+        if close:
+            device.close()
+        del block
+
+    use(True)
+    gc.collect()
+    files, maps = len(os.listdir("/proc/self/fd")), Path("/proc/self/maps").read_text().count("pynq-sim")
+    for close in (True, False) * 3:
+        use(close)
+    gc.collect()
+    assert len(os.listdir("/proc/self/fd")) == files
+    assert Path("/proc/self/maps").read_text().count("pynq-sim") == maps
 
 
 def test_partial_designs_are_refused(load: Load) -> None:

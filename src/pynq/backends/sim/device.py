@@ -6,6 +6,7 @@ import contextlib
 import os
 import threading
 import warnings
+import weakref
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -85,6 +86,7 @@ class SimDevice(Device):
         with self._lock:
             if self._arena is None and not self._closed:
                 self._ddr_fd = os.memfd_create(f"pynq-sim:{self.name}", os.MFD_CLOEXEC)
+                self._forget_ddr = weakref.finalize(self, os.close, self._ddr_fd)
                 os.ftruncate(self._ddr_fd, self._ddr_size)
                 half = self._ddr_size // 2
                 label = f"DDR of {self.name}"
@@ -101,7 +103,7 @@ class SimDevice(Device):
             self._arena = None
             self.design = None
             if self._ddr_fd >= 0:
-                os.close(self._ddr_fd)
+                self._forget_ddr()
                 self._ddr_fd = -1
 
     def _unload(self) -> None:
