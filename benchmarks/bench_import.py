@@ -65,7 +65,7 @@ def main() -> None:
             "seconds": peer,
             "ratio": (peer["pynq"] - peer["start"]) / (peer["numpy"] - peer["start"]),
         }
-    print(json.dumps(result, indent=2))  # noqa: T201
+    print(json.dumps(result, indent=2))
 
 
 if __name__ == "__main__":

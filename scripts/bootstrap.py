@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Make the development environment: check what the machine has, then a virtual environment with everything in it.
+"""Make the development environment: check the machine, then make a virtual environment with everything in it.
 
-Runs under any Python 3 with the standard library alone. What is missing is named with the package that brings it; the
-one thing that can be had without root, Python's C headers, is fetched into the environment.
+Runs under any Python 3 with the standard library alone. What is missing is named with the package that
+brings it; the one thing that can be had without root, Python's C headers, is fetched into the environment.
 """
 
 import argparse
@@ -33,7 +33,7 @@ def missing_prerequisites():
     version = "{}.{}".format(*sys.version_info[:2])
     if sys.version_info < MINIMUM:
         found.append(
-            "Python {} is too old: 3.10 or newer is needed (call `make PYTHON=python3.12 ...` with a newer one)".format(version)
+            "Python {} is too old: 3.10 or newer is needed (`make PYTHON=python3.12 ...`)".format(version)
         )
     try:
         import ensurepip  # noqa: F401
@@ -49,14 +49,20 @@ def run(what, command, env=None):
     """Run a command quietly, with one line of progress; show its output if it fails."""
     start = time.monotonic()
     print("  {} ...".format(what), end="", flush=True)
-    done = subprocess.run([str(c) for c in command], env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    done = subprocess.run(
+        [str(word) for word in command],
+        env=env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
     print(" {:.0f} s".format(time.monotonic() - start))
     if done.returncode:
         fail(["`{}` failed:".format(" ".join(map(str, command))), *done.stdout.splitlines()[-40:]])
 
 
 def header_folder(venv):
-    """Return the folder of Python.h, fetching Debian's package into the environment where the system has none.
+    """Return the folder of Python.h; Debian's package is fetched where the system has none.
 
     None means: the compiler finds it where Python says.
     """
@@ -77,7 +83,10 @@ def header_folder(venv):
     with tempfile.TemporaryDirectory() as folder:
         got = subprocess.run(
             ["apt-get", "-qq", "-o", "APT::Sandbox::User=root", "download", package],
-            cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            cwd=folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
         )
         archives = list(Path(folder).glob("*.deb"))
         if got.returncode or not archives:
@@ -108,7 +117,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--venv", default=".venv", type=Path)
     parser.add_argument("--native-only", action="store_true", help="rebuild the C++ modules only")
-    parser.add_argument("--group", action="append", default=["dev"], help="dependency groups of pyproject.toml")
+    parser.add_argument("--group", action="append", default=["dev"], help="group of pyproject.toml")
     options = parser.parse_args()
     reasons = missing_prerequisites()
     if reasons:

@@ -1,8 +1,8 @@
 """Every error and warning of the package.
 
-One root, :class:`PynqError`; each class is also the builtin that a caller would expect, so that programs written for
-PYNQ (``except RuntimeError``, ``except MemoryError``) keep working. A message names the object, the value found, the
-values allowed and the next step. This module imports nothing of the package.
+One root, :class:`PynqError`; each class is also the builtin that a caller would expect, so that programs
+written for PYNQ (``except RuntimeError``, ``except MemoryError``) keep working. A message names the object,
+the value found, the values allowed and the next step. This module imports nothing of the package.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Problem(NamedTuple):
 
 
 class DesignError(PynqError, ValueError):
-    """A description (hand-off file) that can't be used; :attr:`problems` holds every reason, with file and line."""
+    """A description (hand-off file) that can't be used; :attr:`problems` has every reason, file and line."""
 
     def __init__(self, problems: Sequence[Problem] | str) -> None:
         self.problems: tuple[Problem, ...] = () if isinstance(problems, str) else tuple(problems)
@@ -82,11 +82,11 @@ class UnsupportedByDeviceError(PynqError, NotImplementedError):
 
 
 class UnsupportedConfiguration(PynqError):
-    """Raised by a driver for an IP whose parameters it can't drive; the IP is bound to ``DefaultIP`` instead."""
+    """Raised by a driver for an IP whose parameters it can't drive; the IP gets ``DefaultIP`` instead."""
 
 
 class DriverError(PynqError, RuntimeError):
-    """A driver whose constructor failed with an ``AttributeError``, which must not pass for a missing attribute."""
+    """A driver whose constructor failed with an ``AttributeError``: that is no missing attribute of ours."""
 
 
 class OverlayNotLoadedError(PynqError, RuntimeError, AttributeError):
@@ -118,7 +118,7 @@ class BufferFreedError(PynqError, RuntimeError, ValueError):
 
 
 class NotDeviceMemoryError(PynqError, AttributeError, ValueError):
-    """An array that is no device memory (the result of an operation on buffers, say) was asked for its address."""
+    """An array that is no device memory (the result of an operation, say) was asked for its address."""
 
 
 class DirectionError(PynqError, RuntimeError, AttributeError):
