@@ -238,9 +238,20 @@ def test_files_of_somebody_else_are_refused(bit: str, tmp_path: Path, device: Ol
     path = companion(tmp_path, "from pynq import DefaultOverlay\nOverlay = DefaultOverlay\n")
     os.chown(path, 12345, 0)
     with pytest.raises(
-        CompanionError, match=r"kit.py is not run: it is owned by user 12345, not by you \(root\)"
+        CompanionError,
+        match=r"kit.py is not run: it is owned by user 12345, not by you \(root\) or root; chown it",
     ):
         pynq.Overlay(bit, device=device)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+def test_files_of_who_called_sudo_are_taken(
+    bit: str, tmp_path: Path, device: OldDevice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = companion(tmp_path, "from pynq import DefaultOverlay\nOverlay = DefaultOverlay\n")
+    os.chown(path, 12345, 0)
+    monkeypatch.setenv("SUDO_UID", "12345")
+    assert pynq.Overlay(bit, device=device).is_loaded()
 
 
 def test_a_program_beside_the_bitstream_is_not_run(bit: str, tmp_path: Path, device: OldDevice) -> None:

@@ -74,10 +74,10 @@ def _read(path: Path) -> bytes:
     """Return the file's text after checking, on the open file, who else could have written it."""
     with path.open("rb") as file:
         status = os.fstat(file.fileno())
-        if status.st_uid not in (0, os.geteuid()):
+        if status.st_uid not in _trusted_users():
             raise CompanionError(
                 f"{path} is not run: it is owned by {_user(status.st_uid)}, "
-                f"not by you ({_user(os.geteuid())}) or root"
+                f"not by you ({_user(os.geteuid())}) or root; chown it if you trust what it says"
             )
         if status.st_mode & stat.S_IWOTH:
             raise CompanionError(f"{path} is not run: everybody may write it; chmod o-w it if you trust it")
@@ -87,6 +87,15 @@ def _read(path: Path) -> bytes:
                 "chmod g-w it if you trust it"
             )
         return file.read()
+
+
+def _trusted_users() -> set[int]:
+    """Root, the caller and, under sudo, who called that."""
+    trusted = {0, os.geteuid()}
+    caller = os.environ.get("SUDO_UID", "")
+    if os.geteuid() == 0 and caller.isdecimal():
+        trusted.add(int(caller))
+    return trusted
 
 
 def _private_group(user: int, group: int) -> bool:
