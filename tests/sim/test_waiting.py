@@ -162,6 +162,17 @@ def test_async_dead_wait_is_told_after_the_patience_unless_a_timer_is_pending(lo
         asyncio.run(dead())
     assert 0.05 < time.monotonic() - before < 1
 
+    async def both() -> None:
+        lines = [device.interrupt_line(number) for number in (62, 63)]
+        for one in lines:
+            one.enable()
+        results = await asyncio.gather(*(one.wait_async() for one in lines), return_exceptions=True)
+        assert [type(result) for result in results] == [DeadlockError, DeadlockError]
+
+    before = time.monotonic()
+    asyncio.run(both())  # neither takes the other's nap for a sign of life
+    assert time.monotonic() - before < 1
+
     async def late() -> None:
         async def press() -> None:
             await asyncio.sleep(0.4)

@@ -35,8 +35,11 @@ StopReason = Literal["hit", "time", "slice", "quiet"]
 class Clock:
     """A clock domain. Edges lie on multiples of the period since the last change of the frequency."""
 
-    name: str
-    period: int  # picoseconds; 0: stopped
+    @property
+    def name(self) -> str: ...
+    @property
+    def period(self) -> int:
+        """Picoseconds; 0: stopped."""
     hertz: float  # may be set at run time; 0 stops it: its components freeze, and go on when it is set again
     @property
     def cycles(self) -> int:
@@ -46,8 +49,10 @@ class Clock:
 class Memory:
     """A sparse memory behind a memfd. Zero at first; only pages that are touched cost anything."""
 
-    name: str
-    size: int
+    @property
+    def name(self) -> str: ...
+    @property
+    def size(self) -> int: ...
     @property
     def fd(self) -> int:
         """The memfd; stays open as long as the engine (dup it, or map it, to keep it longer)."""
@@ -62,7 +67,8 @@ class Memory:
 class Space:
     """What one master sees: the PS, or a master interface of a component."""
 
-    name: str
+    @property
+    def name(self) -> str: ...
     def map(
         self,
         base: int,
@@ -99,8 +105,10 @@ class Net:
     :meth:`drive`.
     """
 
-    name: str
-    width: int
+    @property
+    def name(self) -> str: ...
+    @property
+    def width(self) -> int: ...
     @property
     def value(self) -> int: ...
     @property
@@ -128,7 +136,8 @@ class Irq:
     it was masked is kept, and fires at the next enable.
     """
 
-    number: int
+    @property
+    def number(self) -> int: ...
     def enable(self) -> None: ...
     def disable(self) -> None: ...
     @property
@@ -149,9 +158,14 @@ class Link:
     TUSER, TID.
     """
 
-    name: str
-    width: int  # bytes of TDATA
-    depth: int  # beats
+    @property
+    def name(self) -> str: ...
+    @property
+    def width(self) -> int:
+        """Bytes of TDATA."""
+    @property
+    def depth(self) -> int:
+        """Beats."""
     @property
     def source(self) -> str:
         """Name the source, as "cell/port"; "" while there is none."""
@@ -177,8 +191,10 @@ class Component:
     then raises ``BusError`` with that reason (a real one would hang the bus).
     """
 
-    name: str
-    kind: str
+    @property
+    def name(self) -> str: ...
+    @property
+    def kind(self) -> str: ...
     def ports(self) -> dict[str, str]:
         """Return the ports: name -> "source", "sink", "master", "slave", "in", "out"."""
     def stream(self, port: str, link: Link) -> None:

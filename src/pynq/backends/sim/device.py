@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import threading
@@ -77,6 +78,8 @@ class SimDevice(Device):
         self._plant: Plant | None = None
         self._board: Board | None = None
         self._ears: set[Callable[[], None]] = set()
+        #: naps of :meth:`SimInterruptLine.wait_async` by event loop
+        self.naps: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, int] = weakref.WeakKeyDictionary()
         self._lock = threading.RLock()
         self._closed = False
 
@@ -362,8 +365,10 @@ class SimDevice(Device):
         return known[clock].cycles
 
     def run(self, seconds: float | None = None, *, cycles: int | None = None, clock: str | int = 0) -> None:
-        """Let virtual time go on: by ``seconds``, by ``cycles`` of a PL clock, or, without either,
-        until nothing can happen any more.
+        """Let virtual time go on: by ``seconds``, by ``cycles`` of a PL clock, or, without either, until quiet.
+
+        Quiet is when nothing can happen without a stimulus; a model that never rests never is, and Ctrl-C stops
+        the run.
         """
         if seconds is not None and cycles is not None:
             raise ValueError("give seconds or cycles, not both")

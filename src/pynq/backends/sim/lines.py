@@ -89,7 +89,7 @@ class SimInterruptLine(InterruptLine):
         """Wait for a stimulus."""
         await asyncio.sleep(0)  # let the loop's other tasks act first
         loop = asyncio.get_running_loop()
-        alarm = asyncio.Event()
+        alarm, naps = asyncio.Event(), self._device.naps
 
         def ring() -> None:
             if not loop.is_closed():
@@ -101,13 +101,16 @@ class SimInterruptLine(InterruptLine):
                 patience = self._device.patience
                 left = quiet_since + patience - time.monotonic()
                 if left <= 0:
-                    if not _timers(loop):
+                    if _timers(loop) <= naps.get(loop, 0):
                         raise self._deadlock()
                     left = patience
+                naps[loop] = naps.get(loop, 0) + 1
                 try:
                     await asyncio.wait_for(alarm.wait(), min(left, patience))
                 except (asyncio.TimeoutError, TimeoutError):
                     continue
+                finally:
+                    naps[loop] -= 1
 
     def _deadlock(self) -> DeadlockError:
         why = self._engine.explain(self._irq)
@@ -117,12 +120,13 @@ class SimInterruptLine(InterruptLine):
         return f"<SimInterruptLine {self.number}: {'enabled' if self._irq.enabled else 'masked'}>"
 
 
-def _timers(loop: asyncio.AbstractEventLoop) -> bool:
-    """Return whether the loop has a timer pending (a task that sleeps may act later); False where the
-    loop doesn't tell.
+def _timers(loop: asyncio.AbstractEventLoop) -> int:
+    """Return how many timers of the loop are pending: a task that sleeps may act later.
+
+    0 where the loop doesn't tell. Those of our own naps are among them.
     """
     scheduled: Any = getattr(loop, "_scheduled", ())
-    return any(not handle.cancelled() for handle in scheduled)
+    return sum(not handle.cancelled() for handle in scheduled)
 
 
 class SimPin:
