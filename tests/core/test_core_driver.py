@@ -386,6 +386,7 @@ def library(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
         import vector_add_cpp
     finally:
         sys.path.remove(str(EXAMPLE))
+    vector_add_cpp.VectorAdd.unregister()  # or it would be bound in the tests that come later
     return vector_add_cpp.build(tmp_path_factory.mktemp("vector_add"))
 
 
