@@ -365,10 +365,9 @@ class SimDevice(Device):
         return known[clock].cycles
 
     def run(self, seconds: float | None = None, *, cycles: int | None = None, clock: str | int = 0) -> None:
-        """Let virtual time go on: by ``seconds``, by ``cycles`` of a PL clock, or, without either, until quiet.
+        """Let virtual time go on: by ``seconds``, by ``cycles`` of a PL clock; without either, until quiet.
 
-        Quiet is when nothing can happen without a stimulus; a model that never rests never is, and Ctrl-C stops
-        the run.
+        Quiet is when nothing can happen without a stimulus. A model that never rests never is; Ctrl-C stops.
         """
         if seconds is not None and cycles is not None:
             raise ValueError("give seconds or cycles, not both")
