@@ -47,7 +47,7 @@ def allocate(
         device, target = target, None
     elif target is not None and device is None:
         device = getattr(target, "device", None)
-    where = devices.resolve(device)
+    where = device if isinstance(device, Device) else devices.resolve(device)
     kind = type(where)
     if kind.allocate_block is not Device.allocate_block:
         if kwargs:

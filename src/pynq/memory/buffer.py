@@ -328,7 +328,7 @@ def new_buffer(
     kind = np.dtype(dtype)
     if kind.hasobject:
         raise TypeError(f"a device can't see Python objects: dtype {kind} must be a type of plain numbers")
-    count = prod(shape) if isinstance(shape, (tuple, list)) else int(shape)
+    count = prod(shape) if isinstance(shape, (tuple, list)) else shape.__index__()
     if count < 0:
         raise ValueError(f"shape {shape}: dimensions must not be negative")
     nbytes = count * kind.itemsize
