@@ -99,6 +99,8 @@ class DefaultIP:
     mmio: Any
     description: Mapping[str, Any] = {}
     _fullpath: str = ""
+    _register_map: RegisterMap | None = None
+    _native: NativeIP | None = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -112,6 +114,7 @@ class DefaultIP:
         self._interrupts = description.get("interrupts") or {}
         self._gpio = description.get("gpio") or {}
         self._registers = description.get("registers")
+        self._wired: set[str] = set()  # interrupts and pins that are in place
         self.mmio = self._open()
         self._make_wires()
         self._kernel = Kernel.of(self._fullpath, self._registers)
@@ -142,9 +145,12 @@ class DefaultIP:
         overlay = self.description.get("overlay")
         for part, entries in (("interrupts", self._interrupts), ("gpio", self._gpio)):
             for name, entry in entries.items():
-                usable = name in self.__dict__ and not isinstance(self.__dict__[name], Unusable)
-                if not usable and not isinstance(getattr(type(self), name, None), property):
-                    setattr(self, name, wire(part, entry, self.device, overlay))
+                if name in self._wired or isinstance(getattr(type(self), name, None), property):
+                    continue
+                made = wire(part, entry, self.device, overlay)
+                setattr(self, name, made)
+                if not isinstance(made, Unusable):
+                    self._wired.add(name)
 
     def _reopen(self) -> None:
         """Let the registers and wires be those of what was just loaded; what was made of ``mmio`` follows."""
@@ -204,12 +210,12 @@ class DefaultIP:
 
         Raises ``AttributeError`` when the file describes none.
         """
-        found: RegisterMap | None = self.__dict__.get("_register_map")
+        found = self._register_map
         if found is None:
             kind = self._register_map_class()
             if isinstance(self.mmio, Unusable):
                 self.mmio.read  # noqa: B018  raises what mapping the registers raised
-            found = self.__dict__["_register_map"] = kind(self.mmio)
+            found = self._register_map = kind(self.mmio)
         return found
 
     def _register_map_class(self) -> type[RegisterMap]:
@@ -231,9 +237,9 @@ class DefaultIP:
     @property
     def native(self) -> NativeIP:
         """The plain C interface of this IP, for a driver written in C or C++; see ``pynq/native.h``."""
-        found: NativeIP | None = self.__dict__.get("_native")
+        found = self._native
         if found is None:
-            found = self.__dict__["_native"] = native_ip(self.mmio, self._wait_for)
+            found = self._native = native_ip(self.mmio, self._wait_for)
         return found
 
     def _wait_for(self, pin: str, timeout: float | None) -> None:
