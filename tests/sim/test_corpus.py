@@ -58,6 +58,15 @@ def test_warning_names_what_has_no_model_and_nothing_else(corpus_file, load) -> 
         assert infrastructure not in text
 
 
+def test_scatter_gather_is_named_as_missing(corpus_file) -> None:  # type: ignore[no-untyped-def]
+    design = corpus_file("aproposorg__KV260-PYNQ-tutorial__DMA_FFT_wrapper_10032023")
+    with (
+        SimDevice() as device,
+        pytest.warns(UnmodelledIPWarning, match=r"axi_dma_0 .*scatter-gather mode does nothing"),
+    ):
+        device.download(design, None)
+
+
 def test_dma_loop_back_of_the_tutorial(corpus_file, load) -> None:  # type: ignore[no-untyped-def]
     device = load(corpus_file("cathalmccabe__PYNQ_tutorials__dma_tutorial"))
     dma = device.map(0x4040_0000, 0x1_0000)

@@ -220,6 +220,8 @@ def test_time_on_the_host_passes_in_the_pl(load: Load) -> None:
     timer = start_timer(device, 1_000_000)  # 10 ms
     time.sleep(0.05)
     assert timer.read(0) & TINT
+    time.sleep(0.01)
+    assert device.board.sample("timer_0/interrupt") == 1
     still = load("streaming", deterministic=True)
     timer = start_timer(still, 1_000_000)
     time.sleep(0.05)

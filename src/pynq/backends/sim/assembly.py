@@ -76,6 +76,7 @@ class Plant:
         self.irqs: dict[int, Irq] = {}
         self.reach: dict[int, tuple[int, Memory, int]] = {}  # memory by base: last byte, memory, place in it
         self.unmodelled: list[str] = []
+        self.limited: list[str] = []  # modelled in part, and what is missing
         self.arenas: dict[tuple[str, int], Arena] = {}  # of memories other than the PS's DDR, made on demand
 
     def clock_of_ps(self, index: int) -> Clock | None:
@@ -259,7 +260,7 @@ class _Assembly:
 
         gathers = bool(value("INCLUDE_SG", 1))
         if gathers:
-            self.plant.unmodelled.append(f"{cell.path} ({cell.type} in scatter-gather mode)")
+            self.plant.limited.append(f"{cell.path} ({cell.type}): its scatter-gather mode does nothing")
         return self.engine.dma(
             cell.path,
             self.plant.clock_of(cell),

@@ -112,6 +112,7 @@ class Board:
 
     def sample(self, pin: str) -> int:
         """Return the level on a pin; of a tri-state one, what a probe would see."""
+        self._plant.engine.catch_up()
         pad = self._pads.get(pin)
         return pad.level() if pad is not None else self._net(pin).value
 

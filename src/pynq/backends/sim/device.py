@@ -197,10 +197,15 @@ class SimDevice(Device):
             self.design = design
             if self._ears:
                 engine.on_stimulus(self._heard)
-        if plant.unmodelled:
+        parts = (
+            [f"no model, only a register file each: {', '.join(plant.unmodelled)}"]
+            if plant.unmodelled
+            else []
+        )
+        parts += plant.limited
+        if parts:
             warnings.warn(
-                f"{_label(design)}: no model, only a register file each: {', '.join(plant.unmodelled)}. "
-                "A pynq.sim.Model brings one to life.",
+                f"{_label(design)}: {'; '.join(parts)}. A pynq.sim.Model brings one to life.",
                 UnmodelledIPWarning,
                 stacklevel=3,
             )
@@ -249,8 +254,8 @@ class SimDevice(Device):
         tri = plant.nets.bit_of(Endpoint(cell.path, ports["t"]), index)
         end = Endpoint(cell.path, wanted)
         if direction == "out":
-            return SimPin(plant.nets.bit_of(end, index), tri, True)
-        return SimPin(plant.nets.bit_into(end, index), tri, False)
+            return SimPin(plant.engine, plant.nets.bit_of(end, index), tri, True)
+        return SimPin(plant.engine, plant.nets.bit_into(end, index), tri, False)
 
     def clock_rate(self, index: int) -> float:
         """Return the frequency of PL clock ``index`` in Hz."""

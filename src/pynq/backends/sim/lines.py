@@ -132,7 +132,10 @@ def _timers(loop: asyncio.AbstractEventLoop) -> int:
 class SimPin:
     """One EMIO GPIO of the simulated PS."""
 
-    def __init__(self, level: tuple[Net, int] | None, tri: tuple[Net, int] | None, output: bool) -> None:
+    def __init__(
+        self, engine: Engine, level: tuple[Net, int] | None, tri: tuple[Net, int] | None, output: bool
+    ) -> None:
+        self._engine = engine
         self._level = level  # the net and the place in it: what the PS drives, or what it reads
         self._tri = tri  # 1: input
         self._output = output
@@ -140,6 +143,7 @@ class SimPin:
 
     def read(self) -> int:
         """Return the level: of the input, or as driven for an output. An input that nothing drives is 0."""
+        self._engine.catch_up()
         return 0 if self._level is None else self._level[0].value >> self._level[1] & 1
 
     def write(self, value: int) -> None:
