@@ -45,15 +45,6 @@ void refuse_in_hook(Engine &engine, const char *what) {
     if (engine.in_hook()) throw Error(Fault::Model, std::string(what) + " was called in a hook: a model can't run the engine that runs it");
 }
 
-void raise_stop(Engine &engine, Stop stop) {
-    switch (stop) {
-    case Stop::Failed: engine.raise_failure();
-    case Stop::Signal: throw nb::python_error();
-    case Stop::Closed: throw Error(Fault::Closed, "the simulated board was closed while it ran");
-    default: return;
-    }
-}
-
 // "in12" -> 12; what isn't of that form is no input.
 size_t numbered(const std::string &key) {
     size_t number = 0;

@@ -135,7 +135,7 @@ void bind_net(nb::module_ &module) {
                 throw Error(Fault::Design, "net " + self.part->name + " is driven by " + self.part->driver() + ": it can't be driven from outside");
             Running running(*self.engine);
             if (!self.engine->in_hook()) {
-                self.engine->catch_up();
+                raise_stop(*self.engine, self.engine->catch_up());
                 self.engine->touch();
             }
             self.part->set((self.part->value() & ~lanes) | (level & lanes));

@@ -40,6 +40,15 @@ void register_errors() {
     });
 }
 
+void raise_stop(Engine &engine, Stop stop) {
+    switch (stop) {
+    case Stop::Failed: engine.raise_failure();
+    case Stop::Signal: throw nb::python_error();
+    case Stop::Closed: throw Error(Fault::Closed, "the simulated board was closed while it ran");
+    default: return;
+    }
+}
+
 void Guard::wait(bool always) {
     for (;;) {
         bool got;

@@ -49,6 +49,9 @@ inline void pass_on(Engine &engine) {
     if (engine.failed() && !engine.in_hook()) engine.raise_failure();
 }
 
+// Throws unless the run ended in the ordinary way.
+void raise_stop(Engine &engine, Stop stop);
+
 struct PyEngine {
     std::shared_ptr<Engine> core;
     explicit PyEngine(const Engine::Options &options) : core(std::make_shared<Engine>(options)) {}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import _thread
+import signal
 import threading
 import time
 from collections.abc import Callable
@@ -119,3 +121,32 @@ def test_polling_in_python_sees_progress(loop: LoopBoard, window: Window) -> Non
     while not window.read(S2MM_SR) & IOC:
         polls += 1
         assert polls < 1000
+
+
+@pytest.mark.parametrize("busy", [True, False])
+def test_ctrl_c_stops_a_poll(engines: Callable[..., Engine], busy: bool) -> None:
+    engine = engines(horizon=2**62, patience=60)
+    board = LoopBoard(engine)
+    ticker = engine.host("ticker", board.clock)
+
+    def tick() -> None:
+        ticker.after(10, tick)
+
+    if busy:
+        tick()
+    window = Window.from_bus(engine.bus, DMA, 0x10000)
+    board.start()
+    board.receive(0, 64)
+    timer = threading.Timer(0.2, _thread.interrupt_main, (signal.SIGINT,))
+    timer.start()
+    stay = threading.Event()
+    other = threading.Thread(target=stay.wait)  # while it lives, a quiet engine is waited in
+    other.start()
+    start = time.perf_counter()
+    with pytest.raises(KeyboardInterrupt):
+        window.poll(S2MM_SR, IOC, IOC)
+    assert time.perf_counter() - start < 5
+    stay.set()
+    other.join()
+    board.send(0, 64)
+    assert window.poll(S2MM_SR, IOC, IOC) & IOC

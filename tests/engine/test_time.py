@@ -398,3 +398,18 @@ def test_ctrl_c_while_another_thread_sits_in_a_hook(engine: Engine) -> None:
     leave.set()
     thread.join(5)
     assert engine.now == 10**6
+
+
+def test_what_happens_in_the_pause_reaches_a_pin(engines: Callable[..., Engine]) -> None:
+    """A hook that raises while the engine catches up is passed on by the drive, which sets nothing."""
+    engine = engines(deterministic=False)
+    host = engine.host("ip", engine.clock("clk", 100e6))
+    pin = engine.net("pin")
+    pin.drive(0)
+    host.after(1, lambda: 1 // 0)
+    time.sleep(0.01)
+    with pytest.raises(ZeroDivisionError):
+        pin.drive(1)
+    assert pin.value == 0
+    pin.drive(1)
+    assert pin.value == 1
