@@ -14,6 +14,7 @@ import statistics
 import subprocess
 import sys
 import time
+from typing import Any
 
 CODES = {
     "start": "pass",
@@ -51,7 +52,7 @@ def main() -> None:
     options = parser.parse_args()
     own = measure(sys.executable, list(CODES), options.rounds)
     start = own["start"]
-    result = {
+    result: dict[str, Any] = {
         "benchmark": "import",
         "seconds": own,
         "ratio": (own["pynq"] - start) / (own["numpy"] - start),
@@ -59,6 +60,7 @@ def main() -> None:
         "ratio_overlay": (own["overlay"] - start) / (own["numpy"] - start),
         "limit": 1.3,
     }
+    result["ok"] = result["ratio_whole"] <= result["limit"]
     if options.peer:
         peer = measure(options.peer, ["start", "numpy", "pynq"], max(options.rounds // 3, 3))
         result["peer"] = {
