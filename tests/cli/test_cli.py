@@ -104,6 +104,35 @@ def test_inspect_tables(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.corpus
+def test_names_are_not_cut_in_a_narrow_terminal(
+    corpus: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At 80 columns the widest tables fit; a name goes on in the next line behind a slash or a space."""
+    monkeypatch.setenv("COLUMNS", "80")
+    said = told(capsys, "inspect", str(corpus / "hwh" / "Xilinx__PYNQ__base__Pynq-Z2__2018.3.hwh"))
+    assert max(map(len, said.splitlines())) <= 80
+    words = set(said.split())
+    assert {"axi_gpio_hdmiin/ip2intc_irpt", "0x43c2_0000", "0x43c2_ffff", "DefaultIP", "BRAM_Clk_A"} <= words
+    assert "hdmi_out_hpd_video (S_AXI)" in said
+
+
+def test_only_the_ps_is_marked_so(capsys: pytest.CaptureFixture[str]) -> None:
+    said = told(capsys, "inspect", hwh("image_filter"))
+    assert [line for line in said.splitlines() if line.endswith("  PS")] == [
+        "├── processing_system7_0  xilinx.com:ip:processing_system7:5.5  PS"
+    ]
+    assert told_json(capsys, "inspect", hwh("image_filter"))["ps"] == "processing_system7_0"
+
+
+def test_switches_take_no_value(capsys: pytest.CaptureFixture[str]) -> None:
+    said = told(capsys, "inspect", "--help")
+    assert "FILE" in said
+    for line in said.splitlines():
+        if "--help" not in line:  # that one is typer's own
+            assert "bool" not in line.lower(), line
+
+
+@pytest.mark.corpus
 def test_inspect_every_file_of_the_corpus(corpus: Path, capsys: pytest.CaptureFixture[str]) -> None:
     files = sorted((corpus / "hwh").glob("*.hwh"), key=lambda path: path.stat().st_size)
     assert files

@@ -45,7 +45,8 @@ class _Console(Console):
         raise BrokenPipeError
 
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of tables.")]
+# An empty metavar: newer versions of typer show a switch as one that takes a value.
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.", metavar="")]
 
 
 def _version(wanted: bool) -> None:
@@ -57,7 +58,10 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def _options(
     version: Annotated[
-        bool, typer.Option("--version", help="Print the version and exit.", callback=_version, is_eager=True)
+        bool,
+        typer.Option(
+            "--version", help="Print the version and exit.", callback=_version, is_eager=True, metavar=""
+        ),
     ] = False,
 ) -> None:
     pass
@@ -80,17 +84,23 @@ def _devices(as_json: AsJson = False) -> None:
 @app.command("inspect")
 def _inspect(
     file: Annotated[
-        Path, typer.Argument(help="Hand-off file, or the bitstream it lies beside.", show_default=False)
+        Path,
+        typer.Argument(
+            help="Hand-off file, or the bitstream it lies beside.", show_default=False, metavar="FILE"
+        ),
     ],
     as_json: AsJson = False,
     companion: Annotated[
         bool,
         typer.Option(
-            "--companion", help="Run the Python file beside the bitstream, so that its drivers count."
+            "--companion",
+            help="Run the Python file beside the bitstream, so that its drivers count.",
+            metavar="",
         ),
     ] = False,
     ignore_version: Annotated[
-        bool, typer.Option("--ignore-version", help="Bind drivers for another version of an IP, too.")
+        bool,
+        typer.Option("--ignore-version", help="Bind drivers for another version of an IP, too.", metavar=""),
     ] = False,
 ) -> None:
     """Show what a bitstream holds: tree, addresses, interrupts, clocks, and the drivers that would bind."""

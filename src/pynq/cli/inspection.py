@@ -36,6 +36,7 @@ def collect(file: Path, *, run_companion: bool = False, ignore_version: bool = F
         "board": design.board,
         "architecture": design.architecture,
         "processor": design.processor.value if design.processor else None,
+        "ps": design.ps,
         "cells": [_cell(cell, drivers) for cell in design.cells.values()],
         "hierarchies": [
             {"path": path, "driver": _name(plan.hierarchies[path]) if path in plan.hierarchies else None}

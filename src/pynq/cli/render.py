@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from rich import box
-from rich.console import Console
+from rich.console import Console, ConsoleOptions
 from rich.markup import escape
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
@@ -17,12 +19,33 @@ __all__ = ["devices", "info", "inspection"]
 _DIM_KINDS = {"interconnect", "logic"}
 
 
+class _Path:
+    """A name with slashes, in as many lines as its column asks for, broken behind slashes and spaces."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._parts = re.findall(r"[^/ ]*[/ ]?", text)
+
+    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
+        return Measurement(max(map(len, self._parts)), len(self._text))
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Text]:
+        line = ""
+        for part in self._parts:
+            if line and len(line) + len(part.rstrip()) > options.max_width:
+                yield Text(line, overflow="fold")
+                line = ""
+            line += part
+        yield Text(line, overflow="fold")
+
+
 def _table(console: Console, title: str, *columns: str, right: Sequence[str] = ()) -> Table:
     """Print a title, return the table to go under it. Rich folds a table's own title to its width."""
-    console.print(Text(title, "bold"))
-    table = Table(header_style="bold cyan", box=box.SIMPLE_HEAD, pad_edge=False)
+    console.print(_Path(title), style="bold")
+    table = Table(header_style="bold cyan", box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for column in columns:
-        table.add_column(column, justify="right" if column in right else "left", overflow="fold")
+        number = column in right
+        table.add_column(column, justify="right" if number else "left", overflow="fold", no_wrap=number)
     return table
 
 
@@ -74,10 +97,10 @@ def devices(console: Console, found: dict[str, Any]) -> None:
                 str(backend["priority"]),
                 escape(backend["why"]),
             )
-    console.print(table)
+    console.print(table, "")
     if found["active"]:
-        console.print(f"Used where a program names none: [bold green]{escape(found['active'])}[/]", end=" ")
-        console.print(f"({escape(found['reason'])}).")
+        active, reason = escape(found["active"]), escape(found["reason"])
+        console.print(f"Used where a program names none: [bold green]{active}[/] ({reason}).")
     else:
         console.print(f"[bold red]No device can be used:[/] {escape(found['reason'])}")
     console.print(
@@ -130,7 +153,7 @@ def _tree(found: dict[str, Any]) -> Tree:
         dim = cell["kind"] in _DIM_KINDS and not cell["driver"]
         label = Text(name, "dim" if dim else "bold")
         label.append(f"  {cell['type'] or cell['kind']}", "dim")
-        if cell["kind"] == "processor":
+        if cell["path"] == found["ps"]:
             label.append("  PS", "magenta")
         else:
             _driver(label, cell["driver"], "DefaultIP")
@@ -160,9 +183,9 @@ def _addresses(console: Console, found: dict[str, Any]) -> None:
             console, f"Addresses seen by {', '.join(masters)}", *columns, right=["from", "to", "size"]
         )
         for base, high, slave, driver in ranges:
-            cells = [_hex(base), _hex(high), _size(high - base + 1), escape(slave)]
-            table.add_row(*cells, *([_short(driver)] if own else []))
-        console.print(table)
+            last = [_short(driver)] if own else []
+            table.add_row(_hex(base), _hex(high), _size(high - base + 1), _Path(slave), *last)
+        console.print(table, "")
 
 
 def _slave(row: dict[str, Any]) -> str:
@@ -184,8 +207,8 @@ def _interrupts(console: Console, found: dict[str, Any]) -> None:
         way = " -> ".join([*row["controllers"], "PS" if row["gic"] is not None else "?"])
         gic = str(row["gic"]) if row["gic"] is not None else "-"
         kind = row["sensitivity"].lower().rpartition("_")[2] or "-"
-        table.add_row(escape(row["pin"]), escape(kind), str(row["index"]), escape(way), gic)
-    console.print(table)
+        table.add_row(_Path(row["pin"]), escape(kind), str(row["index"]), _Path(way), gic)
+    console.print(table, "")
 
 
 def _clocks(console: Console, found: dict[str, Any]) -> None:
@@ -197,30 +220,28 @@ def _clocks(console: Console, found: dict[str, Any]) -> None:
         source = f"{row['source']}{divisors}" if row["source"] else "-"
         style = "" if row["enabled"] else "dim"
         table.add_row(
-            escape(row["name"]),
+            _Path(row["name"]),
             _hertz(row["hertz"]),
             "yes" if row["enabled"] else "no",
             escape(source),
             style=style,
         )
-    console.print(table)
+    console.print(table, "")
 
 
 def _rest(console: Console, found: dict[str, Any]) -> None:
     if found["memories"]:
         table = _table(console, "Memories", "memory", "kind", "from", "size", right=["from", "size"])
         for row in found["memories"]:
-            table.add_row(escape(row["name"]), escape(row["kind"]), _hex(row["base"]), _size(row["size"]))
-        console.print(table)
+            table.add_row(_Path(row["name"]), escape(row["kind"]), _hex(row["base"]), _size(row["size"]))
+        console.print(table, "")
     if found["emio"]:
         table = _table(
             console, "GPIO of the PS (EMIO)", "name", "index", "width", "pins", right=["index", "width"]
         )
         for row in found["emio"]:
-            table.add_row(
-                escape(row["name"]), str(row["index"]), str(row["width"]), escape(_some(row["pins"]))
-            )
-        console.print(table)
+            table.add_row(_Path(row["name"]), str(row["index"]), str(row["width"]), _Path(_some(row["pins"])))
+        console.print(table, "")
 
 
 def _some(names: Iterable[str]) -> str:
