@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pynq.backends.sim._engine import Net
 from pynq.backends.sim.assembly import Plant
 from pynq.backends.sim.model import near
-from pynq.design.model import BusInterface, Endpoint
+from pynq.backends.sim.nets import WIDEST
+from pynq.design.model import BusInterface, Endpoint, Port
 from pynq.errors import PynqError
 
 __all__ = ["Board", "PinError"]
@@ -59,6 +60,7 @@ class Board:
         self._plant = plant
         self._pads: dict[str, _Pad] = {}
         self._pad_of_port: dict[str, str] = {}
+        self._outputs: dict[str, str] = {}  # interfaces that the PL only drives -> their port
         self._tokens: dict[int, list[tuple[Net, int]]] = {}
         for interface in plant.design.interfaces.values():
             self._add_pad(interface)
@@ -67,6 +69,8 @@ class Board:
         names = {role: interface.port_map.get(f"TRI_{role}", "") for role in "IOT"}
         into = self._port(names["I"])
         if into is None:
+            if self._port(names["O"]) is not None:
+                self._outputs[interface.name] = names["O"]
             return
         pad = _Pad(into, self._port(names["O"]), self._port(names["T"]))
         self._pads[interface.name] = pad
@@ -79,6 +83,7 @@ class Board:
         pad.settle()
 
     def _port(self, name: str) -> Net | None:
+        name = self._outputs.get(name, name)
         port = self._plant.design.ports.get(name)
         if port is None:
             return None
@@ -88,7 +93,7 @@ class Board:
     def pins(self) -> list[str]:
         """Return the names of the board's pins and interfaces, those that a design has on its boundary."""
         names = [name for name, port in self._plant.design.ports.items() if port.kind != "clk"]
-        return sorted({*names, *self._pads})
+        return sorted({*names, *self._pads, *self._outputs})
 
     def drive(self, pin: str, value: int) -> None:
         """Put a level on a pin. Takes effect now; time does not pass.
@@ -156,9 +161,20 @@ class Board:
                 found = self._plant.nets.of(end) if wiring.drives(end) else self._plant.nets.into(end)
                 if found is None:
                     raise PinError(f"{pin} is not connected, or wider than 64 bits")
+        if found is None and pin in self._plant.design.ports:
+            raise PinError(f"{pin} {self._why_dead(self._plant.design.ports[pin])}")
         if found is None:
             raise PinError(f"the board has no pin {pin!r}; {near(pin, self._names())}")
         return found
+
+    @staticmethod
+    def _why_dead(port: Port) -> str:
+        if port.width > WIDEST:
+            return f"has {port.width} bits; the board's pins are simulated up to {WIDEST}"
+        if port.direction == "IO":
+            cells = ", ".join(end.cell for end in port.peers if end.cell)
+            return f"is bidirectional: what drives it lies inside {cells or 'a cell'}, which has no model"
+        return "is connected to nothing that the description tells"
 
     def _names(self) -> Iterator[str]:
         yield from self.pins()

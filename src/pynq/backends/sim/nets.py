@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pynq.backends.sim._engine import Engine, Net
-from pynq.design.model import Cell, Design, Endpoint, Port
+from pynq.design.model import BusInterface, Cell, Design, Endpoint, Port
 from pynq.design.topology import Wiring
 
 __all__ = ["Nets", "active_low", "number", "parameter"]
@@ -89,13 +89,47 @@ def idle_level(name: str, port: Port | None) -> int:
     return ones if word.endswith(("resetn", "rst_n", "reset_n")) else 0
 
 
+class BoardWiring(Wiring):
+    """A design's wires, also those to the board of which the file tells only by interfaces.
+
+    Vivado before 2019 gives pins that belong to an interface (``btns_4bits_tri_i`` of ``btns_4bits``) neither
+    net nor connections: the interface and its partner name one bus, and each maps a pin's role to a port.
+    """
+
+    def __init__(self, design: Design) -> None:
+        super().__init__(design.file, design.cells, design.ports)
+        self._other_end: dict[Endpoint, Endpoint] = {}
+        outside = {face.net: face for face in design.interfaces.values() if face.net}
+        for cell in design.cells.values():
+            for inside in cell.interfaces.values():
+                if inside.net in outside and inside.role != "MONITOR":
+                    self._pair(cell, inside, outside[inside.net])
+
+    def _pair(self, cell: Cell, inside: BusInterface, outside: BusInterface) -> None:
+        for role, name in outside.port_map.items():
+            far, near = self.ports.get(name), cell.ports.get(inside.port_map.get(role, ""))
+            if far is None or near is None or any(port.signal or port.peers for port in (far, near)):
+                continue
+            ends = Endpoint("", far.name), Endpoint(cell.path, near.name)
+            if ends[0] not in self._other_end:
+                self._other_end.update({ends[0]: ends[1], ends[1]: ends[0]})
+
+    def driver(self, end: Endpoint) -> Endpoint | None:
+        """What drives an input; None if nothing does."""
+        found = super().driver(end)
+        if found is None:
+            other = self._other_end.get(end)
+            found = other if other is not None and self.drives(other) else None
+        return found
+
+
 class Nets:
     """The nets of one loaded design, by the port that drives them."""
 
     def __init__(self, design: Design, engine: Engine) -> None:
         self._design = design
         self._engine = engine
-        self.wiring = Wiring(design.file, design.cells, design.ports)
+        self.wiring = BoardWiring(design)
         self._made: dict[Endpoint, Net | None] = {}
         self._making = 0
         self.loaded = False
