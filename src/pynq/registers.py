@@ -108,6 +108,11 @@ class Register(RegisterBase):
     reset_value: ClassVar[int | None] = None
     """What the register holds after a reset, where the description tells."""
 
+    if TYPE_CHECKING:
+        # Fields come from the description, which type checkers don't read.
+        def __getattr__(self, name: str) -> Any: ...
+        def __setattr__(self, name: str, value: Any) -> None: ...
+
     def __init__(
         self,
         address: int,
@@ -291,6 +296,11 @@ class RegisterMap(RegisterMapBase):
     _order: ClassVar[tuple[str, ...]] = ()  # attributes by index
     _names: ClassVar[dict[str, str]] = {}  # name in the description -> attribute
     _classes: ClassVar[dict[str, type[Register]]] = {}
+
+    if TYPE_CHECKING:
+        # So do registers.
+        def __getattr__(self, name: str) -> Any: ...
+        def __setattr__(self, name: str, value: Any) -> None: ...
 
     def __init__(self, buffer: Any) -> None:
         if self._entries is None:
