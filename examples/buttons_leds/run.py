@@ -1,7 +1,7 @@
 # %% [markdown]
-# Buttons, LEDs and a timer, with asyncio: a button toggles its LED, the timer moves the colour on, a switch
-# ends it. The coroutines wait for three interrupts of one axi_intc at the same time.
-# Cells are marked as in a notebook; `python examples/buttons_leds/run.py` runs all of them.
+# # Buttons, LEDs and a timer, with asyncio
+# A button toggles its LED, the timer moves the colour on, a switch ends it. The coroutines wait for three
+# interrupts of one `axi_intc` at the same time.
 
 # %% Load the overlay
 from __future__ import annotations

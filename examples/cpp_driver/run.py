@@ -1,5 +1,6 @@
 # %% [markdown]
-# The accelerator of `../vector_add` driven by a library in C++; `python examples/cpp_driver/run.py` runs it.
+# # A driver in C++
+# The accelerator of `../vector_add`, driven by a library that knows nothing of Python.
 
 # %% Load the overlay; the driver defined last is the one that binds
 from __future__ import annotations

@@ -1,6 +1,6 @@
 # %% [markdown]
-# A stream that comes back: memory -> DMA -> FIFO -> DMA -> memory. Only drivers that come with the package.
-# Cells are marked as in a notebook; `python examples/dma_loopback/run.py` runs all of them.
+# # A stream that comes back
+# Memory -> DMA -> FIFO -> DMA -> memory. Only drivers that come with the package.
 
 # %% Load the overlay
 from __future__ import annotations

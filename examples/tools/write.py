@@ -1,26 +1,29 @@
-"""Write the examples' hand-off files: ``python -m examples.tools.write [--check]``."""
+"""Write the examples' hand-off files and notebooks: ``python -m examples.tools.write [--check]``."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from .designs import DESIGNS
+from .notebooks import notebook
 
 EXAMPLES = Path(__file__).resolve().parent.parent
 
 
-def render(name: str) -> bytes:
-    """The bytes of an example's hand-off file; it starts with a byte order mark, as Vivado's do."""
-    return b"\xef\xbb\xbf" + DESIGNS[name]().to_xml().encode()
+def files() -> Iterator[tuple[Path, bytes]]:
+    """Each file to write, with its bytes. Hand-off files begin with a byte order mark, like Vivado's."""
+    for name, design in DESIGNS.items():
+        yield EXAMPLES / name / f"{name}.hwh", b"\xef\xbb\xbf" + design().to_xml().encode()
+    for program in sorted(EXAMPLES.glob("*/run.py")):
+        yield program.with_suffix(".ipynb"), notebook(program.read_text(encoding="utf-8")).encode()
 
 
 def main(arguments: list[str]) -> int:
     """Write every file, or with ``--check`` compare them with what is there. Return 1 if one differs."""
     stale = []
-    for name in DESIGNS:
-        path = EXAMPLES / name / f"{name}.hwh"
-        data = render(name)
+    for path, data in files():
         if "--check" in arguments:
             if not path.exists() or path.read_bytes() != data:
                 stale.append(str(path))

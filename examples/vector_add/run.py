@@ -1,6 +1,6 @@
 # %% [markdown]
-# A memory-mapped accelerator: it fetches its operands from DDR and stores its result there, without a DMA.
-# Cells are marked as in a notebook; `python examples/vector_add/run.py` runs all of them.
+# # A memory-mapped accelerator
+# It fetches its operands from DDR and stores its result there, without a DMA.
 
 # %% Load the overlay
 from __future__ import annotations
