@@ -75,7 +75,7 @@ def tables(
     for name, ip in overlay.ip_dict.items():
         if ip["addr_range"]:  # the PS itself has no registers in the PL
             place = f"0x{ip['phys_addr']:08x}"
-            blocks.append([name, place, ip["type"], ip["driver"].__name__])
+            blocks.append([name, place, ip["type"].split(":", 2)[-1], ip["driver"].__name__])
     height, width, _ = picture.shape
     moved = 2 * height * width * 4
     passes = []
@@ -113,25 +113,22 @@ def show(shown: list[tuple[str, list[str], list[list[str]]]]) -> None:
     except ImportError:
         for title, head, rows in shown:
             widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
-            print(f"\n{title}")
+            print(title)
             for row in [head, *rows]:
-                print(
-                    "  "
-                    + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-                )
+                print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+            print()
         return
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 110)
     for title, head, rows in shown:
-        table = Table(
-            title=title, title_justify="left", title_style="bold", header_style="bold cyan", box=SIMPLE_HEAD
-        )
+        console.print(f"[bold]{title}[/]")
+        table = Table(header_style="bold cyan", box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
         right = {name for name in head if name.endswith(("time", "rate", "cycles"))}
         for name in head:
             table.add_column(name, justify="right" if name in right else "left", overflow="fold")
         for row in rows:
             colour = "red" if row[-1].endswith("differ") else "green" if row[-1] == "equal" else ""
             table.add_row(*row[:-1], f"[{colour}]{row[-1]}[/]" if colour else row[-1])
-        console.print(table)
+        console.print(table, "")
 
 
 # -- what is saved ----
@@ -175,20 +172,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--out", type=Path, default=Path("out"), help="folder for the picture (default: out)")
     options = parser.parse_args(arguments)
-    if options.out.exists() and not options.out.is_dir():
-        parser.error(f"--out {options.out} is no folder")
-
-    picture = photograph(options.image)
+    try:
+        options.out.mkdir(parents=True, exist_ok=True)
+        picture = photograph(options.image)
+    except OSError as error:
+        parser.error(str(error))
     overlay = pynq.Overlay(str(HERE / "image_filter.bit"))
     if hasattr(overlay.device, "deterministic"):
         overlay.device.deterministic = True  # so that the board's time is that of the transfers alone
-    runs = [run(overlay, picture, kernel) for kernel in options.kernel or ["sharpen", "edges", "emboss"]]
+    try:
+        runs = [run(overlay, picture, kernel) for kernel in options.kernel or ["sharpen", "edges", "emboss"]]
+    except ValueError as error:  # a picture that the filter can't take
+        parser.error(str(error))
     show(tables(overlay, picture, runs))
 
-    options.out.mkdir(parents=True, exist_ok=True)
     path = options.out / "image_filter.png"
     contact_sheet(picture, runs).save(path)
-    print(f"\n{path}: before, after and difference")
+    print(f"{path}: before, after and difference")
     wrong = [one.kernel for one in runs if one.wrong]
     if wrong:
         print(f"FAILED: {', '.join(wrong)} differ from numpy", file=sys.stderr)

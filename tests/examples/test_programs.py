@@ -97,3 +97,29 @@ def test_demo_tells_a_wrong_result(tmp_path: Path) -> None:
     )
     assert done.returncode == 1, done.stdout + done.stderr
     assert "FAILED: edges" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--image", "nowhere.png"], "nowhere.png"),
+        (["--image", "text.txt"], "cannot identify image file"),
+        (["--out", "text.txt"], "text.txt"),
+        (["--kernel", "nonsense"], "sharpen"),
+    ],
+    ids=["missing", "no picture", "no folder", "no kernel"],
+)
+def test_demo_with_wrong_arguments(arguments: list[str], said: str, tmp_path: Path) -> None:
+    pytest.importorskip("PIL")
+    (tmp_path / "text.txt").write_text("no picture")
+    done = subprocess.run(
+        [sys.executable, str(EXAMPLES / "image_filter" / "demo.py"), *arguments],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
