@@ -481,6 +481,10 @@ class _Pin:
     def timed_out(self, timeout: float | None) -> WaitTimeoutError:
         return WaitTimeoutError(f"no interrupt from {self.info.path} within {timeout} s; {self.state()}")
 
+    def hopeful(self) -> bool:
+        """Tell whether the interrupt may come although nothing moves: somebody may press a button."""
+        return threading.active_count() > 1 and self.tree.device.interrupt_from_outside(self.info.path)
+
     def dead(self, reason: DeadlockError) -> DeadlockError:
         return DeadlockError(f"no interrupt can come from {self.info.path}: {reason}; {self.state()}")
 
@@ -730,8 +734,14 @@ class _Line:
             if again:
                 self.hardware.enable()
             while self._waited_for_in(loop):
-                await self.hardware.wait_async()
-                self.dispatch()
+                try:
+                    await self.hardware.wait_async()
+                except DeadlockError as reason:
+                    self._fail_hopeless(reason, loop)
+                    if self._waited_for_in(loop):
+                        await asyncio.sleep(_SLICE)  # devices may say so at once
+                else:
+                    self.dispatch()
         except Exception as error:  # noqa: BLE001 - goes to those on whose behalf the pump runs
             self._fail(loop, error)
         finally:
@@ -747,7 +757,15 @@ class _Line:
         with self.lock:
             for waiter in [waiter for waiter in self.waiters if waiter.loop is loop]:
                 self._forget(waiter)
-                waiter.fail(waiter.pin.dead(error) if isinstance(error, DeadlockError) else error)
+                waiter.fail(error)
+
+    def _fail_hopeless(self, reason: DeadlockError, loop: asyncio.AbstractEventLoop | None = None) -> None:
+        """Fail those (of a loop) whose interrupt can't come any more."""
+        with self.lock:
+            for waiter in list(self.waiters):
+                if (loop is None or waiter.loop is loop) and not waiter.pin.hopeful():
+                    self._forget(waiter)
+                    waiter.fail(waiter.pin.dead(reason))
 
     def wait(self, waiter: _Sleeper, timeout: float | None) -> None:
         """Block until the waiter's interrupt is delivered, serving everybody else meanwhile."""
@@ -762,7 +780,11 @@ class _Line:
                 try:
                     fired = self.hardware.wait(limit)
                 except DeadlockError as reason:
-                    raise waiter.pin.dead(reason) from reason
+                    if not waiter.pin.hopeful():
+                        raise waiter.pin.dead(reason) from reason
+                    fired = False
+                    self._fail_hopeless(reason)
+                    time.sleep(_SLICE)  # devices may say so at once
                 if fired:
                     self.dispatch()
                 expired = not fired and not others

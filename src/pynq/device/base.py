@@ -113,6 +113,15 @@ class Device(OldProtocol, metaclass=DeviceMeta):
         """Return a function giving (level, rising edges so far) of pin "cell/port"; None: unknowable."""
         return None
 
+    def interrupt_from_outside(self, pin: str) -> bool:
+        """Return whether something outside of the PL (a hand on a button) can raise the interrupt of pin
+        "cell/port".
+
+        A wait for such a pin goes on where the device says :class:`DeadlockError`, as long as other threads
+        live.
+        """
+        return False
+
     def pin(self, index: int, direction: str) -> PinLine:
         """Return EMIO GPIO ``index`` of the PS; ``direction`` is "in" or "out"."""
         raise self._unsupported("EMIO GPIO")

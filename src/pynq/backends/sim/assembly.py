@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pynq._native import Arena
 from pynq.backends.sim._engine import Clock, Component, Engine, Host, Irq, Link, Memory, Space
 from pynq.backends.sim.model import Model, ModelRegistry
-from pynq.backends.sim.nets import WIDEST, Nets, active_low, number, parameter
+from pynq.backends.sim.nets import WIDEST, Nets, active_low, is_gate, number, parameter
 from pynq.backends.sim.regfile import RegisterSpec, specs_of_cell, store
 from pynq.design.model import (
     BusInterface,
@@ -78,6 +78,27 @@ class Plant:
         self.unmodelled: list[str] = []
         self.limited: list[str] = []  # modelled in part, and what is missing
         self.arenas: dict[tuple[str, int], Arena] = {}  # of memories other than the PS's DDR, made on demand
+
+    def hears_board(self, end: Endpoint) -> bool:
+        """Return whether a pin of the board can change the level at an end of a wire, as things are set."""
+        wiring, todo, seen = self.nets.wiring, [end], set()
+        while todo:
+            place = todo.pop()
+            driver = place if wiring.drives(place) else wiring.driver(place)
+            if driver is None or driver in seen:
+                continue
+            seen.add(driver)
+            cell, port = self.design.cells.get(driver.cell), wiring.port(driver)
+            if cell is None:
+                if port is not None and port.kind not in ("clk", "rst"):
+                    return True
+            elif cell.path in self.models:
+                todo += [Endpoint(cell.path, name) for name in self.models[cell.path].hears()]
+            elif is_gate(cell):
+                todo += [
+                    Endpoint(cell.path, name) for name, one in cell.ports.items() if one.direction == "I"
+                ]
+        return False
 
     def clock_of_ps(self, index: int) -> Clock | None:
         """Return the domain of a PL clock of the PS; None for a clock that the design has not."""
@@ -158,7 +179,7 @@ class _Assembly:
         reached = self._reached()
         model_of: dict[str, type[Model]] = {}
         for path, cell in self.design.cells.items():
-            model = self.chosen.get(path) or self.registry.find(cell.vlnv)
+            model = self.chosen.get(path) or self.registry.find(cell.vlnv, cell.type)
             if model is not None and model.applies(cell):
                 model_of[path] = model
                 for port, value in model.initial(cell).items():

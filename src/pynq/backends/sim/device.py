@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import os
 import threading
-import warnings
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -22,6 +21,7 @@ from pynq.backends.sim.model import Model, models, near
 from pynq.design.model import Clock, Design, Endpoint
 from pynq.device.base import Device
 from pynq.device.contract import Block
+from pynq.device.notes import emit
 from pynq.errors import (
     OverlayNotLoadedError,
     PynqError,
@@ -204,11 +204,8 @@ class SimDevice(Device):
         )
         parts += plant.limited
         if parts:
-            warnings.warn(
-                f"{_label(design)}: {'; '.join(parts)}. A pynq.sim.Model brings one to life.",
-                UnmodelledIPWarning,
-                stacklevel=3,
-            )
+            text = f"{_label(design)}: {'; '.join(parts)}. A pynq.sim.Model brings one to life."
+            emit(UnmodelledIPWarning(text))
 
     @staticmethod
     def _release_resets(plant: Plant) -> None:
@@ -234,6 +231,11 @@ class SimDevice(Device):
         """
         net = self._net_of(pin)
         return None if net is None else lambda: (net.value & 1, net.edges())
+
+    def interrupt_from_outside(self, pin: str) -> bool:
+        """Return whether a pin of the board, driven by somebody, could raise the interrupt of "cell/port"."""
+        cell, _, port = pin.rpartition("/")
+        return self._plant is not None and self._plant.hears_board(Endpoint(cell, port))
 
     def pin(self, index: int, direction: str) -> SimPin:
         """Return EMIO GPIO ``index`` of the PS; ``direction`` is "in" or "out"."""

@@ -429,7 +429,7 @@ class ModelRegistry:
         self._bound: tuple[dict[str, type[Model]], dict[str, type[Model]]] = ({}, {})
 
     def add(self, model: type[Model], names: Iterable[str], *, built_in: bool = False) -> None:
-        """Bind a model to types: ``vendor:library:name:version`` or without the version."""
+        """Bind a model to types: ``vendor:library:name:version``, without the version, or any other text."""
         layer = self._bound[built_in]
         for name in names:
             layer.pop(name, None)
@@ -441,12 +441,12 @@ class ModelRegistry:
             for name in [name for name, held in layer.items() if held is model]:
                 del layer[name]
 
-    def find(self, vlnv: Vlnv | None) -> type[Model] | None:
+    def find(self, vlnv: Vlnv | None, text: str = "") -> type[Model] | None:
         """Return the model for a type: exact first, then without version, then the latest one for
-        another version.
+        another version; for a type of another form (``Cell.type``), the one bound to that very text.
         """
         if vlnv is None:
-            return None
+            return next((layer[text] for layer in self._bound if text in layer), None)
         plain = vlnv.without_version
         for layer in self._bound:
             found = layer.get(str(vlnv)) or layer.get(plain)
@@ -467,11 +467,12 @@ class Model:
     """Base class of behavioural models.
 
     ``bindto`` lists the types of IP it stands for (``vendor:library:name:version``, or without the version
-    for all versions). Hooks, all optional: ``async def main(self)`` is started when the design is loaded and
-    after each reset; ``on_reset(self)``; ``on_write_NAME(self, value)`` after a program's write to the
-    register NAME; ``on_read_NAME(self)`` before a read, which may return the value to give;
-    ``on_pin_NAME(self, level)`` when the input NAME changes. ``registers`` may declare registers that the
-    description has not: ``{"CTRL": 0x00, "STATUS": pynq.sim.Reg(0x04, access="read-only")}``.
+    for all versions, or whatever text a description has as type). Hooks, all optional:
+    ``async def main(self)`` is started when the design is loaded and after each reset; ``on_reset(self)``;
+    ``on_write_NAME(self, value)`` after a program's write to the register NAME; ``on_read_NAME(self)``
+    before a read, which may return the value to give; ``on_pin_NAME(self, level)`` when the input NAME
+    changes. ``registers`` may declare registers that the description has not:
+    ``{"CTRL": 0x00, "STATUS": pynq.sim.Reg(0x04, access="read-only")}``.
 
     What a hook or ``main`` raises is a :class:`~pynq.errors.ModelError` at the access or wait of the program
     that caused it.
@@ -521,6 +522,13 @@ class Model:
         if not waits:
             return "" if type(self).main is Model.main else f"{self.name} ({type(self).__name__}) has ended"
         return f"{self.name} ({type(self).__name__}) waits for {' and for '.join(waits)}"
+
+    def hears(self) -> Iterable[str]:
+        """Return the inputs that can change what the model drives, as it is set up now; by default all.
+
+        Tells a wait for its interrupt whether a hand on a button could still bring it.
+        """
+        return [name for name, pin in self._pins.items() if not pin.output]
 
     # -- ports -----------------------------------------------------------------------------------------
     def stream(self, name: str) -> StreamPort:

@@ -13,7 +13,7 @@ from pynq.backends.sim._engine import Engine, Net
 from pynq.design.model import BusInterface, Cell, Design, Endpoint, Port
 from pynq.design.topology import Wiring
 
-__all__ = ["Nets", "active_low", "number", "parameter"]
+__all__ = ["Nets", "active_low", "is_gate", "number", "parameter"]
 
 WIDEST = 64  # bits; the engine's limit for a net
 
@@ -73,6 +73,11 @@ def active_low(name: str, port: Port | None) -> bool:
         or "rst_n" in word
         or "resetn" in word
     )
+
+
+def is_gate(cell: Cell) -> bool:
+    """Return whether a cell is combinational logic of the engine."""
+    return (cell.vlnv.name if cell.vlnv else cell.module_type) in _GATES
 
 
 def idle_level(name: str, port: Port | None) -> int:

@@ -110,6 +110,17 @@ class AxiGpio(Model, built_in=True):
             return ""
         return f"{self.name} waits for a change of its inputs: IP_ISR {pending:#x}, IP_IER {enabled:#x}"
 
+    def hears(self) -> list[str]:
+        """Return the inputs whose change gives an interrupt."""
+        if not self._interrupts or not self.host.get(0x11C) & _GLOBAL_ENABLE:
+            return []
+        enabled = self.host.get(0x128)
+        return [
+            f"{channel.prefix}_i"
+            for index, channel in enumerate(self._channels)
+            if enabled >> index & 1 and self._tri[index]
+        ]
+
     def _input(self, index: int) -> int:
         name = f"{self._channels[index].prefix}_i"
         return self.pin(name).level if name in self._pins else 0
