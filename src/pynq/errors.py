@@ -70,7 +70,12 @@ class DesignNotFoundError(PynqError, FileNotFoundError):
 
 
 class CompanionError(PynqError, ImportError):
-    """The Python file beside the bitstream can't be used (refused, or without an ``Overlay``)."""
+    """The Python file beside the bitstream can't be used.
+
+    Somebody else than root and the caller owns it or may write it; or it fails while it is imported; or its
+    ``Overlay`` is nothing that can be called, or returns None. A file that binds no name ``Overlay`` at all
+    is no companion: it is left alone, with a :class:`PynqWarning`.
+    """
 
 
 class DeviceNotFoundError(PynqError, RuntimeError, LookupError):
@@ -158,8 +163,14 @@ class UnmodelledIPWarning(PynqWarning):
 
 
 class VersionMismatchWarning(PynqWarning):
-    """A driver bound although its version differs from the IP's."""
+    """Drivers exist for other versions of an IP's type only, so it gets ``DefaultIP``.
+
+    With ``ignore_version=True`` the one of them defined last is bound instead, without a warning.
+    """
 
 
 class DriverFallbackWarning(PynqWarning):
-    """A driver refused an IP, which got ``DefaultIP`` instead."""
+    """An IP or hierarchy got the default driver instead of the one meant for it.
+
+    The driver refused the configuration, its ``checkhierarchy`` failed, or its package can't be imported.
+    """

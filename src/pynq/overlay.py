@@ -24,9 +24,9 @@ from pynq.binding import (
     companion,
     document,
     drivers,
-    emit,
 )
 from pynq.bitstream import Bitstream, find_image
+from pynq.device.notes import emit
 from pynq.errors import (
     CompanionError,
     DesignError,

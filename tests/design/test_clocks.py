@@ -52,6 +52,24 @@ def test_frequency_of_the_net_and_request_stand_in() -> None:
     assert design(zynqmp(parameters=asked)).clocks[0].frequency == 100_000_000
 
 
+@pytest.mark.parametrize(
+    ("text", "hertz"),
+    [
+        ("100000000", 100_000_000),
+        ("1e+08", 100_000_000),
+        ("1.25e+08", 125_000_000),
+        ("5E7", 50_000_000),
+        ("1500000000.0", 1_500_000_000),
+        ("fast", None),
+        ("1e+999", None),
+        ("", None),
+    ],
+)
+def test_frequencies_are_written_in_several_ways(text: str, hertz: int | None) -> None:
+    port = P("clk", "I", "clk", None, "clk", {"CLKFREQUENCY": text})
+    assert [clock.frequency for clock in design(ports=[port]).clocks] == [hertz]
+
+
 def test_versal_clock_in_the_packed_configuration() -> None:
     packed = (
         "AURORA_LINE_RATE_GPBS 12.5 DDR_MEMORY_MODE {Connectivity to DDR via NOC}"

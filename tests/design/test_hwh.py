@@ -91,6 +91,35 @@ def test_paths_and_hierarchies() -> None:
     assert (cell.name, cell.hierarchy, cell.attributes["INSTANCE"]) == ("deep", "a/b/c", "a_b_c_deep")
 
 
+def test_a_hierarchy_and_a_cell_may_share_an_instance_name() -> None:
+    """INSTANCE is the path with ``/`` turned into ``_``, so ``a/b`` and ``a_b`` have the same one."""
+    d = design(
+        zynq(ports=[P("FCLK_CLK0", "O", "clk", None, "clk")]),
+        M("a/b", GPIO, [P("q", "O", "one", 7), P("clk", "I", "clk"), P("d", "I", "two", 7)]),
+        M("a_b", "me:user:other:1.0", [P("r", "O", "two", 7), P("clk", "I", "clk"), P("d", "I", "one", 7)]),
+    )
+    assert [cell.type for cell in (d.cells["a/b"], d.cells["a_b"])] == [GPIO, "me:user:other:1.0"]
+    assert d.cells["a/b"].ports["q"].peers == (Endpoint("a_b", "d"),)
+    assert d.cells["a_b"].ports["r"].peers == (Endpoint("a/b", "d"),)
+    assert d.cells["a/b"].ports["d"].peers == (Endpoint("a_b", "r"),)
+
+
+def test_ranges_tell_cells_of_one_instance_name_apart_by_the_interface() -> None:
+    ranges = [R("a/b", 0x43C0_0000, 0x1000, "s_one"), R("a_b", 0x43C1_0000, 0x1000, "s_two")]
+    d = design(
+        zynq(ranges=ranges),
+        M("a/b", GPIO, interfaces=[I("s_one", "SLAVE")]),
+        M("a_b", GPIO, interfaces=[I("s_two", "SLAVE")]),
+        M("a_b_c"),
+    )
+    assert {path: entry["phys_addr"] for path, entry in views.ip_dict(d).items()} == {
+        "a/b": 0x43C0_0000,
+        "a_b": 0x43C1_0000,
+        "ps7": 0,
+    }
+    assert [d.cells[path].kind for path in ("a/b", "a_b")] == [CellKind.PERIPHERAL] * 2
+
+
 def test_module_without_fullname_is_known_by_its_instance() -> None:
     data = document([M("psv_top")]).replace(b' FULLNAME="/psv_top"', b"")
     assert list(read_bytes(data).cells) == ["psv_top"]
@@ -103,6 +132,22 @@ def test_any_version_is_a_version(version: str) -> None:
     assert d.cells["ip"].type == f"me:user:ip:{version}"
     assert d.cells["ip"].vlnv.without_version == "me:user:ip"  # type: ignore[union-attr]
     assert views.ip_dict(d)["ip"]["type"] == f"me:user:ip:{version}"
+
+
+@pytest.mark.parametrize("text", ["My IP Type", "user:ip", "a:b:c:d:e"])
+def test_a_type_of_another_form_is_free_text(text: str) -> None:
+    module = M("ip", attributes={"VLNV": text, "MODTYPE": "ip"})
+    d = design(zynq(ranges=[R("ip", 0x43C00000, 0x1000)]), module)
+    assert d.cells["ip"].vlnv is None
+    assert d.cells["ip"].type == views.ip_dict(d)["ip"]["type"] == text
+
+
+def test_ranges_without_an_address_are_of_no_use() -> None:
+    """Sub-designs of Versal: the prefix alone, at either end."""
+    data = document([zynq(ranges=[R("ip", 0x43C0_0000, 0x1000), R("ip", 0x43C1_0000, 0x1000)]), M("ip")])
+    for text in (b'BASEVALUE="0x43C00000"', b'HIGHVALUE="0x43C00FFF"'):
+        name = text.partition(b"=")[0]
+        assert [r.base for r in read_bytes(data.replace(text, name + b'="0x"')).ps_ranges] == [0x43C1_0000]
 
 
 def test_parameters_without_value_are_empty() -> None:

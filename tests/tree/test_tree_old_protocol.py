@@ -53,10 +53,49 @@ def test_registers_that_are_no_memory(bit: str) -> None:
     overlay.knob_0.write(8, 5)
     assert device.registers[0x43C00000].words == {2: 5}
     assert overlay.knob_0.read(8) == 5
-    with pytest.raises(
-        UnsupportedByDeviceError, match="1-byte access at 0x43c00001: the device does 4 bytes only"
-    ):
-        overlay.knob_0.mmio.read(1, 1)
+    overlay.knob_0.write(8, 0x11223344)
+    assert overlay.knob_0.mmio.read(9, 1) == 0x33
+    overlay.knob_0.write(0, b"\x01\0\0\0\x02\0\0\0")
+    assert device.registers[0x43C00000].words == {0: 1, 1: 2, 2: 0x11223344}
+
+
+@pytest.fixture
+def words(bit: str) -> tuple[Any, OldDevice]:
+    """The registers of a device that takes whole words only, as PYNQ's MMIO gives them, with three set."""
+    device = OldDevice(mode="REGISTER_RW")
+    window = pynq.Overlay(bit, device=device).knob_0.mmio
+    window.write(0, np.array([0x03020100, 0x07060504, 0x0B0A0908], "u4"))
+    device.accesses.clear()
+    return window, device
+
+
+def test_narrow_accesses_are_of_whole_words(words: tuple[Any, OldDevice]) -> None:
+    window, device = words
+    assert window.read(0, 1) == 0
+    assert window.read(3, 1) == 3
+    assert window.read(6, 2) == 0x0706
+    assert window.read(0, 8) == 0x0706050403020100
+    assert {access[2] for access in device.accesses} <= {4, 8}
+    device.accesses.clear()
+    window.write(5, 0xEE, 1)
+    window.write(2, 0xDDCC, 2)
+    assert (window.read(0), window.read(4)) == (0xDDCC0100, 0x0706EE04)
+    assert all(address % 4 == size % 4 == 0 for _, address, size in device.accesses)
+
+
+def test_bytes_go_out_in_one_call(words: tuple[Any, OldDevice]) -> None:
+    window, device = words
+    window.write(4, bytes(range(64)))
+    assert device.accesses == [("write", 0x43C00004, 64)]
+    device.accesses.clear()
+    read = bytearray(64)
+    window.read_into(4, read)
+    assert read == bytes(range(64))
+    assert device.accesses == [("read", 0x43C00004, 64)]
+    device.accesses.clear()
+    window.write(1, b"\xaa\xbb\xcc\xdd\xee", 1)  # from the middle of a word into the next one
+    assert [window.read(0), window.read(4)] == [0xCCBBAA00, 0x0302EEDD]
+    assert ("write", 0x43C00000, 8) in device.accesses
 
 
 def test_a_device_without_registers_says_so(bit: str) -> None:

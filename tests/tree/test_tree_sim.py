@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 import threading
 import weakref
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from kit import KNOB, write
 
 import pynq
+import pynq.overlay
 import pynq.sim
 from pynq.errors import DeadlockError, OverlayNotLoadedError
 
@@ -32,6 +34,31 @@ def model() -> Any:
             self.registers.LEVEL = (int(self.registers.LEVEL) & 0x7FFFFFFF) | level << 31
 
     return TreeKnobModel
+
+
+@pytest.mark.filterwarnings("default")
+@pytest.mark.parametrize("load", [pynq.Overlay, pynq.overlay.DefaultOverlay])
+def test_warnings_of_the_load_point_at_the_line_of_the_program(bit: str, load: Any) -> None:
+    frame = sys._getframe()
+    with pytest.warns(pynq.errors.UnmodelledIPWarning, match="other") as caught:
+        overlay = load(bit, device="sim:warned")
+    assert {(one.filename, one.lineno) for one in caught} == {(__file__, frame.f_lineno - 1)}
+    with pytest.warns(pynq.errors.UnmodelledIPWarning) as caught:
+        overlay.download()
+    assert {(one.filename, one.lineno) for one in caught} == {(__file__, frame.f_lineno - 1)}
+
+
+def test_a_model_may_be_bound_to_a_type_of_any_form(tmp_path: Path) -> None:
+    class Echo(pynq.sim.Model):
+        bindto = ["My IP Type"]
+
+        def on_write_CTRL(self, value: int) -> None:  # noqa: N802
+            self.registers.LEVEL = value + 1
+
+    path = write(tmp_path, knobs={"mine": "My IP Type"})
+    overlay: Any = pynq.Overlay(str(path), device="sim:any")
+    overlay.mine.write(0, 0x41)
+    assert overlay.mine.read(4) == 0x42
 
 
 def test_objects_live_on_over_a_reload(bit: str) -> None:

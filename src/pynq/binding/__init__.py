@@ -6,7 +6,6 @@ from pynq.binding import companion
 from pynq.binding.drivers import Drivers
 from pynq.binding.drivers import registry as drivers
 from pynq.binding.ip import DefaultIP
-from pynq.binding.notes import emit
 from pynq.binding.plan import Plan, Views, bind, bind_views
 from pynq.binding.tree import DefaultHierarchy, Memory, Node, attribute_name, document
 
@@ -24,5 +23,4 @@ __all__ = [
     "companion",
     "document",
     "drivers",
-    "emit",
 ]

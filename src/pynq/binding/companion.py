@@ -18,7 +18,7 @@ from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
 
-from pynq.binding.notes import emit
+from pynq.device.notes import emit
 from pynq.errors import CompanionError, PynqWarning
 
 __all__ = ["call", "find", "load"]

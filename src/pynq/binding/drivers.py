@@ -9,12 +9,12 @@ defines itself goes before them, whichever was imported first.
 from __future__ import annotations
 
 import threading
-import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
+from pynq.device.notes import emit
 from pynq.errors import DriverFallbackWarning
 
 __all__ = ["GROUP", "DriverRegistry", "Drivers", "Match", "registry"]
@@ -112,11 +112,11 @@ class DriverRegistry:
             try:
                 entry.load()
             except Exception as error:  # noqa: BLE001  one package's fault is not that of the others
-                warnings.warn(
-                    f"the drivers of {entry.value} can't be imported, their IP gets DefaultIP: "
-                    f"{type(error).__name__}: {error}",
-                    DriverFallbackWarning,
-                    stacklevel=2,
+                emit(
+                    DriverFallbackWarning(
+                        f"the drivers of {entry.value} can't be imported, their IP gets DefaultIP: "
+                        f"{type(error).__name__}: {error}"
+                    )
                 )
             modules.append(entry.module)
         return modules

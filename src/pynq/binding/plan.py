@@ -34,10 +34,6 @@ class Views:
     def of(cls, design: Design) -> Views:
         """Make fresh dictionaries from a design."""
         made = cls(**{name: getattr(views, name)(design) for name in cls.__dataclass_fields__})
-        for path, entry in made.ip_dict.items():
-            if not entry["type"] and path in design.cells:
-                # A type that is no vendor:library:name:version is free text, which `bindto` may name as well.
-                entry["type"] = design.cells[path].attributes.get("VLNV", "")
         for path, node in made.hierarchy_dict.items():
             for part, entries in (("ip", made.ip_dict), ("memories", made.mem_dict)):
                 node[part] = {name: entries[f"{path}/{name}"] for name in node[part]}

@@ -9,7 +9,7 @@ from typing import Any
 from pynq._native import Window
 from pynq.binding.drivers import registry
 from pynq.binding.ip import DefaultIP, Unusable, class_name, missing, open_window, wire
-from pynq.binding.notes import emit
+from pynq.device.notes import emit
 from pynq.errors import (
     DriverError,
     DriverFallbackWarning,

@@ -56,7 +56,7 @@ _NAMES = {
 _PL_CLOCKS = 4
 # The first kind has every setting, the second only those that the user changed.
 _PACKED = (("PS_PMC_CONFIG_INTERNAL", "PS11_CONFIG_INTERNAL"), ("PS_PMC_CONFIG", "PS11_CONFIG"))
-_MEGAHERTZ = re.compile(r"[0-9]{1,6}(?:\.[0-9]{0,15})?\Z")
+_MEGAHERTZ = re.compile(r"[0-9]{1,6}(?:\.[0-9]{0,15})?(?:[eE]\+?[0-9])?\Z")
 _LOW_NAMES = ("_n", "resetn", "rstn", "_b")
 _CLK_OUT = re.compile(r"clk_out([0-9]{1,2})\Z")
 

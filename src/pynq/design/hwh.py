@@ -66,7 +66,7 @@ _LEAF: _Table = {}
 _HEX = re.compile(r"(?:0[xX])?[0-9a-fA-F]{1,32}\Z")
 _NUMBER = re.compile(r"([+-]?)(?:(?:0[xX]|#)([0-9a-fA-F]{1,64})|([0-9]{1,64}))([kKmMgGtT]?)\Z")
 _SCALES = {"": 0, "k": 10, "m": 20, "g": 30, "t": 40}
-_FREQUENCY = re.compile(r"[0-9]{1,15}(?:\.[0-9]{1,15})?\Z")
+_FREQUENCY = re.compile(r"[0-9]{1,15}(?:\.[0-9]{1,15})?(?:[eE]\+?[0-9]{1,2})?\Z")  # also "1e+08"
 _PORT_KINDS = {
     "CLK": "clk",
     "RST": "rst",
@@ -173,11 +173,12 @@ _RawBlock = tuple[_Attributes, list[_RawRegister], int]
 
 
 class _RawModule:
-    __slots__ = ("attributes", "blocks", "interfaces", "line", "parameters", "ports", "ranges")
+    __slots__ = ("attributes", "blocks", "interfaces", "line", "parameters", "path", "ports", "ranges")
 
     def __init__(self, attributes: _Attributes, line: int) -> None:
         self.attributes = attributes
         self.line = line
+        self.path = ""
         self.parameters: dict[str, str] = {}
         self.ports: list[_RawPort] = []
         self.interfaces: list[_RawInterface] = []
@@ -502,6 +503,7 @@ class _Builder:
         self._file = raw.name
         self._problems = raw.problems
         self._paths: dict[str, str] = {}  # instance -> path
+        self._namesakes: dict[str, list[_RawModule]] = {}  # instances that stand for several paths
         self._endpoints: dict[tuple[str, str], Endpoint] = {}
 
     def design(self) -> Design:
@@ -569,39 +571,64 @@ class _Builder:
         )
 
     def _name_cells(self, design: str) -> None:
-        """Learn which path each instance name stands for; instances and paths must be unique."""
-        seen: dict[str, int] = {}
+        """Learn which path each instance name stands for.
+
+        Paths must be unique. An instance name is the path with ``/`` turned into ``_``, so a hierarchy ``a``
+        with a cell ``b`` beside a cell ``a_b`` gives the same one twice: namesakes.
+        """
+        seen: dict[str, _RawModule] = {}
         paths = self._paths
         for module in self._raw.modules:
             instance = module.attributes.get("INSTANCE", "")
-            path = module.attributes.get("FULLNAME", "").strip("/") or instance
+            path = module.path = module.attributes.get("FULLNAME", "").strip("/") or instance
+            first = seen.get(path) or seen.get(paths.get(instance, path))
             if not path:
                 self._problems.add(module.line, "<MODULE> has an empty INSTANCE")
             elif len(path) > MAX_PATH or path.count("/") >= MAX_DEPTH:
                 limit = f"{MAX_DEPTH} hierarchies or {MAX_PATH} characters"
                 self._problems.add(module.line, f"the path {path[:40]!r}... is deeper than {limit}")
-            elif path in seen or instance in paths:
-                first = seen.get(path) or seen.get(paths[instance], 0)
-                self._problems.add(module.line, f"instance {path!r} is already defined in line {first}")
-            else:
-                seen[path] = module.line
+            elif first is None:
+                seen[path] = module
                 paths[instance] = path
+            elif path not in seen and instance == path.replace("/", "_") == first.path.replace("/", "_"):
+                seen[path] = module
+                self._namesakes.setdefault(instance, [first]).append(module)
+            else:
+                self._problems.add(module.line, f"instance {path!r} is already defined in line {first.line}")
         for external in (f"{design}_imp", "External_Ports"):
             paths.setdefault(external, "")
 
     def _find_addressed(self) -> dict[str, bool]:
-        """The instances that some master reaches, and whether as memory."""
+        """The paths of the cells that some master reaches, and whether as memory."""
         found: dict[str, bool] = {}
         owners: Iterable[_RawModule | _RawInterface] = (*self._raw.modules, *self._raw.interfaces)
         for owner in owners:
             for attributes, _ in owner.ranges:
-                slave = attributes.get("INSTANCE", "")
-                found[slave] = found.get(slave, False) or attributes.get("MEMTYPE") == "MEMORY"
+                slave = self._slave(attributes)
+                if slave:
+                    found[slave] = found.get(slave, False) or attributes.get("MEMTYPE") == "MEMORY"
         return found
+
+    def _slave(self, attributes: _Attributes) -> str | None:
+        """The path of the cell that a range leads to, None where there is no such cell."""
+        instance = attributes.get("INSTANCE", "")
+        for module in self._namesakes.get(instance, ()):
+            names = attributes.get("SLAVEBUSINTERFACE", "").split(":")
+            if any(interface.attributes.get("NAME") in names for interface in module.interfaces):
+                return module.path
+        return self._paths.get(instance)
+
+    def _peer(self, instance: str, port: str, signal: str) -> Endpoint:
+        """The other end of a wire; of namesakes, the one whose port of that name is on the same net."""
+        path = self._paths.get(instance, instance)
+        for module in self._namesakes.get(instance, ()):
+            for attributes, _, _ in module.ports:
+                if attributes.get("NAME") == port and attributes.get("SIGNAME", "") == signal:
+                    return Endpoint(module.path, port)
+        return Endpoint(path, port)
 
     def _ports(self, raw: Iterable[_RawPort], owner: str) -> dict[str, Port]:
         ports: dict[str, Port] = {}
-        paths = self._paths
         endpoints = self._endpoints
         make = tuple.__new__
         for attributes, connections, line in raw:
@@ -624,7 +651,9 @@ class _Builder:
                 key = (instance, port)
                 peer = endpoints.get(key)
                 if peer is None:
-                    peer = endpoints[key] = make(Endpoint, (paths.get(instance, instance), port))
+                    peer = self._peer(instance, port, get("SIGNAME", ""))
+                    if instance not in self._namesakes:
+                        endpoints[key] = peer
                 peers.append(peer)
             kind = get("SIGIS", "undef")
             frequency = get("CLKFREQUENCY")
@@ -688,8 +717,7 @@ class _Builder:
 
     def _cell(self, raw: _RawModule) -> Cell:
         attributes = raw.attributes
-        instance = attributes["INSTANCE"]
-        path = self._paths.get(instance, instance)
+        path = raw.path
         ports = self._ports(raw.ports, path)
         interfaces = {}
         for entry in raw.interfaces:
@@ -700,7 +728,7 @@ class _Builder:
             path=path,
             vlnv=vlnv,
             module_type=attributes.get("MODTYPE", ""),
-            kind=kind_of(attributes, vlnv, self._addressed.get(instance)),
+            kind=kind_of(attributes, vlnv, self._addressed.get(path)),
             parameters=MappingProxyType(raw.parameters),
             ports=MappingProxyType(ports),
             interfaces=MappingProxyType(interfaces),
@@ -791,7 +819,7 @@ class _Builder:
         for attributes, line in raw:
             get = attributes.get
             slave = get("INSTANCE")
-            if get("HIGHVALUE") == "0x":
+            if "0x" in (get("BASEVALUE"), get("HIGHVALUE")):
                 # Some sub-designs of Versal leave the end open; such a range is of no use (docs/errata.md,
                 # F-3).
                 continue
@@ -806,7 +834,7 @@ class _Builder:
                     line, f"<MEMRANGE> of {master!r} ends ({high:#x}) before it begins ({base:#x})"
                 )
                 continue
-            known = self._paths.get(slave)
+            known = self._slave(attributes)
             # A NoC lists the interfaces through which it leads there. Where an external interface answers, it
             # is named in place of the cell.
             interfaces = get("SLAVEBUSINTERFACE", "").split(":") if known else [slave]

@@ -220,7 +220,7 @@ class Cell:
     """An instance of an IP in the block design."""
 
     path: str
-    vlnv: Vlnv | None  # None: the file gives no type (block containers, 2015 files)
+    vlnv: Vlnv | None  # None: no type (block containers, 2015 files), or one of another form; see `type`
     module_type: str  # MODTYPE
     kind: CellKind
     parameters: Mapping[str, str]
@@ -246,8 +246,8 @@ class Cell:
 
     @property
     def type(self) -> str:
-        """The VLNV as text, "" where the file has none."""
-        return str(self.vlnv) if self.vlnv else ""
+        """The VLNV as text, of whatever form it is in the file; "" where the file has none."""
+        return str(self.vlnv) if self.vlnv else self.attributes.get("VLNV", "")
 
 
 class Processor(str, Enum):

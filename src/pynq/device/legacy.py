@@ -5,8 +5,8 @@ A third-party device subclasses ``pynq.Device``, calls ``super().__init__(tag)``
 =============================================  ========================================================
 ``capabilities``                               ``{"MEMORY_MAPPED": True}``, ``REGISTER_RW``, ``CALLABLE``
 ``mmap(base, length)``                         an array of 32-bit words over the registers (``MEMORY_MAPPED``)
-``read_registers(address, length)``            bytes (``REGISTER_RW``)
-``write_registers(address, data)``             takes bytes (``REGISTER_RW``)
+``read_registers(address, length)``            bytes, whole words of 32 bits (``REGISTER_RW``)
+``write_registers(address, data)``             takes bytes, whole words of 32 bits (``REGISTER_RW``)
 ``allocate(shape, dtype, **kwargs)``           a ``PynqBuffer``; or ``default_memory`` with that method
 ``flush(bo, offset, address, nbytes)``         caches to memory; ``invalidate`` the other way
 ``download(bitstream, parser)``                programs the device, then calls ``post_download``
@@ -125,37 +125,65 @@ def map_registers(device: Device, base: int, length: int) -> _native.Window:
         try:
             return _native.Window.from_memory(registers, base)
         except (TypeError, BufferError):  # an indexable that is no memory, such as a proxy's
-            return _native.Window.from_functions(*_indexed(registers, base), base, length)
+            return _window_on_words(*_indexed(registers, base), base, length)
     if device.has_capability("REGISTER_RW"):
 
-        def read(address: int, width: int) -> int:
-            return int.from_bytes(bytes(old.read_registers(address, width)), "little")
+        def read(address: int, nbytes: int) -> bytes:
+            return bytes(old.read_registers(address, nbytes))
 
-        def write(address: int, value: int, width: int) -> None:
-            old.write_registers(address, value.to_bytes(width, "little"))
-
-        return _native.Window.from_functions(read, write, base, length)
+        return _window_on_words(read, old.write_registers, base, length)
     raise UnsupportedByDeviceError(
         f"device {device.name!r} has no register windows: {type(device).__name__} defines neither map() nor "
         "capabilities with MEMORY_MAPPED (and mmap) or REGISTER_RW (and read_registers, write_registers)"
     )
 
 
-def _indexed(words: Any, base: int) -> tuple[Callable[[int, int], int], Callable[[int, int, int], None]]:
-    """Return bus functions for an indexable of 32-bit words, which can't do other widths."""
+_Read = Callable[[int, int], bytes]
+_Write = Callable[[int, bytes], object]
 
-    def check(address: int, width: int) -> int:
-        if width != 4:
-            raise UnsupportedByDeviceError(
-                f"{width}-byte access at 0x{address:x}: the device does 4 bytes only"
-            )
-        return (address - base) // 4
 
-    def read(address: int, width: int) -> int:
-        return int(words[check(address, width)])
+def _window_on_words(read: _Read, write: _Write, base: int, length: int) -> _native.Window:
+    """Return a window on functions that move whole, aligned words of 32 bits, any number at once.
 
-    def write(address: int, value: int, width: int) -> None:
-        words[check(address, width)] = value
+    Of a narrower access the device sees the word: a read takes its part of it, a write reads the word first
+    and puts the rest back as it was.
+    """
+
+    def read_block(address: int, width: int, count: int) -> bytes:
+        before, nbytes = address % 4, width * count
+        return read(address - before, before + nbytes + -(before + nbytes) % 4)[before : before + nbytes]
+
+    def write_block(address: int, width: int, data: bytes) -> None:
+        before, after = address % 4, -(address + len(data)) % 4
+        end = address + len(data) + after
+        first = read(address - before, 4)[:before] if before else b""
+        last = read(end - 4, 4)[4 - after :] if after else b""
+        write(address - before, first + bytes(data) + last)
+
+    def read_one(address: int, width: int) -> int:
+        return int.from_bytes(read_block(address, width, 1), "little")
+
+    def write_one(address: int, value: int, width: int) -> None:
+        write_block(address, width, value.to_bytes(width, "little"))
+
+    return _native.Window.from_functions(
+        read_one, write_one, base, length, read_block=read_block, write_block=write_block
+    )
+
+
+def _indexed(words: Any, base: int) -> tuple[_Read, _Write]:
+    """Return such functions for an indexable of 32-bit words."""
+
+    def read(address: int, nbytes: int) -> bytes:
+        first = (address - base) // 4
+        return b"".join(
+            (int(words[first + i]) & 0xFFFFFFFF).to_bytes(4, "little") for i in range(nbytes // 4)
+        )
+
+    def write(address: int, data: bytes) -> None:
+        first = (address - base) // 4
+        for i in range(len(data) // 4):
+            words[first + i] = int.from_bytes(data[4 * i : 4 * i + 4], "little")
 
     return read, write
 

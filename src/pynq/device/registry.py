@@ -13,11 +13,11 @@ from __future__ import annotations
 import atexit
 import os
 import threading
-import warnings
 from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from pynq.device.notes import emit
 from pynq.errors import BackendWarning, DeviceNotFoundError
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ class Registry:
                 found.append(Candidate(scheme, backend.priority, tuple(backend.probe()), backend.why))
             except Exception as error:  # noqa: BLE001  a broken backend must not take the others with it
                 reason = f"{type(error).__name__}: {error}"
-                warnings.warn(f"backend {scheme!r} can't be asked: {reason}", BackendWarning, stacklevel=2)
+                emit(BackendWarning(f"backend {scheme!r} can't be asked: {reason}"))
                 found.append(Candidate(scheme, 0, (), reason))
         return sorted(found, key=lambda candidate: (-candidate.priority, candidate.scheme))
 
@@ -158,7 +158,7 @@ class Registry:
                     found.append(self.open(name))
                 except Exception as error:  # noqa: BLE001  as in candidates()
                     reason = f"{type(error).__name__}: {error}"
-                    warnings.warn(f"device {name!r} can't be opened: {reason}", BackendWarning, stacklevel=2)
+                    emit(BackendWarning(f"device {name!r} can't be opened: {reason}"))
         return found
 
     def active(self) -> Device:
@@ -215,7 +215,7 @@ class Registry:
                     device = self.open(name)
                 except Exception as error:  # noqa: BLE001  as in candidates()
                     reason = f"{type(error).__name__}: {error}"
-                    warnings.warn(f"device {name!r} can't be opened: {reason}", BackendWarning, stacklevel=2)
+                    emit(BackendWarning(f"device {name!r} can't be opened: {reason}"))
                     continue
                 self._reason = f"the first one present: {candidate.why}"
                 return device
