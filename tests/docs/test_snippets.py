@@ -6,6 +6,7 @@ A page runs in a process and a folder of its own, in which the examples' hand-of
 
 from __future__ import annotations
 
+import inspect
 import os
 import re
 import shutil
@@ -14,6 +15,8 @@ import sys
 from pathlib import Path
 
 import pytest
+
+from pynq.device.base import Device
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [
@@ -78,3 +81,13 @@ def test_commands_of_the_readme_are_make_targets() -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
     named = set(re.findall(r"`?make ([a-z-]+)", (ROOT / "README.md").read_text(encoding="utf-8")))
     assert named <= targets
+
+
+def test_the_contract_of_devices_is_that_of_the_code() -> None:
+    """The page names every public method of a device, and each of its rows is one."""
+    page = (ROOT / "docs" / "design" / "contracts.md").read_text(encoding="utf-8")
+    methods = {name for name, what in vars(Device).items() if inspect.isfunction(what) and name[0] != "_"}
+    rows = [line.split("|")[1] for line in page.splitlines() if re.search(r"\| (must|may) \|", line)]
+    listed = {name for row in rows for name in re.findall(r"`(\w+)\(", row)}
+    assert listed <= methods
+    assert methods - listed == set(re.findall(r"`Device\.(\w+)", page))
