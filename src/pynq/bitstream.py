@@ -117,7 +117,7 @@ class Bitstream:
         if dtbo is None:
             beside = Path(folder, Path(name).stem + ".dtbo")
             return str(beside) if beside.is_file() else None
-        places = [Path(dtbo).absolute(), Path(folder, dtbo)]
+        places = list(dict.fromkeys((Path(dtbo).absolute(), Path(folder, dtbo))))
         for place in places:
             if place.is_file():
                 return str(place)

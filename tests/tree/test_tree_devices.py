@@ -13,7 +13,7 @@ from kit import OldDevice
 
 import pynq
 from pynq.device import Device, Registry, active_device, registry, resolve
-from pynq.errors import BackendWarning, DeviceNotFoundError
+from pynq.errors import BackendWarning, DesignNotFoundError, DeviceNotFoundError
 
 
 class Fake:
@@ -200,3 +200,13 @@ def test_no_warning_hides_in_an_ordinary_choice() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert make(Fake("sim", 0, "sim:")).active().name == "sim:"
+
+
+def test_a_device_keyword_of_another_kind_is_refused(bit: str) -> None:
+    with pytest.raises(TypeError, match=r"device is 5; pass a pynq\.Device, a name such as 'sim:', or None"):
+        pynq.Overlay(bit, device=5)  # type: ignore[arg-type]
+
+
+def test_the_places_searched_for_a_device_tree_are_named_once(bit: str, device: OldDevice) -> None:
+    with pytest.raises(DesignNotFoundError, match=r"'/none/x\.dtbo': tried /none/x\.dtbo$"):
+        pynq.Overlay(bit, "/none/x.dtbo", device=device)

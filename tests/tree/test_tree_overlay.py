@@ -155,7 +155,10 @@ def test_the_ps_is_an_attribute_too(overlay: Any) -> None:
         UnsupportedByDeviceError, match=r"processing_system7_0 has no registers in the processor's"
     ):
         ps.read(0)
+    with pytest.raises(UnsupportedByDeviceError, match="processing_system7_0 has no registers"):
+        ps.native  # noqa: B018
     assert not hasattr(ps, "register_map")
+    assert repr(ps) == "<pynq.overlay.DefaultIP processing_system7_0>"
 
 
 def test_a_memory_is_read_and_written(overlay: Any) -> None:

@@ -239,6 +239,8 @@ class DefaultIP:
         """The plain C interface of this IP, for a driver written in C or C++; see ``pynq/native.h``."""
         found = self._native
         if found is None:
+            if isinstance(self.mmio, Unusable):
+                self.mmio.read  # noqa: B018  raises what mapping the registers raised
             found = self._native = native_ip(self.mmio, self._wait_for)
         return found
 
@@ -262,5 +264,5 @@ class DefaultIP:
 
     def __repr__(self) -> str:
         where = self.description.get("phys_addr")
-        at = f" at 0x{where:x}" if isinstance(where, int) else ""
+        at = f" at 0x{where:x}" if isinstance(where, int) and self.description.get("addr_range") else ""
         return f"<{class_name(type(self))} {self._fullpath}{at}>"

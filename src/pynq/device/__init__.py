@@ -18,5 +18,10 @@ def active_device() -> Device:
 
 
 def resolve(device: Device | str | None = None) -> Device:
-    """Return the device that a ``device=`` keyword means: itself, one by name, or the active one for None."""
+    """Return the device that a ``device=`` keyword means: itself, one by name, or the active one for None.
+
+    Raises ``TypeError`` for something else, :class:`~pynq.errors.DeviceNotFoundError` for an unknown name.
+    """
+    if not isinstance(device, (Device, str, type(None))):
+        raise TypeError(f"device is {device!r}; pass a pynq.Device, a name such as 'sim:', or None")
     return registry.resolve(device)
