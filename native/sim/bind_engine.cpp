@@ -391,25 +391,28 @@ template <class T> void option(nb::class_<PyEngine> &type, const char *name, T E
 
 void bind_engine(nb::module_ &module) {
     nb::class_<PyEngine> type(module, "Engine", nb::type_slots(engine_slots), nb::is_final(), nb::is_weak_referenceable());
-    type.def("__init__", [](PyEngine *self, uint64_t seed, bool deterministic, uint64_t access_cycles, uint64_t access_limit, double patience, uint64_t horizon) {
-        new (self) PyEngine(Engine::Options{seed, deterministic, access_cycles, access_limit, patience, horizon});
+    type.def("__init__", [](PyEngine *self, uint64_t seed, bool deterministic, uint64_t access_cycles, uint64_t access_limit, double patience, uint64_t horizon,
+                            uint64_t idle_events) {
+        new (self) PyEngine(Engine::Options{seed, deterministic, access_cycles, access_limit, patience, horizon, idle_events});
     }, nb::arg("seed") = 0, nb::kw_only(), nb::arg("deterministic") = true, nb::arg("access_cycles") = 16, nb::arg("access_limit") = 1024,
-       nb::arg("patience") = 2.0, nb::arg("horizon") = uint64_t{1'000'000'000'000});
+       nb::arg("patience") = 2.0, nb::arg("horizon") = uint64_t{1'000'000'000'000},
+       nb::arg("idle_events") = uint64_t{2'000'000});
     option(type, "deterministic", &Engine::Options::deterministic);
     option(type, "access_cycles", &Engine::Options::access_cycles);
     option(type, "access_limit", &Engine::Options::access_limit);
     option(type, "patience", &Engine::Options::patience);
     option(type, "horizon", &Engine::Options::horizon);
-    type.def("close", [](PyEngine &self) {
+    option(type, "idle_events", &Engine::Options::idle_events);
+    type.def("close", [](PyEngine &self, std::string reason) {
             {
                 Guard guard(*self.core, true);
                 refuse_in_hook(*self.core, "close");
-                self.core->close();
+                self.core->close(std::move(reason));
             }
             // Where another thread runs the engine, it ends its run and closes.
             nb::gil_scoped_release release;
             while (!self.core->closed()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
-        })
+        }, nb::arg("reason") = "")
         .def_prop_ro("closed", [](PyEngine &self) { return self.core->closed(); })
         .def("__repr__", [](PyEngine &self) {
             Guard guard(*self.core, true);

@@ -33,8 +33,8 @@ bool enter(Engine &engine) {
     }
 }
 
-int closed() {
-    last_error = "the simulated board was closed";
+int closed(Engine &engine) {
+    last_error = engine.end();
     return PYNQ_EGONE;
 }
 
@@ -45,7 +45,7 @@ template <class Work> int access(void *ctx, Work &&work) {
         return PYNQ_EINTERRUPTED;
     }
     std::string error;
-    const int status = engine.closed() ? closed() : work(engine, error);
+    const int status = engine.closed() ? closed(engine) : work(engine, error);
     engine.lock.unlock();
     if (!error.empty()) last_error = std::move(error);
     return status;

@@ -117,8 +117,9 @@ void Engine::clear_injections() {
 }
 
 // -- life ------------------------------------------------------------------------------------------------------------
-void Engine::close() {
+void Engine::close(std::string reason) {
     if (closed()) return;
+    if (!ending()) end_ = std::move(reason);
     if (hook_depth_ || running()) {
         close_requested_ = true;
         stimulate();  // wakes who sleeps in a quiet engine
@@ -172,6 +173,7 @@ void Engine::cancel(Event &event) {
 void Engine::fire_next() {
     Event &event = *queue_.pop();
     now_ = event.at;
+    ++fired_;
     if (event.clock && !event.clock->running()) {
         event.clock->park(event, 1);
         return;

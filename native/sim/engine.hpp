@@ -2,6 +2,7 @@
 // The engine: owns every part, keeps virtual time, lets the PS in, and knows when nothing can happen any more.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -46,6 +47,7 @@ class Engine {
         uint64_t access_limit = 1024;
         double patience = 2.0;
         Time horizon = 1'000'000'000'000;
+        uint64_t idle_events = 2'000'000;
     };
     explicit Engine(const Options &options);
     ~Engine();
@@ -84,7 +86,9 @@ class Engine {
     // -- life --------------------------------------------------------------------------------------------------------
     bool closed() const { return closed_.load(std::memory_order_relaxed); }
     // End; in a hook it is put off until the run that goes on is over. The caller holds the lock and the interpreter's.
-    void close();
+    void close(std::string reason = {});
+    // Why nothing works any more, for messages.
+    std::string end() const { return end_.empty() ? "the simulated board was closed" : end_; }
     // Closed, or about to be: waits give up.
     bool ending() const { return closed() || close_requested_.load(std::memory_order_relaxed); }
     bool in_hook() const { return hook_depth_ != 0; }
@@ -100,6 +104,8 @@ class Engine {
     void progressed() { ++work_; }
     // Changes whenever something got on, or was stimulated.
     uint64_t progress() const { return work_ + stimuli(); }
+    // Events so far.
+    uint64_t fired() const { return fired_; }
 
     struct Wait {
         Time deadline = kNever;
@@ -198,6 +204,7 @@ class Engine {
     EventQueue queue_;
     Time now_ = 0;
     uint64_t work_ = 0;
+    uint64_t fired_ = 0;
 
     // adaptive cost of an access (DESIGN, rules of time)
     uint64_t last_address_ = ~uint64_t{0};
@@ -207,6 +214,7 @@ class Engine {
     Host::time_point touched_;
 
     std::atomic<bool> closed_{false};
+    std::string end_;
     std::atomic<bool> close_requested_{false};
     std::atomic<unsigned> running_{0};
     unsigned hook_depth_ = 0;
@@ -228,6 +236,15 @@ class Engine {
     friend struct Running;
 };
 
+// At the end of what the PS does: host time that went by in it is no pause, however it ended.
+struct Touching {
+    explicit Touching(Engine &engine) : engine(engine) {}
+    ~Touching() {
+        if (!engine.options.deterministic) engine.touch();
+    }
+    Engine &engine;
+};
+
 // Marks that this engine runs, for nested calls and Engine.running.
 struct Running {
     explicit Running(Engine &engine) : engine(engine) { ++engine.running_; }
@@ -239,22 +256,27 @@ struct Running {
 // must not turn a dead wait into an endless one.
 class Horizon {
   public:
-    explicit Horizon(const Engine &engine) : engine_(engine), seen_(engine.progress()), since_(engine.now()) {}
+    explicit Horizon(const Engine &engine) : engine_(engine), seen_(engine.progress()), since_(engine.now()), fired_(engine.fired()) {}
     bool passed() {
         if (engine_.progress() != seen_) {
             seen_ = engine_.progress();
             since_ = engine_.now();
-            events_ = 0;
+            fired_ = engine_.fired();
+            asked_ = 0;
             return false;
         }
-        return ++events_ > 10000 && engine_.now() - since_ > engine_.options.horizon;
+        // A loop asks after each event; a poll after each read, during which many events may fire, or none.
+        const uint64_t events = std::max(++asked_, engine_.fired() - fired_);
+        if (events <= 10000) return false;
+        return engine_.now() - since_ > engine_.options.horizon || events > engine_.options.idle_events;
     }
 
   private:
     const Engine &engine_;
     uint64_t seen_;
     Time since_;
-    uint64_t events_ = 0;
+    uint64_t fired_;
+    uint64_t asked_ = 0;
 };
 
 template <class Hit> Stop Engine::loop(const Wait &wait, Hit &&hit) {

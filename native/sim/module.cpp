@@ -44,7 +44,7 @@ void raise_stop(Engine &engine, Stop stop) {
     switch (stop) {
     case Stop::Failed: engine.raise_failure();
     case Stop::Signal: throw nb::python_error();
-    case Stop::Closed: throw Error(Fault::Closed, "the simulated board was closed while it ran");
+    case Stop::Closed: throw Error(Fault::Closed, engine.end());
     default: return;
     }
 }
@@ -78,6 +78,10 @@ uint64_t bits(nb::handle number) {
 NB_MODULE(_engine, module) {
     using namespace pynq::sim;
     module.doc() = "The simulation engine: the whole programmable logic in one native object.";
+#ifdef NDEBUG
+    // Programs end with objects in tracebacks and in globals of modules; that is theirs to decide, not worth a word.
+    nb::set_leak_warnings(false);
+#endif
     register_errors();
     bind_parts(module);
     bind_components(module);

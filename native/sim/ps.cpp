@@ -47,7 +47,7 @@ int Engine::stop_status(Stop stop, std::string &error) {
     switch (stop) {
     case Stop::Failed: return pass_failure(error);
     case Stop::Signal: error = "interrupted"; return PYNQ_EINTERRUPTED;
-    case Stop::Closed: error = "the simulated board was closed"; return PYNQ_EGONE;
+    case Stop::Closed: error = end(); return PYNQ_EGONE;
     default: return PYNQ_OK;
     }
 }
@@ -173,30 +173,27 @@ int Engine::ps_access(bool write, uint64_t address, unsigned width, uint64_t &va
 
 int Engine::ps_read(uint64_t address, unsigned width, uint64_t &value, std::string &error) {
     Running running(*this);
+    Touching touching(*this);
     if (!hook_depth_)
         if (const Stop stop = catch_up(); !went(stop)) return stop_status(stop, error);
     const int status = ps_access(false, address, width, value, error, false);
-    if (!hook_depth_) {
-        if (!options.deterministic) touched_ = Host::now();
-        stimulate();
-    }
+    if (!hook_depth_) stimulate();
     return status;
 }
 
 int Engine::ps_write(uint64_t address, unsigned width, uint64_t value, std::string &error) {
     Running running(*this);
+    Touching touching(*this);
     if (!hook_depth_)
         if (const Stop stop = catch_up(); !went(stop)) return stop_status(stop, error);
     const int status = ps_access(true, address, width, value, error, false);
-    if (!hook_depth_) {
-        if (!options.deterministic) touched_ = Host::now();
-        stimulate();
-    }
+    if (!hook_depth_) stimulate();
     return status;
 }
 
 int Engine::ps_block(bool write, uint64_t address, unsigned width, void *data, uint64_t count, std::string &error) {
     Running running(*this);
+    Touching touching(*this);
     if (!hook_depth_)
         if (const Stop stop = catch_up(); !went(stop)) return stop_status(stop, error);
     auto *bytes = static_cast<uint8_t *>(data);
@@ -208,16 +205,14 @@ int Engine::ps_block(bool write, uint64_t address, unsigned width, void *data, u
         if (!write && status == PYNQ_OK) std::memcpy(bytes, &value, width);
     }
     last_address_ = ~uint64_t{0};
-    if (!hook_depth_) {
-        if (!options.deterministic) touched_ = Host::now();
-        stimulate();
-    }
+    if (!hook_depth_) stimulate();
     return status;
 }
 
 int Engine::ps_poll(uint64_t address, unsigned width, uint64_t mask, uint64_t match, int64_t timeout_ns, uint64_t &last,
                     std::string &error) {
     Running running(*this);
+    Touching touching(*this);
     if (!hook_depth_)
         if (const Stop stop = catch_up(); !went(stop)) return stop_status(stop, error);
     const Time deadline = timeout_ns < 0 || static_cast<uint64_t>(timeout_ns) > (kNever - now_) / 1000
@@ -234,7 +229,6 @@ int Engine::ps_poll(uint64_t address, unsigned width, uint64_t mask, uint64_t ma
         const int status = ps_access(false, address, width, last, error, true);
         if (status != PYNQ_OK) return status;
         if ((last & mask) == match) {
-            if (!options.deterministic) touched_ = Host::now();
             stimulate();
             return PYNQ_OK;
         }
@@ -242,10 +236,7 @@ int Engine::ps_poll(uint64_t address, unsigned width, uint64_t mask, uint64_t ma
             error = "a wait inside a hook can't end: no time passes there";
             return PYNQ_EDEADLOCK;
         }
-        if (now_ >= deadline) {
-            if (!options.deterministic) touched_ = Host::now();
-            return PYNQ_ETIMEDOUT;
-        }
+        if (now_ >= deadline) return PYNQ_ETIMEDOUT;
         still = quiet() && !first && last == previous ? still + 1 : 0;
         const bool dead_loop = horizon.passed();
         if (still >= kStill || dead_loop) {

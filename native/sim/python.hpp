@@ -18,7 +18,7 @@ class Guard {
         if (!engine_.lock.try_lock()) wait(always);
         if (engine_.closed() && !always) {
             engine_.lock.unlock();
-            throw Error(Fault::Closed, "the simulated board was closed");
+            throw Error(Fault::Closed, engine_.end());
         }
     }
     ~Guard() { engine_.lock.unlock(); }

@@ -372,7 +372,8 @@ class Engine:
     ``patience``: seconds (host) that a wait in a quiet engine goes on where other Python threads live,
     since they may act; a single thread is told at once. ``horizon``: virtual time without any transfer or
     access after which a wait is dead although events (a free-running timer) go on; at least 10,000 events
-    must have passed as well.
+    must have passed as well. ``idle_events``: number of events without any transfer or access after which a
+    wait is dead in any case (a model that counts cycles one by one would take minutes for the horizon).
     """
 
     def __init__(
@@ -384,12 +385,14 @@ class Engine:
         access_limit: int = 1024,
         patience: float = 2.0,
         horizon: int = 1_000_000_000_000,
+        idle_events: int = 2_000_000,
     ) -> None: ...
     deterministic: bool
     access_cycles: int
     access_limit: int
     patience: float
     horizon: int
+    idle_events: int
 
     # -- build ---------------------------------------------------------------------------------------------
     def clock(self, name: str, hertz: float) -> Clock: ...
@@ -464,11 +467,11 @@ class Engine:
         """
     def find(self, name: str) -> Component:
         """Return the component. Raises ``KeyError``."""
-    def close(self) -> None:
+    def close(self, reason: str = "") -> None:
         """End: waits in other threads return, hooks are dropped, memories unmapped (a mapping of the memfd
         held elsewhere stays valid).
 
-        A second call does nothing.
+        ``reason``: what later uses say. A second call does nothing.
         """
     @property
     def closed(self) -> bool: ...

@@ -102,17 +102,17 @@ class SimDevice(Device):
         """
         with self._lock:
             self._closed = True
-            self._unload()
+            self._unload(f"device {self.name!r} was closed")
             self._arena = None
             self.design = None
             if self._ddr_fd >= 0:
                 self._forget_ddr()
                 self._ddr_fd = -1
 
-    def _unload(self) -> None:
+    def _unload(self, reason: str = "") -> None:
         plant, self._plant, self._board = self._plant, None, None
         if plant is not None:
-            plant.engine.close()
+            plant.engine.close(reason)
 
     def map(self, base: int, length: int) -> Window:
         """Return a window on registers or memory that the PS reaches."""
@@ -192,7 +192,10 @@ class SimDevice(Device):
             except BaseException:
                 engine.close()
                 raise
-            self._unload()
+            if self._plant is not None:
+                before, after = _label(self._plant.design), _label(design)
+                again = "was loaded again on" if before == after else f"is no longer loaded: {after!r} was loaded on"
+                self._unload(f"design {before!r} {again} device {self.name!r}; make this object anew")
             self._plant, self._board = plant, board
             self.design = design
             if self._ears:
