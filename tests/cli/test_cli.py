@@ -83,10 +83,11 @@ def test_inspect_json() -> None:
 def test_inspect_with_companion() -> None:
     bitstream = hwh("image_filter").replace(".hwh", ".bit")
     found = json.loads(apart("inspect", "--companion", bitstream, "--json").stdout)
-    assert found["overlay_class"].endswith("ImageFilter")
+    assert found["overlay_class"] == "image_filter.ImageFilter"
     drivers = {row["slave"]: row["driver"] for row in found["addresses"]}
-    assert drivers["filter/stream_filter"].endswith(".StreamFilter")
-    assert found["hierarchies"][0]["driver"].endswith(".FilterPipeline")
+    assert drivers["filter/stream_filter"] == "image_filter.StreamFilter"
+    assert drivers["filter/axi_dma"] == "pynq.lib.dma.DMA"
+    assert found["hierarchies"][0]["driver"] == "image_filter.FilterPipeline"
 
 
 def test_inspect_tables(capsys: pytest.CaptureFixture[str]) -> None:
@@ -150,6 +151,12 @@ def test_devices(capsys: pytest.CaptureFixture[str]) -> None:
     said = told(capsys, "devices")
     assert "sim:" in said
     assert "Used where a program names none" in said
+
+
+def test_the_device_that_is_used_is_marked() -> None:
+    for name in ("sim:", "sim:3"):
+        lines = apart("devices", PYNQ_DEVICE=name).stdout.splitlines()
+        assert [line.split()[:3] for line in lines if line.startswith(">")] == [[">", name, "sim:"]]
 
 
 def test_info(capsys: pytest.CaptureFixture[str]) -> None:

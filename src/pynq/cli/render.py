@@ -87,9 +87,13 @@ def devices(console: Console, found: dict[str, Any]) -> None:
     table = _table(
         console, "Devices", "", "device", "backend", "priority", "when it is there", right=["priority"]
     )
+    active = found["active"] or ""
     for backend in found["backends"]:
-        for name in backend["devices"] or [None]:
-            chosen = name is not None and name == found["active"]
+        names = list(backend["devices"])
+        if active not in names and active.partition(":")[0] == backend["scheme"]:
+            names.append(active)  # named by PYNQ_DEVICE
+        for name in names or [None]:
+            chosen = name is not None and name == active
             table.add_row(
                 "[green]>[/]" if chosen else "",
                 f"[bold green]{escape(name)}[/]" if chosen else escape(name) if name else "[dim]none[/]",
