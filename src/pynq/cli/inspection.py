@@ -84,7 +84,7 @@ def _name(driver: Any, beside: str | None) -> str | None:
     if driver is None:
         return None
     module = driver.__module__
-    # The module of a companion has a name with a hash of its path; the name of its file says more to a reader.
+    # The module of a companion has a name with a hash of its path; that of its file says more to a reader.
     if beside is not None and getattr(sys.modules.get(module), "__file__", None) == beside:
         module = Path(beside).stem
     return f"{module}.{driver.__qualname__}"
