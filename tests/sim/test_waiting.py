@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
+import signal
 import threading
 import time
 from collections.abc import Callable
@@ -242,6 +244,41 @@ def test_an_error_in_a_model_reaches_the_wait(load: Load) -> None:
             run(line)
         with pytest.raises(DeadlockError, match=r"sub/core stopped: model Wrong"):
             line.wait()
+
+
+def test_ctrl_c_inside_a_model_is_told_afterwards(load: Load) -> None:
+    """It ends the program's wait as anywhere, and the model's coroutine, which later waits say."""
+
+    class Busy(Model):
+        ready = True
+
+        async def main(self) -> None:
+            await self.cycles(100)
+            while self.ready:  # on the host, inside of one step
+                pass
+
+    device = load("streaming", models={"sub/core": Busy})
+    line = device.interrupt_line(62)
+    line.enable()
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, 0.2)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            line.wait()
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    stopped = r"sub/core stopped: KeyboardInterrupt came at .* while its model Busy ran"
+    assert re.match(stopped, device.explain("sub/core"))
+    with pytest.raises(DeadlockError, match=stopped):
+        line.wait()
+    Busy.ready = False
+    device.model("sub/core").host.reset()
+    device.run()
+    assert "stopped" not in device.explain("sub/core")
 
 
 def test_tasks_in_one_loop_run_the_same_way_twice(load: Load) -> None:

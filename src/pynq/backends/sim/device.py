@@ -92,7 +92,7 @@ class SimDevice(Device):
                 self._forget_ddr = weakref.finalize(self, os.close, self._ddr_fd)
                 os.ftruncate(self._ddr_fd, self._ddr_size)
                 half = self._ddr_size // 2
-                label = f"DDR of {self.name}"
+                label = f"DDR of {self.name.rstrip(':')}"
                 self._arena = Arena(self._ddr_fd, half, self._ddr_size - half, half, True, label)
 
     def close(self) -> None:

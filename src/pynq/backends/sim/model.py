@@ -150,6 +150,11 @@ class Task:
             self._cancelled = True
             self.waits_for = ""
             raise self._model._failure(error) from error
+        except BaseException as error:  # Ctrl-C that came while the model's code ran goes to the program
+            self._cancelled = True
+            self.waits_for = ""
+            self._model._broken_off(error)
+            raise
         finally:
             self._busy = False
             if self._cancelled:
@@ -702,6 +707,13 @@ class Model:
         )
         self._failed = f"{self.name} stopped: {text}"
         return ModelError(text)
+
+    def _broken_off(self, error: BaseException) -> None:
+        """Note that a coroutine was ended from outside."""
+        self._failed = (
+            f"{self.name} stopped: {type(error).__name__} came at {moment(self.engine.now)} while its model "
+            f"{type(self).__name__} ran, and ended it; reset the IP, or download the overlay again"
+        )
 
     def _guard(self, function: Callable[..., Any]) -> Callable[..., Any]:
         def guarded(*arguments: Any) -> Any:
