@@ -115,6 +115,8 @@ def test_names_are_not_cut_in_a_narrow_terminal(
     words = set(said.split())
     assert {"axi_gpio_hdmiin/ip2intc_irpt", "0x43c2_0000", "0x43c2_ffff", "DefaultIP", "BRAM_Clk_A"} <= words
     assert "hdmi_out_hpd_video (S_AXI)" in said
+    for path in (corpus / "hwh").glob("*_partial.hwh"):  # designs with long names
+        assert max(map(len, told(capsys, "inspect", str(path)).splitlines())) <= 80
 
 
 def test_only_the_ps_is_marked_so(capsys: pytest.CaptureFixture[str]) -> None:

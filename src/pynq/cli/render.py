@@ -127,10 +127,10 @@ def inspection(console: Console, found: dict[str, Any]) -> None:
 
 def _head(console: Console, found: dict[str, Any]) -> None:
     where = ", ".join(filter(None, (found["part"], found["board"])))
-    console.print(Text(found["name"] or "(no name)", "bold"), end="  ")
-    console.print(escape(f"{where or 'no part given'}; Vivado {found['tool'] or '?'}"))
+    made_for = f"{where or 'no part given'}; Vivado {found['tool'] or '?'}"
+    console.print(Text.assemble((found["name"] or "(no name)", "bold"), f"  {made_for}"))
     processor = found["processor"] or "no PS: a partial or MicroBlaze design, or a part of one"
-    console.print(f"[dim]{escape(found['description'])}[/]")
+    console.print(_Path(found["description"]), style="dim")
     console.print(f"processor: {processor}; bitstream: {escape(found['bitstream'] or 'none beside it')}")
     if found["overlay_class"]:
         console.print(
