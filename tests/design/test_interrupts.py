@@ -253,3 +253,20 @@ def test_a_port_that_names_its_net_only() -> None:
     begin = data.index(b'<CONNECTION INSTANCE="a" PORT="interrupt"/>')
     data = data[:begin] + data[begin:].replace(b'<CONNECTION INSTANCE="a" PORT="interrupt"/>', b"", 1)
     assert read_bytes(data).interrupt_pins["a/interrupt"].controller == "intc"
+
+
+def test_logic_on_the_way_is_where_a_pin_begins() -> None:
+    """An OR gate, a decoupler: beyond it nobody can tell which source it was (docs/errata.md)."""
+    gate = [P("Op1", "I", "one"), P("Op2", "I", "two"), P("Res", "O", "or", 0)]
+    d = design(
+        zynq(ports=[irq(2, "all")]),
+        concat("concat", [("direct", 1), ("or", 1)], "all"),
+        M("gate", "xilinx.com:ip:util_vector_logic:2.0", gate),
+        source("a", "one"),
+        source("b", "two"),
+        source("c", "direct"),
+    )
+    assert {path: (pin.index, pin.gic) for path, pin in d.interrupt_pins.items()} == {
+        "c/interrupt": (0, 61),
+        "gate/Res": (1, 62),
+    }
