@@ -248,6 +248,26 @@ def test_register_numbers_that_are_expressions() -> None:
     assert d.cells["ip"].blocks[0].registers[0].reset is None
 
 
+def test_places_of_registers_that_are_expressions_or_empty() -> None:
+    """What the tool did not work out costs the register or the field, not the file."""
+    fields = (F("known", 4, 2), F("unknown", 6, 2))
+    registers = (Reg("A", 4, fields=fields), Reg("B", 8), Reg("C", 12, 16))
+    data = document([M("ip", blocks=[B("S_AXI", registers)])])
+    formula = b"(spirit:decode(id('MODELPARAM_VALUE.C_W')) - 1)"
+    data = data.replace(b'"ADDRESS_OFFSET" VALUE="0x08"', b'"ADDRESS_OFFSET" VALUE="%s"' % formula)
+    data = data.replace(b'"BIT_OFFSET" VALUE="6"', b'"BIT_OFFSET" VALUE="%s"' % formula)
+    data = data.replace(b'"SIZE" VALUE="16"', b'"SIZE" VALUE="%s"' % formula)
+    data = data.replace(b'"BIT_WIDTH" VALUE="2"', b'"BIT_WIDTH" VALUE=""')
+    (block,) = read_bytes(data).cells["ip"].blocks
+    assert [(r.name, r.offset, r.size) for r in block.registers] == [("A", 4, 32), ("C", 12, 32)]
+    assert [(f.name, f.offset, f.width) for f in block.registers[0].fields] == [("known", 4, 1)]
+
+
+def test_a_port_with_empty_bounds_is_a_single_wire() -> None:
+    data = document([M("ip", ports=[P("d", "I", "", 7)])]).replace(b'LEFT="7"', b'LEFT=""')
+    assert read_bytes(data).cells["ip"].ports["d"].width == 1
+
+
 def test_address_map() -> None:
     d = design(
         zynq(

@@ -640,7 +640,7 @@ class _Builder:
                 continue
             get = attributes.get
             left = get("LEFT")
-            if left is None:
+            if not left:
                 bounds: tuple[int | None, int | None] = (None, None)
             else:
                 bounds = self._bounds(left, get("RIGHT", left), owner, name, line)
@@ -750,16 +750,25 @@ class _Builder:
             range=_number(get("RANGE", "0")) or 0,
             usage=get("USAGE", ""),
             access=get("ACCESS", ""),
-            registers=tuple([self._register(register, path) for register in registers]),
+            registers=tuple(
+                [built for register in registers if (built := self._register(register, path)) is not None]
+            ),
             source=SourceRef(self._file, line),
         )
 
-    def _register(self, raw: _RawRegister, path: str) -> Register:
+    def _register(self, raw: _RawRegister, path: str) -> Register | None:
+        """Numbers may be expressions that the tool left as they are (docs/errata.md, F-15): the size is then
+        taken for 32 bits; a register or field whose place is unknown is left out.
+        """
         attributes, properties, fields, line = raw
         get = properties.get
         name = attributes["NAME"]
-        offset = _number(get("ADDRESS_OFFSET", "0"))
-        size = _number(get("SIZE", "32"))
+        offset = _number(get("ADDRESS_OFFSET") or "0")
+        size = _number(get("SIZE") or "32")
+        if offset is None and _is_expression(get("ADDRESS_OFFSET")):
+            return None
+        if size is None and _is_expression(get("SIZE")):
+            size = 32
         if offset is None or offset < 0:
             self._problems.add(
                 line, f"register {name!r} of {path!r}: ADDRESS_OFFSET={get('ADDRESS_OFFSET')!r} is no address"
@@ -775,9 +784,11 @@ class _Builder:
         for field_attributes, field_properties, field_line in fields:
             get = field_properties.get
             field_name = field_attributes["NAME"]
-            low = _number(get("BIT_OFFSET", "0"))
-            width = _number(get("BIT_WIDTH", "1"))
+            low = _number(get("BIT_OFFSET") or "0")
+            width = _number(get("BIT_WIDTH") or "1")
             if low is None or width is None or low < 0 or width < 0:
+                if _is_expression(get("BIT_OFFSET")) or _is_expression(get("BIT_WIDTH")):
+                    continue
                 self._problems.add(
                     field_line,
                     f"field {field_name!r} of register {name!r} of {path!r}: BIT_OFFSET={get('BIT_OFFSET')!r}"
@@ -877,6 +888,11 @@ class _Builder:
                 f" {earlier.slave or earlier.slave_interface!r} at {earlier.base:#x}..{earlier.high:#x}"
                 f" (line {earlier.source.line}) in the map of {later.master or later.master_interface!r}",
             )
+
+
+def _is_expression(text: str | None) -> bool:
+    """Whether a value is a formula of IP-XACT, such as ``spirit:decode(id('PARAM_VALUE.W'))``."""
+    return text is not None and "(" in text
 
 
 def _hertz(text: str) -> int | None:
