@@ -230,6 +230,8 @@ class PynqBuffer(_Array):
         if block.released:
             return
         block.release()
+        if type(self) is PynqBuffer:
+            self.__class__ = _FreedBuffer
         if isinstance(block, _ForeignBlock):
             # PYNQ's buffers tell by these attributes whom their memory goes back to.
             attributes = self.__dict__
@@ -296,8 +298,30 @@ class PynqBuffer(_Array):
 
     def __repr__(self) -> str:
         if self.freed:
-            return f"<{type(self).__name__} of {self.shape} {self.dtype}, freed>"
+            return f"<PynqBuffer of {self.shape} {self.dtype}, freed>"
         return super().__repr__()
+
+
+class _FreedBuffer(PynqBuffer):
+    """A buffer after :meth:`~PynqBuffer.freebuffer`: using its items is an error, no longer silent zeros.
+
+    Only numpy's own functions in C and older views get by, and see zeros.
+    """
+
+    def __getitem__(self, index: Any) -> Any:
+        self._live()
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        self._live()
+
+    def __iter__(self) -> Any:
+        self._live()
+
+    def __array_ufunc__(self, *_: Any, **__: Any) -> Any:
+        self._live()
+
+    def __array_function__(self, *_: Any, **__: Any) -> Any:
+        self._live()
 
 
 _new_array: Any = np.ndarray.__new__
