@@ -24,8 +24,8 @@ class Bitstream:
 
     Args:
         bitfile_name: Path or bare name, with any of the endings that :func:`pynq.design.locate` knows.
-        dtbo: Device-tree overlay: a path, or a name beside the bitstream. None takes one of the same stem,
-        if any. partial: The bitstream is for a region of another one.
+        dtbo: Device-tree overlay: a path, or a name beside the bitstream. None: one of the same stem, if any.
+        partial: The bitstream is for a region of another one.
         device: Where to; an object or a name such as "sim:". None: the active device.
 
     Raises:

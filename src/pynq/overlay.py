@@ -108,9 +108,8 @@ class DefaultOverlay(Bitstream, Node):
     Attributes:
         bitfile_name: Absolute path of the bitstream (of the description, where there is no bitstream).
         device: Where it is loaded.
-        ip_dict, hierarchy_dict, mem_dict, gpio_dict, clock_dict, interrupt_pins, interrupt_controllers: What
-        the
-            description holds, in PYNQ's form.
+        ip_dict, hierarchy_dict, mem_dict, gpio_dict, clock_dict: What the description holds, in PYNQ's form.
+        interrupt_pins, interrupt_controllers: The same for interrupts.
         description: The same as one tree.
         parser: The dictionaries as they were read, and ``systemgraph``.
         systemgraph: ``systemgraph._root`` is the root element of the description's XML.
@@ -305,10 +304,9 @@ class Overlay(DefaultOverlay, metaclass=_Loader):
     """An overlay, with PYNQ's own arguments.
 
     Where a Python file of the same stem lies beside the bitstream and binds the name ``Overlay``, calling
-    this class imports it and calls that ``Overlay`` instead, with the arguments that its signature takes;
-    the others reach the
-    :class:`DefaultOverlay` it makes all the same. A file that somebody else than root or the caller owns or
-    may write is refused with :class:`~pynq.errors.CompanionError`.
+    this class imports it and calls that ``Overlay`` instead, with the arguments that its signature takes; the
+    others reach the :class:`DefaultOverlay` it makes all the same. A file that somebody else than root or the
+    caller owns or may write is refused with :class:`~pynq.errors.CompanionError`.
 
     ``gen_cache`` is accepted for compatibility; there is no cache. For the rest see :class:`DefaultOverlay`.
     """

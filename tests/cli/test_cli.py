@@ -64,7 +64,7 @@ def test_inspect_json() -> None:
     assert found["processor"] == "zynq"
     addresses = {row["slave"]: row for row in found["addresses"] if row["master"] == "processing_system7_0"}
     assert addresses["filter/stream_filter"]["base"] == 0x43C00000
-    assert addresses["filter/stream_filter"]["driver"] == "pynq.binding.ip.DefaultIP"
+    assert addresses["filter/stream_filter"]["driver"] == "pynq.overlay.DefaultIP"
     assert addresses["filter/axi_dma"]["driver"] == "pynq.lib.dma.DMA"
     pins = {row["pin"]: row for row in found["interrupts"]}
     assert pins["filter/stream_filter/interrupt"] == {

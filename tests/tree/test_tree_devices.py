@@ -81,7 +81,7 @@ def test_an_unknown_scheme_lists_the_known_ones(monkeypatch: pytest.MonkeyPatch)
     ):
         found.open("board")
     monkeypatch.setenv("PYNQ_DEVICE", "brd:0")
-    with pytest.raises(DeviceNotFoundError, match="PYNQ_DEVICE=brd:0: no backend"):
+    with pytest.raises(DeviceNotFoundError, match="PYNQ_DEVICE='brd:0': no backend"):
         found.active()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pynq.binding import companion
 from pynq.binding.drivers import Drivers
 from pynq.binding.drivers import registry as drivers
-from pynq.binding.ip import DefaultIP
+from pynq.binding.ip import DefaultIP, class_name
 from pynq.binding.plan import Plan, Views, bind, bind_views
 from pynq.binding.tree import DefaultHierarchy, Memory, Node, attribute_name, document
 
@@ -20,6 +20,7 @@ __all__ = [
     "attribute_name",
     "bind",
     "bind_views",
+    "class_name",
     "companion",
     "document",
     "drivers",

@@ -21,7 +21,9 @@ from typing import Any
 from pynq.device.notes import emit
 from pynq.errors import CompanionError, PynqWarning
 
-__all__ = ["call", "find", "load"]
+__all__ = ["call", "find", "load", "shown"]
+
+_PREFIX = "pynq_overlay_"
 
 
 def find(beside: Path) -> Path | None:
@@ -161,12 +163,17 @@ def _imports_overlay(tree: ast.Module) -> bool:
     )
 
 
+def shown(module: str) -> str:
+    """Return a module's name as readers know it: for a companion, whose own has a hash, its file's stem."""
+    return module.removeprefix(_PREFIX).rpartition("_")[0] if module.startswith(_PREFIX) else module
+
+
 def _is_pynq(node: ast.ImportFrom) -> bool:
     return node.level == 0 and node.module in ("pynq", "pynq.overlay")
 
 
 def _run(path: Path, code: CodeType) -> ModuleType:
-    name = f"pynq_overlay_{path.stem}_{zlib.crc32(str(path).encode()):08x}"
+    name = f"{_PREFIX}{path.stem}_{zlib.crc32(str(path).encode()):08x}"
     spec = ModuleSpec(name, None, origin=str(path), is_package=True)
     assert spec.submodule_search_locations is not None
     spec.submodule_search_locations.append(str(path.parent))

@@ -8,6 +8,7 @@ from inspect import Signature
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pynq._native import Window
+from pynq.binding import companion
 from pynq.binding.drivers import registry
 from pynq.binding.hls import Kernel, Run
 from pynq.device import resolve
@@ -23,7 +24,8 @@ __all__ = ["DefaultIP", "Unusable", "class_name", "missing", "open_window", "wir
 
 def class_name(kind: type[Any]) -> str:
     """Return a class's full name as users know it: what is exported is named by where it is exported."""
-    home = "pynq.overlay" if kind.__module__ in ("pynq.binding.ip", "pynq.binding.tree") else kind.__module__
+    home = kind.__module__
+    home = "pynq.overlay" if home in ("pynq.binding.ip", "pynq.binding.tree") else companion.shown(home)
     return f"{home}.{kind.__qualname__}"
 
 

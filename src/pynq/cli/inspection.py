@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
-from pynq.binding import bind, companion
+from pynq.binding import bind, class_name, companion
 from pynq.binding.drivers import registry
 from pynq.design import Cell, Design, InterruptPin, read
 from pynq.design.locate import locate
@@ -24,7 +23,7 @@ def collect(file: Path, *, run_companion: bool = False, ignore_version: bool = F
     design = read(found.description)
     beside, overlay = _companion(Path(found.bitstream or found.description), run=run_companion)
     plan = bind(design, registry.snapshot(), ignore_version=ignore_version)
-    drivers = {path: _name(driver, beside) for path, driver in plan.ip.items()}
+    drivers = {path: _name(driver) for path, driver in plan.ip.items()}
     return {
         "name": design.name,
         "description": str(found.description),
@@ -40,7 +39,7 @@ def collect(file: Path, *, run_companion: bool = False, ignore_version: bool = F
         "ps": design.ps,
         "cells": [_cell(cell, drivers) for cell in design.cells.values()],
         "hierarchies": [
-            {"path": path, "driver": _name(plan.hierarchies.get(path), beside)} for path in design.hierarchies
+            {"path": path, "driver": _name(plan.hierarchies.get(path))} for path in design.hierarchies
         ],
         "addresses": _addresses(design, drivers),
         "memories": [
@@ -77,17 +76,11 @@ def _companion(beside: Path, *, run: bool) -> tuple[str | None, str | None]:
     path = companion.find(beside)
     if path is None:
         return None, None
-    return str(path), _name(companion.load(path), str(path)) if run else None
+    return str(path), _name(companion.load(path)) if run else None
 
 
-def _name(driver: Any, beside: str | None) -> str | None:
-    if driver is None:
-        return None
-    module = driver.__module__
-    # The module of a companion has a name with a hash of its path; that of its file says more to a reader.
-    if beside is not None and getattr(sys.modules.get(module), "__file__", None) == beside:
-        module = Path(beside).stem
-    return f"{module}.{driver.__qualname__}"
+def _name(driver: Any) -> str | None:
+    return None if driver is None else class_name(driver)
 
 
 def _cell(cell: Cell, drivers: dict[str, str | None]) -> dict[str, Any]:

@@ -70,6 +70,7 @@ class PL(metaclass=_PLMeta):
     """
 
     def __new__(cls) -> PL:
+        """Refuse: there is but the class."""
         raise TypeError("PL has no instances: read PL.ip_dict and the others from the class")
 
     @classmethod

@@ -205,7 +205,7 @@ class Registry:
             try:
                 device = self.open(name)
             except DeviceNotFoundError as error:
-                raise DeviceNotFoundError(f"{VARIABLE}={name}: {error}") from error
+                raise DeviceNotFoundError(f"{VARIABLE}={name!r}: {error}") from error
             self._reason = f"{VARIABLE}={name}"
             return device
         candidates = self.candidates()
