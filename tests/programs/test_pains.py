@@ -355,10 +355,11 @@ def test_every_program_ends_in_silence() -> None:
     """Whatever still holds the device at the end of the interpreter, nothing is printed about it."""
     path = json.dumps(str(EXAMPLES / "buttons_leds" / "buttons_leds.hwh"))
     start = f"import sys, threading, time, pynq, pynq.sim\nol = pynq.Overlay({path})\n"
+    change = "ol.device.board.on_change('leds_4bits', lambda v: ol)"
     ends = {
         "global": "leds, buffer = ol.leds.register_map, pynq.allocate(16)\n",
         "stored exception": "try:\n    ol.leds.read(1 << 20)\nexcept Exception as e:\n    sys.last_exc = e\n",
-        "model": "class M(pynq.sim.Model):\n    ol = ol\nol.device.board.on_change('btns_4bits', lambda v: ol)\n",
+        "model": f"class M(pynq.sim.Model):\n    o = ol\n{change}\n",
         "daemon": "threading.Thread(target=lambda o: time.sleep(60), args=(ol,), daemon=True).start()\n",
     }
     for name, end in ends.items():
