@@ -318,3 +318,21 @@ def test_board_names_near_pins(load: Load) -> None:
     device.board.forget(token)
     device.board.drive("btns_4bits_tri_i", 0)
     assert seen == [5]
+
+
+def test_windows_of_a_replaced_design_say_what_is_loaded_now(load: Load) -> None:
+    device = load("streaming")
+    old = device.map(boards.DMA, 0x100)
+    device.download(boards.streaming(), None)
+    with pytest.raises(OverlayNotLoadedError, match=r"design '.*' was loaded again on device 'sim:test'"):
+        old.read(0)
+    again = device.map(boards.DMA, 0x100)
+    device.download(boards.example("buttons_leds"), None)
+    gone = r"design '.*' is no longer loaded: 'buttons_leds' was loaded on device 'sim:test'"
+    for use in (lambda: again.read(0), lambda: again.poll(0, 1, 1)):
+        with pytest.raises(OverlayNotLoadedError, match=gone):
+            use()
+    last = device.map(0x4120_0000, 0x100)
+    device.close()
+    with pytest.raises(OverlayNotLoadedError, match="device 'sim:test' was closed"):
+        last.read(0)

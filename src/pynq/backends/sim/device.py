@@ -194,7 +194,11 @@ class SimDevice(Device):
                 raise
             if self._plant is not None:
                 before, after = _label(self._plant.design), _label(design)
-                again = "was loaded again on" if before == after else f"is no longer loaded: {after!r} was loaded on"
+                again = (
+                    "was loaded again on"
+                    if before == after
+                    else f"is no longer loaded: {after!r} was loaded on"
+                )
                 self._unload(f"design {before!r} {again} device {self.name!r}; make this object anew")
             self._plant, self._board = plant, board
             self.design = design
