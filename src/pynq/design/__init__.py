@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from .hwh import read, read_bytes
-from .locate import Located, locate, overlay_folders
-from .model import *  # noqa: F403 (the model's own list of names)
-from .model import __all__ as _model_names
+from pynq.design.hwh import read, read_bytes
+from pynq.design.locate import Located, locate, overlay_folders
+from pynq.design.model import *  # noqa: F403 (the model's own list of names)
+from pynq.design.model import __all__ as _model_names
 
 __all__ = ["Located", "locate", "overlay_folders", "read", "read_bytes", *_model_names]

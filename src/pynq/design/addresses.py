@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from .model import Cell, CellKind, MemoryKind, MemoryRange
+from pynq.design.model import Cell, CellKind, MemoryKind, MemoryRange
 
 __all__ = ["conflicts", "ps_ranges", "reachable"]
 

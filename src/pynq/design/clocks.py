@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from .model import Cell, Clock, Endpoint, Port, Processor, Reset, SourceRef
-from .topology import Wiring
+from pynq.design.model import Cell, Clock, Endpoint, Port, Processor, Reset, SourceRef
+from pynq.design.topology import Wiring
 
 __all__ = ["ps_parameters", "resolve_clocks", "resolve_resets"]
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from .interrupts import concat_inputs, slice_bounds, str_path
-from .kinds import is_constant
-from .model import EmioPin, Endpoint, Processor, SourceRef
-from .topology import Wiring
+from pynq.design.interrupts import concat_inputs, slice_bounds, str_path
+from pynq.design.kinds import is_constant
+from pynq.design.model import EmioPin, Endpoint, Processor, SourceRef
+from pynq.design.topology import Wiring
 
 __all__ = ["resolve_emio"]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from .interrupts import str_path
-from .model import Cell, Endpoint, GpioChannel
-from .topology import Wiring
+from pynq.design.interrupts import str_path
+from pynq.design.model import Cell, Endpoint, GpioChannel
+from pynq.design.topology import Wiring
 
 __all__ = ["resolve_gpio"]
 

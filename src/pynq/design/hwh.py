@@ -17,21 +17,31 @@ from __future__ import annotations
 import gc
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from types import MappingProxyType
-from typing import Any
-from xml.parsers import expat
 
-from ..errors import DesignError, DesignNotFoundError, Problem
-from .addresses import conflicts, ps_ranges, reachable
-from .clocks import resolve_clocks, resolve_resets
-from .emio import resolve_emio
-from .gpio import resolve_gpio
-from .interrupts import resolve_interrupts
-from .kinds import find_processor, kind_of, logical_name, protocol_of
-from .memories import resolve_memories
-from .model import (
+from pynq.design.addresses import conflicts, ps_ranges, reachable
+from pynq.design.clocks import resolve_clocks, resolve_resets
+from pynq.design.emio import resolve_emio
+from pynq.design.gpio import resolve_gpio
+from pynq.design.hwh_raw import (
+    MAX_DEPTH,
+    MAX_PROBLEMS,
+    Attributes,
+    Raw,
+    RawBlock,
+    RawInterface,
+    RawModule,
+    RawPort,
+    RawRegister,
+    TooManyProblems,
+    collect,
+)
+from pynq.design.interrupts import resolve_interrupts
+from pynq.design.kinds import find_processor, kind_of, logical_name, protocol_of
+from pynq.design.memories import resolve_memories
+from pynq.design.model import (
     AddressBlock,
     BusInterface,
     Cell,
@@ -45,24 +55,18 @@ from .model import (
     SourceRef,
     Vlnv,
 )
-from .topology import Wiring
+from pynq.design.topology import Wiring
+from pynq.errors import DesignError, DesignNotFoundError, Problem
 
 __all__ = ["MAX_BYTES", "MAX_DEPTH", "MAX_PATH", "MAX_PROBLEMS", "read", "read_bytes"]
 
 MAX_BYTES = 32 << 20
 """Largest file that is read, in bytes; the largest hand-off file seen so far has 4.1 MB."""
-MAX_DEPTH = 32
-"""Deepest nesting of elements; the format itself needs 9."""
 MAX_PATH = 1000
 """Longest path of a cell, in characters."""
 MAX_ROUTES = 64
 """Most interfaces through which one range may lead."""
-MAX_PROBLEMS = 50
-"""Reading stops after so many problems."""
 
-_Attributes = dict[str, str]
-_Table = dict[str, Callable[[_Attributes], Any]]
-_LEAF: _Table = {}
 _HEX = re.compile(r"(?:0[xX])?[0-9a-fA-F]{1,32}\Z")
 _NUMBER = re.compile(r"([+-]?)(?:(?:0[xX]|#)([0-9a-fA-F]{1,64})|([0-9]{1,64}))([kKmMgGtT]?)\Z")
 _SCALES = {"": 0, "k": 10, "m": 20, "g": 30, "t": 40}
@@ -111,7 +115,7 @@ def read_bytes(data: bytes, name: str = "<bytes>") -> Design:
             [Problem(name, 0, f"is larger than {MAX_BYTES >> 20} MiB: no hand-off file is that large")]
         )
     with _collector_paused():
-        return _Builder(_collect(data, name)).design()
+        return _Builder(collect(data, name)).design()
 
 
 @contextmanager
@@ -124,355 +128,6 @@ def _collector_paused() -> Iterator[None]:
     finally:
         if enabled:
             gc.enable()
-
-
-class _TooManyProblems(Exception):
-    """Ends the reading early; the problems are in the list."""
-
-
-class _Problems(list[Problem]):
-    """The reasons found so far, for one file."""
-
-    def __init__(self, file: str) -> None:
-        super().__init__()
-        self._file = file
-
-    def add(self, line: int, message: str) -> None:
-        self.append(Problem(self._file, line, message))
-        if len(self) >= MAX_PROBLEMS:
-            self.append(Problem(self._file, 0, f"reading stopped after {MAX_PROBLEMS} problems"))
-            raise _TooManyProblems
-
-    def stop(self) -> None:
-        """Raise what was found, if anything."""
-        if self:
-            # In the order of the file; sorted() keeps the order of discovery within a line, and lines of 0
-            # last.
-            raise DesignError(sorted(self, key=lambda problem: problem.line or 1 << 62))
-
-
-# --- first step: collect ------------------------------------------------------------------------------------
-# Raw elements are plain tuples and lists, (attributes, ..., line); only what has many parts is a class.
-
-
-class _RawInterface:
-    __slots__ = ("attributes", "line", "parameters", "port_maps", "ranges")
-
-    def __init__(self, attributes: _Attributes, line: int) -> None:
-        self.attributes = attributes
-        self.line = line
-        self.parameters: dict[str, str] = {}
-        self.port_maps: list[_Attributes] = []
-        self.ranges: list[tuple[_Attributes, int]] = []
-
-
-_RawPort = tuple[_Attributes, list[_Attributes], int]
-_RawField = tuple[_Attributes, dict[str, str], int]
-_RawRegister = tuple[_Attributes, dict[str, str], list[_RawField], int]
-_RawBlock = tuple[_Attributes, list[_RawRegister], int]
-
-
-class _RawModule:
-    __slots__ = ("attributes", "blocks", "interfaces", "line", "parameters", "path", "ports", "ranges")
-
-    def __init__(self, attributes: _Attributes, line: int) -> None:
-        self.attributes = attributes
-        self.line = line
-        self.path = ""
-        self.parameters: dict[str, str] = {}
-        self.ports: list[_RawPort] = []
-        self.interfaces: list[_RawInterface] = []
-        self.blocks: list[_RawBlock] = []
-        self.ranges: list[tuple[_Attributes, int]] = []
-
-
-class _Raw:
-    """The raw contents of a file."""
-
-    __slots__ = ("fatal", "interfaces", "modules", "name", "ports", "problems", "root", "system")
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.problems = _Problems(name)
-        self.fatal = False  # whether the file makes no sense beyond the problems found
-        self.root: _Attributes = {}
-        self.system: tuple[_Attributes, int] = ({}, 0)
-        self.modules: list[_RawModule] = []
-        self.ports: list[_RawPort] = []
-        self.interfaces: list[_RawInterface] = []
-
-
-def _collect(data: bytes, name: str) -> _Raw:
-    raw = _Raw(name)
-    collector = _Collector(raw)
-    collector.parse(data)
-    # Parser, tables and bound methods refer to each other. Without the cycle the memory is free again at
-    # once, not when the garbage collector next comes by.
-    vars(collector).clear()
-    if raw.fatal:
-        raw.problems.stop()
-    return raw
-
-
-class _Collector:
-    """Fills a :class:`_Raw`.
-
-    A table per kind of element says which children it may have and what to do with each; the handler of a
-    child gives the table for what is below it.
-    """
-
-    def __init__(self, raw: _Raw) -> None:
-        self._raw = raw
-        # Where the element being read puts its children.
-        self._module = _RawModule({}, 0)
-        self._interface = _RawInterface({}, 0)
-        self._ports = raw.ports
-        self._interfaces = raw.interfaces
-        self._peers: list[_Attributes] = []
-        self._registers: list[_RawRegister] = []
-        self._fields: list[_RawField] = []
-        self._parameters: dict[str, str] = {}
-        self._properties: dict[str, str] = {}
-        self._ranges: list[tuple[_Attributes, int]] = []
-
-        self._make_tables()
-        self._stack: list[_Table] = []
-        self._table: _Table = self._document
-        self._parser = expat.ParserCreate()
-
-    def parse(self, data: bytes) -> None:
-        parser = self._parser
-        parser.StartElementHandler = self._start
-        parser.EndElementHandler = self._end
-        parser.StartDoctypeDeclHandler = self._doctype
-        try:
-            parser.Parse(data, True)
-        except expat.ExpatError as error:
-            self._not_xml(data, error)
-        except _TooManyProblems:
-            self._raw.fatal = True
-        except (LookupError, ValueError) as error:
-            # The codec machinery, for an encoding that is not known or not usable; our handlers raise
-            # neither.
-            self._note(1, f"has an encoding that can't be read ({error}); hand-off files are UTF-8")
-        finally:
-            parser.StartElementHandler = parser.EndElementHandler = parser.StartDoctypeDeclHandler = None
-
-    # -- events
-
-    def _start(self, tag: str, attributes: _Attributes) -> None:
-        stack = self._stack
-        stack.append(self._table)
-        if len(stack) > MAX_DEPTH:
-            self._note(self._parser.CurrentLineNumber, f"<{tag}> is nested deeper than {MAX_DEPTH} elements")
-            raise _TooManyProblems
-        handler = self._table.get(tag)
-        self._table = handler(attributes) if handler is not None else self._unknown(tag)
-
-    def _end(self, tag: str) -> None:
-        self._table = self._stack.pop()
-
-    def _doctype(self, name: str, system: str | None, public: str | None, internal: int) -> None:
-        self._note(
-            self._parser.CurrentLineNumber,
-            f"has a document type declaration (<!DOCTYPE {name}>): refused, hand-off files have none",
-        )
-        raise _TooManyProblems
-
-    def _unknown(self, tag: str) -> _Table:
-        if len(self._stack) == 1:
-            self._note(
-                self._parser.CurrentLineNumber,
-                f"the root element is <{tag}>, not <EDKSYSTEM>: this is no hardware hand-off file",
-            )
-            raise _TooManyProblems
-        return _LEAF
-
-    def _not_xml(self, data: bytes, error: expat.ExpatError) -> None:
-        reason = expat.errors.messages.get(error.code, str(error))
-        if not data.strip():
-            self._note(0, "is empty")
-        elif error.code in (
-            expat.errors.codes[expat.errors.XML_ERROR_NO_ELEMENTS],
-            expat.errors.codes[expat.errors.XML_ERROR_UNCLOSED_TOKEN],
-            expat.errors.codes[expat.errors.XML_ERROR_UNCLOSED_CDATA_SECTION],
-            expat.errors.codes[expat.errors.XML_ERROR_PARTIAL_CHAR],
-        ):
-            self._note(error.lineno, f"ends in the middle ({reason}): the file is truncated, export it again")
-        else:
-            self._note(error.lineno, f"is not well-formed XML: {reason}, column {error.offset}")
-
-    def _note(self, line: int, message: str) -> None:
-        """Add a problem after which the rest of the file makes no sense."""
-        self._raw.problems.append(Problem(self._raw.name, line, message))
-        self._raw.fatal = True
-
-    def _missing(self, tag: str, attribute: str, attributes: _Attributes) -> None:
-        line = self._parser.CurrentLineNumber
-        self._raw.problems.add(line, f"<{tag}> has no {attribute}")
-        # Something unique in its place, so that the rest of the file is looked at as well.
-        attributes[attribute] = f"<missing in line {line}>"
-
-    # -- elements
-
-    def _make_tables(self) -> None:
-        connection: _Table = {"CONNECTION": self._on_connection}
-        connections: _Table = {"CONNECTIONS": lambda _: connection}
-        port: _Table = {"PORT": self._on_port}
-        port_map: _Table = {"PORTMAP": self._on_port_map}
-        memory_range: _Table = {"MEMRANGE": self._on_range}
-        memory_map: _Table = {"MEMRANGES": lambda _: memory_range, **memory_range}
-        parameter: _Table = {"PARAMETER": self._on_parameter}
-        interface: _Table = {"BUSINTERFACE": self._on_interface}
-        block: _Table = {"ADDRESSBLOCK": self._on_block}
-        register: _Table = {"REGISTER": self._on_register}
-        field: _Table = {"FIELD": self._on_field}
-        module: _Table = {"MODULE": self._on_module}
-
-        self._document: _Table = {"EDKSYSTEM": self._on_root}
-        self._in_root: _Table = {
-            "SYSTEMINFO": self._on_system,
-            "STSTEMINFO": self._on_system,  # spelt so in the sub-designs of Versal
-            "EXTERNALPORTS": self._on_external_ports,
-            "EXTERNALINTERFACES": self._on_external_interfaces,
-            "MODULES": lambda _: module,
-        }
-        self._in_module: _Table = {
-            "PARAMETERS": lambda _: parameter,
-            "PORTS": lambda _: port,
-            "BUSINTERFACES": lambda _: interface,
-            "MEMORYMAP": lambda _: memory_map,
-            "ADDRESSBLOCKS": lambda _: block,
-        }
-        self._in_interface: _Table = {
-            "PARAMETER": self._on_interface_parameter,
-            "PORTMAPS": lambda _: port_map,
-            "MEMORYMAP": self._on_interface_map,
-        }
-        self._in_interface_map: _Table = {"MEMRANGE": self._on_interface_range}
-        self._in_ports = port
-        self._in_interfaces = interface
-        self._in_port = connections
-        self._in_block: _Table = {"REGISTERS": lambda _: register}
-        self._in_register: _Table = {"PROPERTY": self._on_register_property, "FIELDS": lambda _: field}
-        self._in_field: _Table = {"PROPERTY": self._on_field_property}
-
-    def _on_root(self, attributes: _Attributes) -> _Table:
-        self._raw.root = attributes
-        return self._in_root
-
-    def _on_system(self, attributes: _Attributes) -> _Table:
-        self._raw.system = (attributes, self._parser.CurrentLineNumber)
-        return _LEAF
-
-    def _on_external_ports(self, attributes: _Attributes) -> _Table:
-        self._ports = self._raw.ports
-        return self._in_ports
-
-    def _on_external_interfaces(self, attributes: _Attributes) -> _Table:
-        self._interfaces = self._raw.interfaces
-        return self._in_interfaces
-
-    def _on_module(self, attributes: _Attributes) -> _Table:
-        module = self._module = _RawModule(attributes, self._parser.CurrentLineNumber)
-        self._raw.modules.append(module)
-        if "INSTANCE" not in attributes:
-            self._missing("MODULE", "INSTANCE", attributes)
-        self._ports = module.ports
-        self._interfaces = module.interfaces
-        self._parameters = module.parameters
-        self._ranges = module.ranges
-        return self._in_module
-
-    def _on_parameter(self, attributes: _Attributes) -> _Table:
-        try:
-            self._parameters[attributes["NAME"]] = attributes.get("VALUE", "")
-        except KeyError:
-            self._missing("PARAMETER", "NAME", attributes)
-        return _LEAF
-
-    def _on_port(self, attributes: _Attributes) -> _Table:
-        peers: list[_Attributes] = []
-        self._peers = peers
-        self._ports.append((attributes, peers, self._parser.CurrentLineNumber))
-        return self._in_port
-
-    def _on_connection(self, attributes: _Attributes) -> _Table:
-        self._peers.append(attributes)
-        if "INSTANCE" not in attributes:
-            self._missing("CONNECTION", "INSTANCE", attributes)
-        if "PORT" not in attributes:
-            self._missing("CONNECTION", "PORT", attributes)
-        return _LEAF
-
-    def _on_interface(self, attributes: _Attributes) -> _Table:
-        interface = self._interface = _RawInterface(attributes, self._parser.CurrentLineNumber)
-        self._interfaces.append(interface)
-        for name in ("NAME", "TYPE"):
-            if name not in attributes:
-                self._missing("BUSINTERFACE", name, attributes)
-        return self._in_interface
-
-    def _on_interface_parameter(self, attributes: _Attributes) -> _Table:
-        try:
-            self._interface.parameters[attributes["NAME"]] = attributes.get("VALUE", "")
-        except KeyError:
-            self._missing("PARAMETER", "NAME", attributes)
-        return _LEAF
-
-    def _on_port_map(self, attributes: _Attributes) -> _Table:
-        self._interface.port_maps.append(attributes)
-        if "PHYSICAL" not in attributes:
-            self._missing("PORTMAP", "PHYSICAL", attributes)
-        return _LEAF
-
-    def _on_interface_map(self, attributes: _Attributes) -> _Table:
-        return self._in_interface_map
-
-    def _on_interface_range(self, attributes: _Attributes) -> _Table:
-        self._interface.ranges.append((attributes, self._parser.CurrentLineNumber))
-        return _LEAF
-
-    def _on_range(self, attributes: _Attributes) -> _Table:
-        self._ranges.append((attributes, self._parser.CurrentLineNumber))
-        return _LEAF
-
-    def _on_block(self, attributes: _Attributes) -> _Table:
-        self._registers = []
-        self._module.blocks.append((attributes, self._registers, self._parser.CurrentLineNumber))
-        return self._in_block
-
-    def _on_register(self, attributes: _Attributes) -> _Table:
-        self._fields = []
-        self._properties = {}
-        if "NAME" not in attributes:
-            self._missing("REGISTER", "NAME", attributes)
-        self._registers.append((attributes, self._properties, self._fields, self._parser.CurrentLineNumber))
-        return self._in_register
-
-    def _on_register_property(self, attributes: _Attributes) -> _Table:
-        try:
-            self._registers[-1][1][attributes["NAME"]] = attributes.get("VALUE", "")
-        except KeyError:
-            self._missing("PROPERTY", "NAME", attributes)
-        return _LEAF
-
-    def _on_field(self, attributes: _Attributes) -> _Table:
-        self._properties = {}
-        if "NAME" not in attributes:
-            self._missing("FIELD", "NAME", attributes)
-        self._fields.append((attributes, self._properties, self._parser.CurrentLineNumber))
-        return self._in_field
-
-    def _on_field_property(self, attributes: _Attributes) -> _Table:
-        try:
-            self._properties[attributes["NAME"]] = attributes.get("VALUE", "")
-        except KeyError:
-            self._missing("PROPERTY", "NAME", attributes)
-        return _LEAF
-
-
-# --- second step: build -------------------------------------------------------------------------------------
 
 
 def _number(text: str) -> int | None:
@@ -498,18 +153,18 @@ def _vlnv(text: str | None) -> Vlnv | None:
 class _Builder:
     """Makes the :class:`Design` of what was collected."""
 
-    def __init__(self, raw: _Raw) -> None:
+    def __init__(self, raw: Raw) -> None:
         self._raw = raw
         self._file = raw.name
         self._problems = raw.problems
         self._paths: dict[str, str] = {}  # instance -> path
-        self._namesakes: dict[str, list[_RawModule]] = {}  # instances that stand for several paths
+        self._namesakes: dict[str, list[RawModule]] = {}  # instances that stand for several paths
         self._endpoints: dict[tuple[str, str], Endpoint] = {}
 
     def design(self) -> Design:
         try:
             design = self._design()
-        except _TooManyProblems:
+        except TooManyProblems:
             self._problems.stop()
             raise AssertionError("unreachable: problems were counted but none is held") from None
         self._problems.stop()
@@ -576,7 +231,7 @@ class _Builder:
         Paths must be unique. An instance name is the path with ``/`` turned into ``_``, so a hierarchy ``a``
         with a cell ``b`` beside a cell ``a_b`` gives the same one twice: namesakes.
         """
-        seen: dict[str, _RawModule] = {}
+        seen: dict[str, RawModule] = {}
         paths = self._paths
         for module in self._raw.modules:
             instance = module.attributes.get("INSTANCE", "")
@@ -601,7 +256,7 @@ class _Builder:
     def _find_addressed(self) -> dict[str, bool]:
         """The paths of the cells that some master reaches, and whether as memory."""
         found: dict[str, bool] = {}
-        owners: Iterable[_RawModule | _RawInterface] = (*self._raw.modules, *self._raw.interfaces)
+        owners: Iterable[RawModule | RawInterface] = (*self._raw.modules, *self._raw.interfaces)
         for owner in owners:
             for attributes, _ in owner.ranges:
                 slave = self._slave(attributes)
@@ -609,7 +264,7 @@ class _Builder:
                     found[slave] = found.get(slave, False) or attributes.get("MEMTYPE") == "MEMORY"
         return found
 
-    def _slave(self, attributes: _Attributes) -> str | None:
+    def _slave(self, attributes: Attributes) -> str | None:
         """The path of the cell that a range leads to, None where there is no such cell."""
         instance = attributes.get("INSTANCE", "")
         for module in self._namesakes.get(instance, ()):
@@ -627,7 +282,7 @@ class _Builder:
                     return Endpoint(module.path, port)
         return Endpoint(path, port)
 
-    def _ports(self, raw: Iterable[_RawPort], owner: str) -> dict[str, Port]:
+    def _ports(self, raw: Iterable[RawPort], owner: str) -> dict[str, Port]:
         ports: dict[str, Port] = {}
         endpoints = self._endpoints
         make = tuple.__new__
@@ -691,7 +346,7 @@ class _Builder:
             )
         return bounds
 
-    def _interface(self, raw: _RawInterface) -> BusInterface:
+    def _interface(self, raw: RawInterface) -> BusInterface:
         attributes = raw.attributes
         parameters = raw.parameters
         port_map = {}
@@ -715,7 +370,7 @@ class _Builder:
             source=SourceRef(self._file, raw.line),
         )
 
-    def _cell(self, raw: _RawModule) -> Cell:
+    def _cell(self, raw: RawModule) -> Cell:
         attributes = raw.attributes
         path = raw.path
         ports = self._ports(raw.ports, path)
@@ -738,7 +393,7 @@ class _Builder:
             attributes=MappingProxyType(attributes),
         )
 
-    def _block(self, raw: _RawBlock, path: str) -> AddressBlock:
+    def _block(self, raw: RawBlock, path: str) -> AddressBlock:
         attributes, registers, line = raw
         get = attributes.get
         return AddressBlock(
@@ -756,7 +411,7 @@ class _Builder:
             source=SourceRef(self._file, line),
         )
 
-    def _register(self, raw: _RawRegister, path: str) -> Register | None:
+    def _register(self, raw: RawRegister, path: str) -> Register | None:
         """Numbers may be expressions that the tool left as they are (docs/errata.md, F-15): the size is then
         taken for 32 bits; a register or field whose place is unknown is left out.
         """
@@ -826,7 +481,7 @@ class _Builder:
             ),
         )
 
-    def _ranges(self, master: str, raw: Iterable[tuple[_Attributes, int]]) -> Iterator[MemoryRange]:
+    def _ranges(self, master: str, raw: Iterable[tuple[Attributes, int]]) -> Iterator[MemoryRange]:
         for attributes, line in raw:
             get = attributes.get
             slave = get("INSTANCE")
@@ -865,7 +520,7 @@ class _Builder:
                     source=SourceRef(self._file, line),
                 )
 
-    def _address(self, key: str, attributes: _Attributes, master: str, line: int) -> int | None:
+    def _address(self, key: str, attributes: Attributes, master: str, line: int) -> int | None:
         text = attributes.get(key)
         of = f" of {master!r}" if master else ""
         if text is None:

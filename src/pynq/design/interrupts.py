@@ -12,10 +12,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from ..errors import DesignError, Problem
-from .kinds import is_constant
-from .model import Cell, CellKind, Endpoint, InterruptController, InterruptPin, Processor, SourceRef
-from .topology import Wiring
+from pynq.design.kinds import is_constant
+from pynq.design.model import (
+    Cell,
+    CellKind,
+    Endpoint,
+    InterruptController,
+    InterruptPin,
+    Processor,
+    SourceRef,
+)
+from pynq.design.topology import Wiring
+from pynq.errors import DesignError, Problem
 
 __all__ = ["MAX_DEPTH", "MAX_STEPS", "concat_inputs", "resolve_interrupts", "slice_bounds", "str_path"]
 

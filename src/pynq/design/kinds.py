@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from .model import AddressBlock, Cell, CellKind, Processor, Vlnv
+from pynq.design.model import AddressBlock, Cell, CellKind, Processor, Vlnv
 
 __all__ = ["find_processor", "is_constant", "is_register_block", "kind_of", "logical_name", "protocol_of"]
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from ..errors import DesignError, DesignNotFoundError
+from pynq.errors import DesignError, DesignNotFoundError
 
 __all__ = ["Located", "locate", "overlay_folders"]
 

@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
-from .model import Cell, CellKind, Memory, MemoryKind, MemoryRange, Processor, SourceRef
+from pynq.design.model import Cell, CellKind, Memory, MemoryKind, MemoryRange, Processor, SourceRef
 
 __all__ = ["PS_DDR", "is_memory", "memory_type", "resolve_memories"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from .model import Cell, Endpoint, Port
+from pynq.design.model import Cell, Endpoint, Port
 
 __all__ = ["Wiring"]
 

@@ -11,10 +11,10 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from .clocks import ps_parameters
-from .kinds import is_register_block
-from .memories import is_memory
-from .model import Cell, CellKind, Clock, Design, InterruptPin, MemoryRange
+from pynq.design.clocks import ps_parameters
+from pynq.design.kinds import is_register_block
+from pynq.design.memories import is_memory
+from pynq.design.model import Cell, CellKind, Clock, Design, InterruptPin, MemoryRange
 
 __all__ = [
     "clock_dict",
