@@ -29,6 +29,7 @@ def forget_models() -> Iterator[None]:
     """Models are bound for the whole process; those of a test end with it."""
     layer = pynq.sim.models._bound[False]
     before = dict(layer)
+    layer.clear()  # models that other tests have loaded may be bound to the exact version, and win
     yield
     layer.clear()
     layer.update(before)
