@@ -138,8 +138,11 @@ class WaitTimeoutError(PynqError, TimeoutError):
     """What was waited for did not come within the time given."""
 
 
-class DeadlockError(PynqError, RuntimeError):
-    """What is waited for can never come: nothing in the programmable logic can change any more."""
+class DeadlockError(PynqError, RuntimeError, TimeoutError):
+    """What is waited for can never come: nothing in the programmable logic can change any more.
+
+    It is a ``TimeoutError`` as well: a wait with a time limit ends with it before the time is over.
+    """
 
 
 class InterruptNotClearedError(PynqError, RuntimeError):

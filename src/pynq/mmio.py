@@ -19,12 +19,21 @@ if TYPE_CHECKING:
 __all__ = ["MMIO", "RegisterArray"]
 
 
+def _origin(device: Device) -> tuple[str, str, str] | None:
+    """Return what tells one design from another, None where nothing is loaded."""
+    design = device.design
+    return None if design is None else (design.file, design.name, design.timestamp)
+
+
 class MMIO(Window):
     """Registers of a device, ``length`` bytes from the physical address ``base_addr`` on.
 
     ``read(offset=0, length=4, word_order="little", dtype=None)`` and ``write(offset, data, ...)`` are single
     bus accesses of 1, 2, 4 or 8 bytes at a byte offset; floats, bytes and numpy arrays can be written as
     well. ``wait_until(offset, mask, value, timeout)`` polls a register outside the interpreter's lock.
+
+    The registers stay usable when the same design is downloaded again; once another one is loaded, every
+    access raises :class:`~pynq.errors.OverlayNotLoadedError`.
 
     Args:
         base_addr: Physical address of the first register.
@@ -36,7 +45,7 @@ class MMIO(Window):
         UnsupportedByDeviceError: The device has no registers.
     """
 
-    __slots__ = ("_array", "device")
+    __slots__ = ("_array", "_origin", "device")
 
     device: Device
     """Where the registers are."""
@@ -57,6 +66,15 @@ class MMIO(Window):
             )
         self.device = devices.resolve(device)
         super().__init__(self.device.map(base_addr, length))
+        self._origin = _origin(self.device)
+        self.device.watchers.add(self)
+
+    def _programmed(self) -> None:
+        """Called by the device after each download: open the registers anew if the design is the same."""
+        if self._origin is not None and self._origin == _origin(self.device):
+            Window.__init__(self, self.device.map(self.base, self.length))
+            if hasattr(self, "_array"):
+                del self._array
 
     @classmethod
     def of(cls, window: Window, device: Device) -> MMIO:
