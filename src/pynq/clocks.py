@@ -26,6 +26,18 @@ _CPU_MHZ = {
 }
 
 
+def _pl_clock(index: int) -> property:
+    """Return the property, in MHz, for one of the clocks that the PS gives to the PL."""
+
+    def get(cls: _ClocksMeta) -> float:
+        return cls.get_pl_clk(index)
+
+    def put(cls: _ClocksMeta, clk_mhz: float) -> None:
+        cls.set_pl_clk(index, clk_mhz=clk_mhz)
+
+    return property(get, put, doc=f"Frequency of PL clock {index} in MHz; can be set.")
+
+
 class _ClocksMeta(type):
     """Gives the class ``Clocks`` its properties, which are used without an instance."""
 
@@ -48,42 +60,7 @@ class _ClocksMeta(type):
                     return round(float(parameters[name]), 6)
         raise UnsupportedByDeviceError(f"design {design.name!r} does not tell the processor's frequency")
 
-    @property
-    def fclk0_mhz(cls) -> float:
-        """Frequency of PL clock 0 in MHz; can be set."""
-        return cls.get_pl_clk(0)
-
-    @fclk0_mhz.setter
-    def fclk0_mhz(cls, clk_mhz: float) -> None:
-        cls.set_pl_clk(0, clk_mhz=clk_mhz)
-
-    @property
-    def fclk1_mhz(cls) -> float:
-        """Frequency of PL clock 1 in MHz; can be set."""
-        return cls.get_pl_clk(1)
-
-    @fclk1_mhz.setter
-    def fclk1_mhz(cls, clk_mhz: float) -> None:
-        cls.set_pl_clk(1, clk_mhz=clk_mhz)
-
-    @property
-    def fclk2_mhz(cls) -> float:
-        """Frequency of PL clock 2 in MHz; can be set."""
-        return cls.get_pl_clk(2)
-
-    @fclk2_mhz.setter
-    def fclk2_mhz(cls, clk_mhz: float) -> None:
-        cls.set_pl_clk(2, clk_mhz=clk_mhz)
-
-    @property
-    def fclk3_mhz(cls) -> float:
-        """Frequency of PL clock 3 in MHz; can be set."""
-        return cls.get_pl_clk(3)
-
-    @fclk3_mhz.setter
-    def fclk3_mhz(cls, clk_mhz: float) -> None:
-        cls.set_pl_clk(3, clk_mhz=clk_mhz)
-
+    fclk0_mhz, fclk1_mhz, fclk2_mhz, fclk3_mhz = map(_pl_clock, range(4))
     # The names of the ports of the UltraScale+ and Versal PS.
     pl_clk0_mhz, pl_clk1_mhz, pl_clk2_mhz, pl_clk3_mhz = fclk0_mhz, fclk1_mhz, fclk2_mhz, fclk3_mhz
 
