@@ -99,8 +99,6 @@ int status_of_exception(Failure *failure, bool keep) {
     if (PyErr_GivenExceptionMatches(exception, PyExc_KeyboardInterrupt)) {
         status = PYNQ_EINTERRUPTED;
         PyErr_SetInterrupt();  // raised again when the driver returns to Python
-    } else if (PyErr_GivenExceptionMatches(exception, PyExc_TimeoutError)) {
-        status = PYNQ_ETIMEDOUT;
     } else {
         for (const auto &row : table) {
             PyObject *known = error_class(row.error);
@@ -112,6 +110,10 @@ int status_of_exception(Failure *failure, bool keep) {
                 status = row.status;
                 break;
             }
+        }
+        // Our own classes first: a DeadlockError is a TimeoutError as well.
+        if (status == PYNQ_EPYTHON && PyErr_GivenExceptionMatches(exception, PyExc_TimeoutError)) {
+            status = PYNQ_ETIMEDOUT;
         }
     }
     if (status == PYNQ_EPYTHON && keep) {
