@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from pynq.binding import drivers
+from pynq.device import registry
+from pynq.sim import models
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -13,6 +18,20 @@ ROOT = Path(__file__).resolve().parent.parent
 def corpus_folder() -> Path:
     """Where the corpus of real hand-off files is, whether it exists or not."""
     return Path(os.environ.get("PYNQ_CORPUS", ROOT.parent / "shared" / "corpus"))
+
+
+@pytest.fixture(autouse=True)
+def _as_before() -> Iterator[None]:
+    """Give back the drivers, the models and the active device that were there before the test."""
+    drivers.snapshot()  # imports the installed ones, which are to stay
+    ip, hierarchies = dict(drivers._ip), dict(drivers._hierarchies)
+    chosen, bound = registry._chosen, models._bound[False]
+    before = dict(bound)
+    yield
+    bound.clear()
+    bound.update(before)
+    drivers._ip, drivers._hierarchies = ip, hierarchies
+    registry._chosen = chosen
 
 
 @pytest.fixture(scope="session")

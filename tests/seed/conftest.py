@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,6 @@ from tree.kit import KNOB, write
 
 import pynq
 import pynq.sim
-from pynq.binding import drivers
 from pynq.device import registry
 
 
@@ -29,15 +27,10 @@ class KnobModel(pynq.sim.Model):
 
 
 @pytest.fixture(autouse=True)
-def _plain_surroundings(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _plain_surroundings(_as_before: None, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in os.environ if name.startswith("PYNQ")]:
         monkeypatch.delenv(name)
-    drivers.snapshot()  # imports the installed ones, which are to stay
-    ip, hierarchies, chosen = dict(drivers._ip), dict(drivers._hierarchies), registry._chosen
     registry.choose(None)
-    yield
-    drivers._ip, drivers._hierarchies = ip, hierarchies
-    registry.choose(chosen)
 
 
 @pytest.fixture

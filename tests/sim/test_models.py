@@ -6,7 +6,7 @@ from __future__ import annotations
 import gc
 import re
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -25,14 +25,9 @@ Load = Callable[..., SimDevice]
 
 
 @pytest.fixture(autouse=True)
-def forget_models() -> Iterator[None]:
-    """Models are bound for the whole process; those of a test end with it."""
-    layer = pynq.sim.models._bound[False]
-    before = dict(layer)
-    layer.clear()  # models that other tests have loaded may be bound to the exact version, and win
-    yield
-    layer.clear()
-    layer.update(before)
+def forget_models(_as_before: None) -> None:
+    """Start without models: those that other modules define may be bound to the exact version, and win."""
+    pynq.sim.models._bound[False].clear()
 
 
 class Through:

@@ -1,29 +1,11 @@
-"""Every test gets back the drivers, the models and the active device that were there before it."""
+"""Devices and a small overlay that the tests of the object tree share."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from kit import Board, OldDevice, write
-
-from pynq.binding import drivers
-from pynq.device import registry
-from pynq.sim import models
-
-
-@pytest.fixture(autouse=True)
-def _restore() -> Iterator[None]:
-    drivers.snapshot()  # imports the installed ones, which are to stay
-    ip, hierarchies = dict(drivers._ip), dict(drivers._hierarchies)
-    chosen, bound = registry._chosen, models._bound[False]
-    before = dict(bound)
-    yield
-    bound.clear()
-    bound.update(before)
-    drivers._ip, drivers._hierarchies = ip, hierarchies
-    registry._chosen = chosen
 
 
 @pytest.fixture
