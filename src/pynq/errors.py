@@ -31,9 +31,14 @@ __all__ = [
     "ModelError",
     "NotDeviceMemoryError",
     "OverlayNotLoadedError",
+    "PortMismatchError",
     "Problem",
+    "ProtocolError",
     "PynqError",
     "PynqWarning",
+    "RtlBuildError",
+    "RtlError",
+    "RtlFinished",
     "UnmodelledIPWarning",
     "UnsupportedByDeviceError",
     "UnsupportedConfiguration",
@@ -151,6 +156,35 @@ class InterruptNotClearedError(PynqError, RuntimeError):
 
 class ModelError(PynqError, RuntimeError):
     """A behavioural model that breaks a rule of the simulated board."""
+
+
+class RtlError(PynqError, RuntimeError):
+    """The user's RTL ended the simulation of its block: ``$fatal``, ``$stop``, a failed assertion.
+
+    ``cell`` is the path of the block, ``file`` and ``line`` the place in the RTL ("" and 0 where unknown),
+    ``cycle`` the cycle of the block's clock.
+    """
+
+    cell: str = ""
+    file: str = ""
+    line: int = 0
+    cycle: int = 0
+
+
+class RtlFinished(RtlError):
+    """The user's RTL called ``$finish``."""
+
+
+class ProtocolError(PynqError, RuntimeError):
+    """A bus of the user's RTL broke a rule of its protocol; names rule, port, cycle and AMBA clause."""
+
+
+class RtlBuildError(PynqError, RuntimeError):
+    """RTL can't be built: a source is missing or has an error, a tool is not there."""
+
+
+class PortMismatchError(RtlBuildError, ValueError):
+    """The ports of the RTL and those of the description differ; the message lists all differences."""
 
 
 class PynqWarning(UserWarning):

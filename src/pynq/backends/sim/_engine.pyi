@@ -19,7 +19,7 @@ pynq.errors). Sizes and offsets are bytes, times picoseconds, cycles those of th
 said otherwise.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, final
 
 import numpy as np
@@ -221,6 +221,66 @@ class Component:
         """Return inner state, for debugging; keys depend on the kind."""
 
 @final
+class Rtl(Component):
+    """A verilated module: the user's RTL, cycle by cycle, between bus models of the engine.
+
+    Made by :meth:`Engine.rtl` from a library with the C interface of ``pynq/rtl.h``. Add clocks, resets, buses
+    and pins, then call :meth:`begin` once. ``pins`` of a bus map the standard's logical names, upper case, to
+    ports of the module: ``{"TDATA": "s_axis_tdata", "TVALID": ..., }``. ``clock`` and ``reset`` name pins made by
+    :meth:`add_clock` and :meth:`add_reset` (reset "": none). All raise ``DesignError`` for a pin that the module
+    has not, that has the wrong direction or width, or is used twice.
+    """
+
+    def module_ports(self) -> list[tuple[str, Literal["in", "out", "both"], int]]:
+        """Return the ports of the module: name, direction, width in bits."""
+    def add_clock(self, pin: str, clock: Clock) -> None: ...
+    def add_reset(self, pin: str, *, active_low: bool) -> None:
+        """Make a reset: a wire port of the component with that name, to be connected to a net with :meth:`wire`.
+
+        Held inactive while it is not connected. Buses that name it are at rest while it is active; the clock
+        goes on.
+        """
+    def add_slave(
+        self,
+        port: str,
+        protocol: Literal["AXI4LITE", "AXI4", "AXI3"],
+        pins: Mapping[str, str],
+        *,
+        clock: str,
+        reset: str = "",
+        range: int = 0,
+    ) -> None:
+        """A bus where the module answers. ``range``: bytes beyond which the engine answers SLVERR by itself; 0:
+        all goes to the module."""
+    def add_master(
+        self,
+        port: str,
+        protocol: Literal["AXI4LITE", "AXI4", "AXI3"],
+        pins: Mapping[str, str],
+        *,
+        clock: str,
+        reset: str = "",
+        latency: int = 16,
+    ) -> None:
+        """A bus where the module asks; connect what it sees with :meth:`space`. ``latency``: cycles from an
+        address to its first beat of data, or from the last beat written to the response."""
+    def add_stream(
+        self, port: str, pins: Mapping[str, str], *, source: bool, clock: str, reset: str = ""
+    ) -> None:
+        """An AXI4-Stream; ``source``: the module sends. Connect it with :meth:`stream`."""
+    def add_pin(self, pin: str) -> None:
+        """A plain wire of 1 to 64 bits, input or output as the module has it; connect it with :meth:`wire`."""
+    def begin(self) -> None:
+        """Everything is added: set idle levels and evaluate for the first time."""
+    protocol_checks: Literal["error", "warn", "off"]  # what a broken rule of a bus is; "error" at first
+    @property
+    def cycles_run(self) -> int:
+        """Cycles that were evaluated; the clock's own count goes on while the module rests."""
+    @property
+    def warnings(self) -> list[str]:
+        """Broken rules, where :attr:`protocol_checks` is "warn"."""
+
+@final
 class Host(Component):
     """A component whose behaviour is Python's: registers are native storage, with hooks where wanted; data
     move in bulk.
@@ -407,6 +467,22 @@ class Engine:
     def net(self, name: str, width: int = 1, initial: int = 0) -> Net: ...
     def irq(self, number: int, net: Net, *, bit: int = 0, edge: bool = False) -> Irq: ...
     def host(self, name: str, clock: Clock, *, kind: str = "host") -> Host: ...
+    def rtl(
+        self,
+        name: str,
+        clock: Clock,
+        library: str,
+        *,
+        kind: str = "rtl",
+        folders: Sequence[str] = (),
+        log: Callable[[str, str, int], None] | None = None,
+    ) -> Rtl:
+        """Load the library of a verilated design and make one model of it.
+
+        ``clock``: of the component as such (register accesses are counted in it). ``folders``: where the RTL's
+        ``$readmem`` looks for files. ``log(text, file, line)`` gets each line that the RTL prints. Raises
+        ``DesignError`` for a file that is no such library, or one of another version of the interface.
+        """
     def dma(
         self,
         name: str,
