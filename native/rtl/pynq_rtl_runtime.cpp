@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "pynq_rtl_runtime.hpp"
+
+#include "verilated_vcd_c.h"
+
+#include <algorithm>
+#include <cctype>
+#include <climits>
+#include <cstdarg>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <unistd.h>
+
+namespace pynq_rtl {
+
+thread_local Session *current = nullptr;
+
+namespace {
+
+// "FILE:LINE: rest" -> parts; false where `text` is nothing like that. The file's name may hold colons.
+bool split_place(std::string_view text, std::string &file, int &line, std::string_view &rest) {
+    for (size_t colon = text.find(':'); colon != std::string_view::npos; colon = text.find(':', colon + 1)) {
+        size_t end = colon + 1;
+        int number = 0;
+        while (end < text.size() && std::isdigit(static_cast<unsigned char>(text[end])) && number < 100000000) {
+            number = number * 10 + (text[end++] - '0');
+        }
+        if (end == colon + 1 || text.substr(end, 2) != ": ") continue;
+        file = text.substr(0, colon);
+        line = number;
+        rest = text.substr(end + 2);
+        return true;
+    }
+    return false;
+}
+
+std::string_view base_name(std::string_view path) { return path.substr(path.rfind('/') + 1); }
+
+// "top.a.b" or "TOP.top.a.b" -> "a/b".
+std::string below_top(std::string_view path) {
+    if (path.substr(0, 4) == "TOP.") path.remove_prefix(4);
+    while (!path.empty() && path.front() == '.') path.remove_prefix(1);
+    const size_t dot = path.find('.');
+    if (dot == std::string_view::npos) return "";
+    std::string result{path.substr(dot + 1)};
+    for (char &c : result) {
+        if (c == '.') c = '/';
+    }
+    return result;
+}
+
+bool inside(const std::string &path, const std::string &folder) {
+    return path == folder || folder == "/" ||
+           (path.size() > folder.size() && path.compare(0, folder.size(), folder) == 0 && path[folder.size()] == '/');
+}
+
+// The real path of a file, or of the folder of one that is not there yet; "" where that isn't there either.
+std::string real(const std::string &path) {
+    char buffer[PATH_MAX];
+    if (::realpath(path.c_str(), buffer)) return buffer;
+    const size_t slash = path.rfind('/');
+    const std::string folder = slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
+    if (!::realpath(folder.c_str(), buffer)) return "";
+    return std::string{buffer} + "/" + path.substr(slash == std::string::npos ? 0 : slash + 1);
+}
+
+}  // namespace
+
+Session::Session(const pynq_rtl_host *given, const char *const *paths, const char *const *files,
+                 const char *const *fatals)
+    : files_(files), fatals_(fatals) {
+    if (given) host = *given;
+    for (; paths && *paths; ++paths) {
+        const std::string folder = real(*paths);
+        if (!folder.empty()) folders.push_back(folder);
+    }
+}
+
+void Session::print(std::string_view text) {
+    pending_ += text;
+    size_t start = 0;
+    for (size_t end; (end = pending_.find('\n', start)) != std::string::npos; start = end + 1) {
+        line(std::string_view{pending_}.substr(start, end - start));
+    }
+    pending_.erase(0, start);
+}
+
+void Session::flush() {
+    if (pending_.empty()) return;
+    line(pending_);
+    pending_.clear();
+}
+
+// A mark is "\1file:line\2": the builder puts one at the beginning of each text that the RTL prints.
+void Session::line(std::string_view text) {
+    std::string clean;
+    Place place;
+    clean.reserve(text.size());
+    while (!text.empty()) {
+        const size_t begin = text.find('\1');
+        clean += text.substr(0, begin);
+        if (begin == std::string_view::npos) break;
+        const size_t end = text.find('\2', begin);
+        const size_t colon = text.find(':', begin);
+        if (end == std::string_view::npos || colon > end) {
+            clean += text.substr(begin);
+            break;
+        }
+        if (place.line == 0) {
+            place.file = files_[std::strtoul(text.data() + begin + 1, nullptr, 10)];
+            place.line = static_cast<int>(std::strtoul(text.data() + colon + 1, nullptr, 10));
+        }
+        text.remove_prefix(end + 1);
+    }
+    // $error and its like, as Verilator writes them: "[time] %Error: file:line: Assertion failed in scope: text".
+    static const struct {
+        const char *word, *name;
+    } severities[] = {
+        {"] %Error: ", "error"}, {"] %Fatal: ", "fatal"}, {"] %Warning: ", "warning"}, {"] -Info: ", "info"}};
+    if (!clean.empty() && clean.front() == '[') {
+        for (const auto &severity : severities) {
+            const size_t at = clean.find(severity.word);
+            std::string_view rest;
+            Ended found{severity.name[0] == 'f' ? PYNQ_RTL_FATAL : PYNQ_RTL_STOP, "", 0, "", ""};
+            if (at == std::string::npos ||
+                !split_place(std::string_view{clean}.substr(at + std::strlen(severity.word)), found.file, found.line, rest)) {
+                continue;
+            }
+            static constexpr std::string_view lead = "Assertion failed in ";
+            if (rest.substr(0, lead.size()) == lead) rest.remove_prefix(lead.size());
+            const size_t colon = rest.find(": ");
+            if (colon != std::string_view::npos && rest.substr(0, colon).find(' ') == std::string_view::npos) {
+                found.scope = below_top(rest.substr(0, colon));
+                rest.remove_prefix(colon + 2);
+            }
+            found.text = rest;
+            place.file = found.file;
+            place.line = found.line;
+            clean = std::string{severity.name} + ": " + found.text;
+            if (!found.scope.empty()) clean += " (in " + found.scope + ")";
+            last_ = found;
+            break;
+        }
+    }
+    ++prints;
+    if (host.print) host.print(host.context, place.file.c_str(), place.line, clean.c_str(), clean.size());
+}
+
+void Session::end(int status, const char *file, int line, const std::string &text) {
+    flush();
+    // What is printed has the file's name without folders.
+    const bool same = last_.line == line && line != 0 && base_name(last_.file) == base_name(file);
+    Ended result{status, file, line, same ? last_.scope : "", same ? last_.text : text};
+    if (same && last_.status == PYNQ_RTL_FATAL) result.status = PYNQ_RTL_FATAL;
+    if (status == PYNQ_RTL_STOP && fatals_) {  // 5.006 calls a $fatal "Error"
+        const std::string place = result.file + ":" + std::to_string(line);
+        for (const char *const *fatal = fatals_; *fatal; ++fatal) {
+            if (place == *fatal) result.status = PYNQ_RTL_FATAL;
+        }
+    }
+    throw result;
+}
+
+void Session::warn(const char *file, int line, const std::string &text) {
+    flush();
+    ++prints;
+    const std::string all = "warning: " + text;
+    if (host.print) host.print(host.context, file, line, all.c_str(), all.size());
+}
+
+std::string Session::locate(const std::string &name, bool write) const {
+    const bool absolute = !name.empty() && name.front() == '/';
+    if (!absolute && !write) {
+        for (const std::string &folder : folders) {
+            const std::string path = folder + "/" + name;
+            if (::access(path.c_str(), F_OK) == 0) {
+                const std::string found = real(path);
+                for (const std::string &root : folders) {
+                    if (inside(found, root)) return found;
+                }
+                throw Ended{PYNQ_RTL_REFUSED, "", 0, "", "file outside of the folders of the sources: " + found};
+            }
+        }
+    }
+    const std::string found = real(name);
+    if (found.empty()) return name;  // not there: opening it fails as it should
+    const std::string here = real(".");
+    if (inside(found, here)) return found;
+    for (const std::string &root : folders) {
+        if (inside(found, root)) return found;
+    }
+    throw Ended{PYNQ_RTL_REFUSED, "", 0, "",
+                "file outside of the folders of the sources and of the current folder: " + found};
+}
+
+}  // namespace pynq_rtl
+
+using pynq_rtl::current;
+using pynq_rtl::Ended;
+
+void pynq_rtl_printf(const char *format, ...) {
+    va_list arguments, again;
+    va_start(arguments, format);
+    va_copy(again, arguments);
+    const int size = std::vsnprintf(nullptr, 0, format, arguments);
+    va_end(arguments);
+    std::string text(size > 0 ? static_cast<size_t>(size) : 0, '\0');
+    std::vsnprintf(text.data(), text.size() + 1, format, again);
+    va_end(again);
+    if (current) current->print(text);
+    else std::fputs(text.c_str(), stderr);
+}
+
+// Verilator's runtime calls these; built with VL_USER_FINISH, VL_USER_STOP, VL_USER_FATAL and VL_USER_WARN.
+void vl_finish(const char *file, int line, const char *) {
+    if (current) current->end(PYNQ_RTL_FINISH, file, line, "$finish");
+    throw Ended{PYNQ_RTL_FINISH, file, line, "", "$finish"};
+}
+void vl_stop(const char *file, int line, const char *) {
+    if (current) current->end(PYNQ_RTL_STOP, file, line, "$stop");
+    throw Ended{PYNQ_RTL_STOP, file, line, "", "$stop"};
+}
+void vl_fatal(const char *file, int line, const char *, const char *text) {
+    if (current) current->end(PYNQ_RTL_FATAL, file, line, text);
+    throw Ended{PYNQ_RTL_FATAL, file, line, "", text};
+}
+void vl_warn(const char *file, int line, const char *, const char *text) {
+    if (current) current->warn(file, line, text);
+}
+
+// The linker sends the calls of fopen and system in a design's library here (--wrap).
+extern "C" {
+std::FILE *__real_fopen(const char *, const char *);
+std::FILE *__wrap_fopen(const char *, const char *);
+int __wrap_system(const char *);
+
+std::FILE *__wrap_fopen(const char *name, const char *mode) {
+    if (!current) return __real_fopen(name, mode);
+    const bool write = std::strpbrk(mode, "wa+") != nullptr;
+    return __real_fopen(current->locate(name, write).c_str(), mode);
+}
+int __wrap_system(const char *command) {
+    throw Ended{PYNQ_RTL_REFUSED, "", 0, "", std::string{"$system is not allowed: "} + (command ? command : "")};
+}
+}
+
+// Signals.
+void VerilatedVcd::declare(char kind, uint32_t code, const char *name, int index, uint32_t bits, int msb, int lsb) {
+    std::string path = prefixes_.back() + name;
+    if (index >= 0) path += "[" + std::to_string(index) + "]";
+    words = std::max(words, code + (bits + 31) / 32);
+    // Levels end with a blank; one that is a structure has 0x80 + a number before that.
+    std::vector<std::string> levels;
+    std::string member;
+    size_t start = 0;
+    for (size_t end; (end = path.find(' ', start)) != std::string::npos; start = end + 1) {
+        std::string level = path.substr(start, end - start);
+        const unsigned mark = level.empty() ? 0 : static_cast<unsigned char>(level.back());
+        if (mark >= 0x80) level.pop_back();
+        if (mark == 0x86 || mark == 0x87) member += level + ".";
+        else levels.push_back(member + level);
+    }
+    // levels[0] is the model, whose name is empty; levels[1] the top module, or what is no module (the pins).
+    if (levels.size() < 2 || levels[1] == "$rootio") return;
+    std::string scope;
+    for (size_t i = 2; i < levels.size(); ++i) scope += (i > 2 ? "/" : "") + levels[i];
+    signals.push_back({scope, member + path.substr(start), code, bits, msb, lsb, kind});
+}
