@@ -36,6 +36,15 @@ struct Access {
     SlavePort *target = nullptr;   // whom it was given to
 };
 
+// A block access to a register port that takes bursts (Component::burst): `nbytes` bytes from `offset` on, any alignment,
+// in order. `value` and `strobe` of the base mean nothing here. Late answers are those of Access.
+struct BurstAccess : Access {
+    uint8_t *data = nullptr;           // where it is read to or written from; stays until it is over
+    const uint8_t *strobes = nullptr;  // one byte a byte, 0: not written; null: all of them are
+    uint64_t nbytes = 0;
+    uint64_t failed = 0;  // where resp is an error: the first offset that is concerned; what lies before is good
+};
+
 // A disturbance of accesses, from the engine's seed.
 struct Injection {
     uint64_t base = 0, high = ~uint64_t{0};
@@ -111,6 +120,9 @@ class Component : public EventTarget {
     void fire(Event &) override {}
     // A beat for a register port; never called while in reset.
     virtual void access(SlavePort &port, Access &access);
+    // A block for a register port; never called while in reset. False: this port takes single beats only, ask again by
+    // access().
+    virtual bool burst(SlavePort &, BurstAccess &) { return false; }
     // Nobody waits for that answer any more.
     virtual void forget_access(Access &) {}
     // An access of this component was answered late. Must only schedule.

@@ -102,6 +102,17 @@ Resp Space::beat(SlavePort &port, Access &access) {
     return access.resp;
 }
 
+bool Space::block(SlavePort &port, BurstAccess &access) {
+    if (port.range && access.offset < port.range) access.nbytes = std::min(access.nbytes, port.range - access.offset);
+    access.target = &port;
+    if (port.owner->in_reset() || (port.range && access.offset >= port.range)) {
+        access.resp = Resp::SlvErr;
+        access.failed = access.offset;
+        return true;
+    }
+    return port.owner->burst(port, access);
+}
+
 Result Space::read(uint64_t address, void *data, uint64_t nbytes) {
     Burst burst;
     if (burst.begin(*this, false, address, static_cast<uint8_t *>(data), nbytes, nullptr)) return burst.result;
@@ -117,23 +128,43 @@ Result Space::write(uint64_t address, const void *data, uint64_t nbytes) {
     return burst.result;
 }
 
-bool Burst::begin(Space &space, bool write, uint64_t address, uint8_t *data, uint64_t nbytes, Component *waiter) {
+bool Burst::begin(Space &space, bool write, uint64_t address, uint8_t *data, uint64_t nbytes, Component *waiter,
+                  const uint8_t *strobes) {
     space_ = &space;
     write_ = write;
     address_ = address;
     data_ = data;
+    strobes_ = strobes;
     left_ = nbytes;
     waiter_ = waiter;
     result = {};
-    (write ? space.statistics.writes : space.statistics.reads) += 1;
+    if (counted) (write ? space.statistics.writes : space.statistics.reads) += 1;
     return go_on();
 }
 
 bool Burst::end(Resp resp, uint64_t address) {
-    if (resp != Resp::Okay) ++space_->statistics.errors;
+    if (resp != Resp::Okay && counted) ++space_->statistics.errors;
     result = {resp, address};
     space_ = nullptr;
     return true;
+}
+
+void Burst::copy(uint8_t *memory, uint64_t nbytes) {
+    if (!write_)
+        std::memcpy(data_, memory, nbytes);
+    else if (!strobes_)
+        std::memcpy(memory, data_, nbytes);
+    else
+        for (uint64_t i = 0; i < nbytes; ++i)
+            if (strobes_[i]) memory[i] = data_[i];
+}
+
+void Burst::advance(uint64_t nbytes) {
+    (write_ ? space_->statistics.bytes_written : space_->statistics.bytes_read) += nbytes;
+    address_ += nbytes;
+    data_ += nbytes;
+    if (strobes_) strobes_ += nbytes;
+    left_ -= nbytes;
 }
 
 bool Burst::go_on() {
@@ -141,28 +172,42 @@ bool Burst::go_on() {
         const Space::Range *range = space_->find(address_);
         if (!range) return end(Resp::DecErr, address_);
         const uint64_t offset = range->offset + (address_ - range->base);
+        uint64_t piece = left_;
+        if (piece - 1 > range->high - address_) piece = range->high - address_ + 1;
         if (range->memory) {
-            uint64_t piece = left_;
-            if (piece - 1 > range->high - address_) piece = range->high - address_ + 1;
-            uint8_t *memory = range->memory->data() + offset;
-            std::memcpy(write_ ? memory : data_, write_ ? data_ : memory, piece);
-            (write_ ? space_->statistics.bytes_written : space_->statistics.bytes_read) += piece;
-            address_ += piece;
-            data_ += piece;
-            left_ -= piece;
+            copy(range->memory->data() + offset, piece);
+            advance(piece);
             continue;
         }
         SlavePort &port = *range->slave;
         lane_ = offset % port.width;
-        count_ = std::min(left_, port.width - lane_);
-        if (count_ - 1 > range->high - address_) count_ = range->high - address_ + 1;
         access_ = {};
         access_.write = write_;
-        access_.offset = offset - lane_;
-        access_.strobe = static_cast<uint8_t>(ones(static_cast<unsigned>(count_)) << lane_);
         access_.waiter = waiter_;
-        if (write_) std::memcpy(reinterpret_cast<uint8_t *>(&access_.value) + lane_, data_, count_);
-        access_.resp = space_->beat(port, access_);
+        block_ = false;
+        if (piece > port.width - lane_) {
+            access_.offset = access_.failed = offset;
+            access_.data = data_;
+            access_.strobes = strobes_;
+            access_.nbytes = piece;
+            block_ = space_->block(port, access_);
+        }
+        if (block_) {
+            count_ = access_.nbytes;
+        } else {
+            count_ = std::min(piece, port.width - lane_);
+            access_.offset = offset - lane_;
+            access_.strobe = static_cast<uint8_t>(ones(static_cast<unsigned>(count_)) << lane_);
+            if (strobes_)
+                for (uint64_t i = 0; i < count_; ++i)
+                    if (!strobes_[i]) access_.strobe &= static_cast<uint8_t>(~(1u << (lane_ + i)));
+            if (!access_.strobe) {  // nothing of this beat is written
+                advance(count_);
+                continue;
+            }
+            if (write_) std::memcpy(reinterpret_cast<uint8_t *>(&access_.value) + lane_, data_, count_);
+            access_.resp = space_->beat(port, access_);
+        }
         if (!access_.done) return false;
         if (!beat_over()) return true;
     }
@@ -172,14 +217,14 @@ bool Burst::go_on() {
 // True: go on with the next beat.
 bool Burst::beat_over() {
     if (access_.resp != Resp::Okay) {
-        end(access_.resp, address_);
+        const uint64_t good = block_ ? access_.failed - access_.offset : 0;
+        const Resp resp = access_.resp;
+        advance(good);
+        end(resp, address_);
         return false;
     }
-    if (!write_) std::memcpy(data_, reinterpret_cast<uint8_t *>(&access_.value) + lane_, count_);
-    (write_ ? space_->statistics.bytes_written : space_->statistics.bytes_read) += count_;
-    address_ += count_;
-    data_ += count_;
-    left_ -= count_;
+    if (!write_ && !block_) std::memcpy(data_, reinterpret_cast<uint8_t *>(&access_.value) + lane_, count_);
+    advance(count_);
     return true;
 }
 

@@ -46,6 +46,9 @@ class Space {
     uint8_t *direct(uint64_t address, uint64_t &nbytes);
     // One beat to a register port; `offset` in the port. False: the answer comes later (access.done is false).
     Resp beat(SlavePort &port, Access &access);
+    // A block to a register port; false where the port takes single beats only. What lies beyond the port's range is cut
+    // off (access.nbytes).
+    bool block(SlavePort &port, BurstAccess &access);
     // "axi_dma_0/M_AXI_MM2S: DECERR at 0x...: nothing ..." for messages.
     std::string describe(const Result &result) const;
 
@@ -70,27 +73,34 @@ class Space {
 class Burst {
   public:
     // Both return true when it is over (see result), false when a slave answers later: `waiter` is told then, and calls
-    // resume.
-    bool begin(Space &space, bool write, uint64_t address, uint8_t *data, uint64_t nbytes, Component *waiter);
+    // resume. `strobes`: of a write, one byte a byte, 0: that one is not written; null: all are. It ends at the first
+    // beat that is refused.
+    bool begin(Space &space, bool write, uint64_t address, uint8_t *data, uint64_t nbytes, Component *waiter,
+               const uint8_t *strobes = nullptr);
     bool resume();
     void abandon();
     bool waiting() const { return space_ != nullptr && !access_.done; }
     bool is_mine(const Access &access) const { return &access == &access_; }
 
     Result result;
+    bool counted = true;  // as an access of its own in the space's statistics (bytes count in any case)
 
   private:
     bool go_on();
     bool beat_over();
     bool end(Resp resp, uint64_t address);
+    void copy(uint8_t *memory, uint64_t nbytes);
+    void advance(uint64_t nbytes);
 
     Space *space_ = nullptr;
     bool write_ = false;
     uint64_t address_ = 0, left_ = 0;
     uint8_t *data_ = nullptr;
+    const uint8_t *strobes_ = nullptr;
     uint64_t lane_ = 0, count_ = 0;  // of the beat under way
+    bool block_ = false;             // it is a block, not a beat
     Component *waiter_ = nullptr;
-    Access access_;
+    BurstAccess access_;
 };
 
 // Applies the first injection that fits; used for spaces (addresses) and register ports (offsets).
