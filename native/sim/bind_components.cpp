@@ -63,6 +63,9 @@ void bind_component(nb::module_ &module) {
                 if (!self.engine->in_hook()) self.engine->stimulate();
             });
         })
+        .def_prop_rw(
+            "refusal", [](const Self &self) { Guard guard(*self.engine); return self.part->refusal; },
+            [](const Self &self, const std::string &why) { Guard guard(*self.engine); self.part->refusal = why; })
         .def_prop_ro("in_reset", [](const Self &self) { Guard guard(*self.engine); return self.part->in_reset(); })
         .def("explain", [](const Self &self, const std::string &channel) {
             return step(self, [&] { return self.part->explain(channel); });
@@ -77,7 +80,7 @@ void bind_component(nb::module_ &module) {
         .def("__eq__", [](const Self &self, nb::handle other) {
             return nb::isinstance<Self>(other) && nb::cast<const Self &>(other) == self;
         })
-        .def("__hash__", [](const Self &self) { return static_cast<Py_ssize_t>(reinterpret_cast<intptr_t>(self.part) >> 4); })
+        .def("__hash__", [](const Self &self) { return self.part.hash(); })
         .def("__repr__", [](const Self &self) { Guard guard(*self.engine); return "<" + self.part->kind + " " + self.part->name + ">"; });
 }
 

@@ -133,17 +133,53 @@ void bind_build(nb::class_<PyEngine> &type) {
             Guard guard(*self.core);
             return component_of(self, self.core->add(std::make_unique<StreamBroadcaster>(*self.core, name, mine(self.core, clock), outputs)));
         }, nb::arg("name"), nb::arg("clock"), nb::arg("outputs"))
-        .def("elaborate", [](PyEngine &self) {
+        .def("elaborate", [](PyEngine &self, bool silent) {
             Guard guard(*self.core);
-            self.core->elaborate();
+            self.core->elaborate(silent);
             pass_on(*self.core);
-        })
+        }, nb::kw_only(), nb::arg("silent") = true)
         .def("find", [](PyEngine &self, const std::string &name) {
             Guard guard(*self.core);
             Component *found = self.core->find(name);
             if (!found) throw Error(Fault::Key, "no component \"" + name + "\" in the simulated board");
             return component_of(self, *found);
         }, nb::arg("name"));
+}
+
+// -- partial reconfiguration -----------------------------------------------------------------------------------------
+template <class T> bool sort_in(const PyEngine &self, nb::handle part, std::vector<T *> &into) {
+    if (!nb::isinstance<Handle<T>>(part)) return false;
+    into.push_back(&mine(self.core, nb::cast<const Handle<T> &>(part)));
+    return true;
+}
+
+void bind_swap(nb::class_<PyEngine> &type) {
+    type.def("hold", [](PyEngine &self) {
+            Guard guard(*self.core);
+            refuse_in_hook(*self.core, "hold");
+            if (!self.core->lock.try_lock()) throw Error(Fault::Model, "hold: the lock that is held can't be taken again");
+        })
+        .def("let_go", [](PyEngine &self) {
+            if (!self.core->lock.mine()) throw Error(Fault::Model, "let_go without hold");
+            self.core->lock.unlock();
+        })
+        .def("take_out", [](PyEngine &self, nb::iterable parts) {
+            Guard guard(*self.core);
+            refuse_in_hook(*self.core, "take_out");
+            Engine::Parts sorted;
+            for (nb::handle part : parts)
+                if (!sort_in(self, part, sorted.components) && !sort_in(self, part, sorted.nets) && !sort_in(self, part, sorted.links) &&
+                    !sort_in(self, part, sorted.spaces) && !sort_in(self, part, sorted.memories) && !sort_in(self, part, sorted.clocks))
+                    throw nb::type_error("take_out: components, nets, links, spaces, memories and clocks can be taken out");
+            self.core->take_out(sorted);
+            pass_on(*self.core);
+        }, nb::arg("parts"))
+        .def("bench", [](PyEngine &self, nb::iterable components, bool away) {
+            Guard guard(*self.core);
+            std::vector<Component *> found;
+            for (nb::handle component : components) sort_in(self, component, found);
+            self.core->bench(found, away);
+        }, nb::arg("components"), nb::arg("away"));
 }
 
 // -- access and time -------------------------------------------------------------------------------------------------
@@ -167,12 +203,17 @@ void check_access(uint64_t address, unsigned width) {
 // What run_until waits for.
 struct Until {
     Net *net = nullptr;
+    std::weak_ptr<void> life;  // of the net
     Irq *irq = nullptr;
     PyObject *function = nullptr;
     uint64_t mask = 0, value = 0;
     bool any = false;
 
     bool operator()(Engine &engine) const {
+        if (net && life.expired()) {
+            engine.fail(Error(Fault::Closed, "the net that was waited for was taken out by a partial reconfiguration"));
+            return false;
+        }
         if (net) return any ? (net->value() & mask) != 0 : (net->value() & mask) == value;
         if (irq) return irq->fired();
         if (!function) return false;
@@ -194,6 +235,7 @@ const char *run_until(PyEngine &self, nb::handle what, nb::handle mask, nb::hand
     Until until;
     if (nb::isinstance<Handle<Net>>(what)) {
         until.net = &mine(self.core, nb::cast<const Handle<Net> &>(what));
+        until.life = until.net->life;
         until.mask = bits(mask) & ones(until.net->width);
         until.any = value.is_none();
         if (!until.any) until.value = bits(value) & until.mask;
@@ -419,6 +461,7 @@ void bind_engine(nb::module_ &module) {
             return self.core->closed() ? std::string("<Engine: closed>") : format("<Engine at %.9f s>", static_cast<double>(self.core->now()) * 1e-12);
         });
     bind_build(type);
+    bind_swap(type);
     bind_run(type);
     bind_diagnosis(type);
 }

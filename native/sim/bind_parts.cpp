@@ -12,7 +12,8 @@ namespace {
 
 // A subscription of Net.on_change; lives until forgotten or the engine's end.
 struct NetHook final : Listening {
-    NetHook(Engine &engine, Net &net, uint64_t token, Hook hook) : engine(engine), net(net), token(token), hook(std::move(hook)) {
+    NetHook(Engine &engine, Net &net, uint64_t token, Hook hook)
+        : Listening(&net), engine(engine), net(net), token(token), hook(std::move(hook)) {
         net.listen(this);
     }
     void net_changed(Net &, uint64_t value, uint64_t previous) override {
@@ -30,7 +31,7 @@ template <class T> auto bind_handle(nb::module_ &module, const char *name) {
         .def("__eq__", [](const Handle<T> &self, nb::handle other) {
             return nb::isinstance<Handle<T>>(other) && nb::cast<const Handle<T> &>(other) == self;
         })
-        .def("__hash__", [](const Handle<T> &self) { return static_cast<Py_ssize_t>(reinterpret_cast<intptr_t>(self.part) >> 4); });
+        .def("__hash__", [](const Handle<T> &self) { return self.part.hash(); });
 }
 
 void bind_clock(nb::module_ &module) {
@@ -159,6 +160,11 @@ void bind_net(nb::module_ &module) {
                 return;
             }
         }, nb::arg("token"))
+        .def("release", [](const Handle<Net> &self, uint64_t level) {
+            Guard guard(*self.engine);
+            self.engine->let_go(*self.part, level);
+            pass_on(*self.engine);
+        }, nb::arg("level") = 0)
         .def("__repr__", [](const Handle<Net> &self) { Guard guard(*self.engine); return "<Net " + self.part->name + format("[%u] = ", self.part->width) + hex(self.part->value()) + ">"; });
 }
 
@@ -194,6 +200,9 @@ void bind_link(nb::module_ &module) {
             if (!(probability >= 0 && probability <= 1)) throw Error(Fault::Value, format("Link.stall: probability %g is not between 0 and 1", probability));
             self.part->stall(side == "source", probability, cycles);
         }, nb::arg("side"), nb::arg("probability"), nb::arg("cycles") = 8)
+        .def_prop_rw(
+            "vacancy", [](const Handle<Link> &self) { Guard guard(*self.engine); return self.part->vacancy; },
+            [](const Handle<Link> &self, const std::string &why) { Guard guard(*self.engine); self.part->vacancy = why; })
         .def("__repr__", [](const Handle<Link> &self) { Guard guard(*self.engine); return "<Link " + self.part->name + format(": %u bytes a beat, %u of %u beats>", self.part->width(), self.part->ring().beats(), self.part->depth()); });
 }
 

@@ -76,6 +76,7 @@ void Component::connect(const std::string &port, Link &link) {
                                        " can't be a second one");
     side = &mine;
     mine.link = &link;
+    if (!mine.source && !link.ring().empty()) stream_ready(mine);  // a sink that came later
 }
 
 void Component::connect(const std::string &port, Space &space) { master(port).space = &space; }
@@ -101,10 +102,14 @@ void Component::disconnect() {
         port.link = nullptr;
     }
     for (WirePort &port : wires) {
-        if (port.net && !port.output) port.net->forget(&port);
+        if (port.net && port.output)
+            port.net->release();
+        else if (port.net)
+            port.net->forget(&port);
         port.net = nullptr;
     }
-    for (ResetLine &line : reset_lines_) line.net.forget(&line);
+    for (ResetLine &line : reset_lines_)
+        if (line.net) line.net->forget(&line);
     reset_lines_.clear();
 }
 
@@ -128,6 +133,20 @@ void Component::update_reset() {
 void Component::begin_reset() {
     for (StreamPort &port : streams)
         if (port.source && port.link) port.link->reset();
+}
+
+void Component::forget_net(Net &net) {
+    for (WirePort &port : wires)
+        if (port.net == &net) port.net = nullptr;
+    for (ResetLine &line : reset_lines_)
+        if (line.net == &net) line.net = nullptr;
+}
+
+void Component::retire() {
+    if (in_reset_) return;
+    in_reset_ = true;
+    begin_reset();
+    reset_changed(true);
 }
 
 void Component::pulse_reset() {

@@ -104,7 +104,7 @@ struct WirePort final : NetListener {
 using StateValue = std::variant<uint64_t, std::string>;
 using State = std::map<std::string, StateValue>;
 
-class Component : public EventTarget {
+class Component : public Mortal, public EventTarget {
   public:
     Component(Engine &engine, std::string name, std::string kind, Clock &clock);
     virtual ~Component();
@@ -115,6 +115,7 @@ class Component : public EventTarget {
     const std::string name;
     const std::string kind;
     Clock *const clock;
+    std::string refusal;  // why it answers no access now (its region is being reconfigured); "": it does
 
     // -- what the engine calls ---------------------------------------------------------------------------------------
     void fire(Event &) override {}
@@ -149,6 +150,10 @@ class Component : public EventTarget {
     void connect(const std::string &port, Space &space);
     void connect(const std::string &port, Net &net);
     void disconnect();
+    // Begin a reset that does not end: what is under way is answered or given up.
+    void retire();
+    // That net goes: no port listens to it any more.
+    void forget_net(Net &net);
 
     // -- reset -------------------------------------------------------------------------------------------------------
     void reset_by(Net &net, unsigned bit, bool active_low);
@@ -174,11 +179,11 @@ class Component : public EventTarget {
 
     struct ResetLine final : NetListener {
         ResetLine(Component *owner, Net &net, unsigned bit, bool active_low)
-            : owner(owner), net(net), bit(bit), active_low(active_low) {}
+            : owner(owner), net(&net), bit(bit), active_low(active_low) {}
         void net_changed(Net &, uint64_t, uint64_t) override { owner->update_reset(); }
-        bool active() const { return (net.value() >> bit & 1) != active_low; }
+        bool active() const { return net && (net->value() >> bit & 1) != active_low; }
         Component *owner;
-        Net &net;
+        Net *net;  // null: it was taken out
         unsigned bit;
         bool active_low;
     };

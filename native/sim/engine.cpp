@@ -76,7 +76,7 @@ Space *Engine::find_space(const std::string &name) {
     return nullptr;
 }
 
-void Engine::elaborate() {
+void Engine::elaborate(bool silent) {
     // Levels: the longest way through gates to each; on the way back to a gate that is still open there is a loop.
     enum Mark : char { New, Open, Done };
     std::unordered_map<Gate *, Mark> marks;
@@ -102,7 +102,10 @@ void Engine::elaborate() {
     };
     for (const auto &gate : gates_) level(*gate);
     for (const auto &gate : gates_) nets.add(*gate);
-    nets.settle_silently();
+    if (silent)
+        nets.settle_silently();
+    else
+        nets.settle();
     for (const auto &component : components_) component->update_reset();
 }
 
@@ -306,6 +309,10 @@ std::string Engine::explain(Component &component, std::string_view channel, bool
         for (StreamPort &port : found[i]->streams) {
             if (!port.link) continue;
             StreamPort *other = port.source ? port.link->sink : port.link->source;
+            if (!other && !port.link->vacancy.empty() && out.find(port.link->vacancy) == std::string::npos) {
+                out += (out.empty() ? "" : "; ") + port.link->vacancy;
+                ++sentences;
+            }
             if (!other || std::find(found.begin(), found.end(), other->owner) != found.end()) continue;
             found.push_back(other->owner);
             const std::string more = other->owner->explain("");

@@ -35,7 +35,9 @@ enum class Stop { Hit, Time, Slice, Quiet, Failed, Signal, Closed };
 
 // A net listener that the engine owns.
 struct Listening : NetListener {
+    explicit Listening(Net *heard) : heard(heard) {}
     virtual ~Listening() = default;
+    Net *const heard;
 };
 
 class Engine {
@@ -77,7 +79,24 @@ class Engine {
     }
     Component *find(const std::string &name);
     Space *find_space(const std::string &name);
-    void elaborate();
+    // Checks the whole and settles the nets: silently before time begins, or telling listeners what changed.
+    void elaborate(bool silent = true);
+    // Partial reconfiguration (swap.cpp).
+    struct Parts {
+        std::vector<Component *> components;
+        std::vector<Net *> nets;
+        std::vector<Link *> links;
+        std::vector<Space *> spaces;
+        std::vector<Memory *> memories;
+        std::vector<Clock *> clocks;
+    };
+    // Take parts out for good: accesses to them end in SLVERR, their appointments are cancelled, nets that they drove
+    // keep their level. What stays must not need a net or clock that goes.
+    void take_out(const Parts &parts);
+    // Let a net go back to a level, without driver: a gate that drives it goes.
+    void let_go(Net &net, uint64_t level);
+    // Hide names, so that others may have them, or show them again.
+    void bench(const std::vector<Component *> &components, bool away);
     const std::vector<std::unique_ptr<Link>> &links() const { return links_; }
     const std::vector<std::unique_ptr<Space>> &spaces() const { return spaces_; }
     Space *ps() const { return ps_; }
@@ -187,6 +206,7 @@ class Engine {
     int stop_status(Stop stop, std::string &error);
     bool signal_pending();
     void fire_next();
+    void forget_gates(const std::function<bool(const Gate &)> &gone);
     void cone(Net &net, std::unordered_set<Net *> &seen, std::vector<Component *> &found);
     void finish_close();
 

@@ -8,7 +8,7 @@
 namespace pynq::sim {
 
 struct HostHandle : Handle<Component> {
-    Host &host() const { return *static_cast<Host *>(part); }
+    Host &host() const { return *static_cast<Host *>(part.get()); }
 };
 
 }  // namespace pynq::sim

@@ -9,7 +9,7 @@
 
 namespace pynq::sim {
 
-class Memory {
+class Memory : public Mortal {
   public:
     // `fd`: a memory file that others hold too (it is duplicated); -1: one of its own.
     Memory(std::string name, uint64_t size, int fd = -1);

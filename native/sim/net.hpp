@@ -22,7 +22,7 @@ class NetListener {
     ~NetListener() = default;
 };
 
-class Net {
+class Net : public Mortal {
   public:
     Net(Engine &engine, std::string name, unsigned width, uint64_t initial);
 
@@ -34,6 +34,12 @@ class Net {
     void set(uint64_t value);
     void claim(const std::string &driver);  // DesignError when it has one
     const std::string &driver() const { return driver_; }
+    // Whatever drove it does so no longer; it keeps its level.
+    void release() {
+        driver_.clear();
+        driving_gate = nullptr;
+        driving_component = nullptr;
+    }
     void listen(NetListener *listener) { listeners_.push_back(listener); }
     void forget(NetListener *listener) { std::erase(listeners_, listener); }
 
@@ -95,7 +101,7 @@ class NetSettler {
 };
 
 // One interrupt input of the PS; one-shot as UIO does it.
-class Irq : private NetListener {
+class Irq : public Mortal, private NetListener {
   public:
     Irq(Engine &engine, unsigned number, Net &net, unsigned bit, bool edge);
     ~Irq() { net.forget(this); }

@@ -132,12 +132,18 @@ int Engine::ps_access(bool write, uint64_t address, unsigned width, uint64_t &va
             resp = disturb(range->slave->injections, random, offset, offset + width - 1, extra);
         }
     }
+    const uint64_t version = ps_->version();
     Clock *clock = range && range->slave ? range->slave->owner->clock : nullptr;
-    const bool standing = clock && !clock->running();
+    bool standing = clock && !clock->running();
     if (!nested) {
         const Time period = clock && !standing ? clock->period() : kDefaultPeriod;
         const Stop stop = advance(now_ + (cost + extra) * period, released);
         if (stop != Stop::Time) return stop_status(stop, error);
+        if (version != ps_->version()) {  // another thread had a turn, and exchanged a part of the board
+            range = ps_->find(address);
+            if (range && width - 1 > range->high - address) range = nullptr;
+            standing = range && range->slave && !range->slave->owner->clock->running();
+        }
     }
     if (!range)
         resp = Resp::DecErr;

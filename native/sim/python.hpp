@@ -31,10 +31,29 @@ class Guard {
     Engine &engine_;
 };
 
+// A part that may have left the engine meanwhile (partial reconfiguration): using it then raises. Ask with the engine locked.
+template <class T> class Live {
+  public:
+    Live(T *part) : part_(part), life_(part->life) {}
+    T *get() const {
+        if (!alive()) throw Error(Fault::Closed, "this part of the simulated board was taken out by a partial reconfiguration");
+        return part_;
+    }
+    T *operator->() const { return get(); }
+    T &operator*() const { return *get(); }
+    bool alive() const { return !life_.expired(); }
+    bool operator==(const Live &other) const { return part_ == other.part_ && !life_.owner_before(other.life_) && !other.life_.owner_before(life_); }
+    Py_ssize_t hash() const { return static_cast<Py_ssize_t>(reinterpret_cast<intptr_t>(part_) >> 4); }
+
+  private:
+    T *part_;
+    std::weak_ptr<void> life_;
+};
+
 // What Python holds of a part of the engine.
 template <class T> struct Handle {
     std::shared_ptr<Engine> engine;
-    T *part;
+    Live<T> part;
     bool operator==(const Handle &other) const { return part == other.part && engine == other.engine; }
 };
 

@@ -31,6 +31,12 @@ void Space::map(Range range) {
     recent_ = 0;
 }
 
+void Space::unmap(const std::function<bool(const Range &)> &gone) {
+    if (!std::erase_if(ranges_, gone)) return;
+    recent_ = 0;
+    ++version_;
+}
+
 const Space::Range *Space::find(uint64_t address) {
     if (recent_ < ranges_.size()) {
         const Range &range = ranges_[recent_];
@@ -64,7 +70,12 @@ std::string Space::describe(const Result &result) const {
     if (after != ranges_.begin() && std::prev(after)->high >= result.address) {
         const Range &range = *std::prev(after);
         out += " (" + range.name + " + " + hex(result.address - range.base) + ")";
-        if (range.slave && range.slave->owner->in_reset()) out += ": " + range.slave->owner->name + " is held in reset";
+        if (!range.slave) return out;
+        const Component &owner = *range.slave->owner;
+        if (!owner.refusal.empty())
+            out += ": " + owner.refusal;
+        else if (owner.in_reset())
+            out += ": " + owner.name + " is held in reset";
         return out;
     }
     return out + ": " + nearest(result.address);
@@ -95,7 +106,7 @@ uint8_t *Space::direct(uint64_t address, uint64_t &nbytes) {
 }
 
 Resp Space::beat(SlavePort &port, Access &access) {
-    if (port.owner->in_reset()) return Resp::SlvErr;
+    if (port.owner->in_reset() || !port.owner->refusal.empty()) return Resp::SlvErr;
     if (port.range && access.offset >= port.range) return Resp::SlvErr;
     access.target = &port;
     port.owner->access(port, access);

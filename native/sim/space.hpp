@@ -2,6 +2,7 @@
 // Address decode: what one master sees at which address.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -16,7 +17,7 @@ struct Result {
     uint64_t address = 0;
 };
 
-class Space {
+class Space : public Mortal {
   public:
     using Result = sim::Result;
     struct Range {
@@ -33,6 +34,10 @@ class Space {
     Space(Engine &engine, std::string name) : engine_(engine), name(name) {}
 
     void map(Range range);
+    // Take every range away that leads to a port of such a component, or to such a memory.
+    void unmap(const std::function<bool(const Range &)> &gone);
+    // Changes whenever ranges are taken away: what find returned before is not to be used any more.
+    uint64_t version() const { return version_; }
     const Range *find(uint64_t address);
     const std::vector<Range> &ranges() const { return ranges_; }
     // "nothing at 0x43c00000; nearest: axi_dma_0 0x40400000-0x4040ffff, ..."
@@ -64,6 +69,7 @@ class Space {
     Engine &engine_;
     std::vector<Range> ranges_;
     size_t recent_ = 0;
+    uint64_t version_ = 0;
 
   public:
     const std::string name;

@@ -82,7 +82,7 @@ Moved move_beats(const BeatRing &from, BeatRing &to, unsigned limit);
 uint64_t valid_bytes(const BeatRing &ring, unsigned beats);
 
 // A connection from one source to one sink. Both sides look here, none sees the other.
-class Link : private EventTarget {
+class Link : public Mortal, private EventTarget {
   public:
     Link(Engine &engine, std::string name, unsigned width, unsigned depth);
 
@@ -91,6 +91,7 @@ class Link : private EventTarget {
     unsigned depth() const { return ring_.depth; }
     StreamPort *source = nullptr;
     StreamPort *sink = nullptr;
+    std::string vacancy;  // why an end is missing, for messages; "" otherwise
     std::string source_name() const;
     std::string sink_name() const;
 
@@ -116,6 +117,7 @@ class Link : private EventTarget {
     const Statistics &statistics() const { return statistics_; }
     void stall(bool source_side, double probability, unsigned cycles);
     void reset();  // the source is reset: what is queued is lost
+    const EventTarget *target() const { return this; }
 
   private:
     struct Stall {

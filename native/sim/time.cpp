@@ -52,6 +52,13 @@ void EventQueue::remove(Event &event) {
     down(static_cast<size_t>(moved->index));
 }
 
+void EventQueue::remove(const EventTarget *target) {
+    std::vector<Event *> found;
+    for (Event *event : heap_)
+        if (event->target == target) found.push_back(event);
+    for (Event *event : found) remove(*event);
+}
+
 Event *EventQueue::pop() {
     Event *event = heap_.front();
     remove(*event);
@@ -87,6 +94,14 @@ void Clock::set_hertz(double hertz) {
 void Clock::park(Event &event, uint64_t cycles) {
     event.parked = true;
     parked_.push_back({&event, cycles});
+}
+
+void Clock::unpark(const EventTarget *target) {
+    std::erase_if(parked_, [&](const Parked &parked) {
+        if (parked.event->target != target) return false;
+        parked.event->parked = false;
+        return true;
+    });
 }
 
 void Clock::unpark(Event &event) {

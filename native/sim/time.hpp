@@ -48,6 +48,8 @@ class EventQueue {
     Event *top() const { return heap_.empty() ? nullptr : heap_.front(); }
     void push(Event &event, Time at);
     void remove(Event &event);
+    // All events of that target.
+    void remove(const EventTarget *target);
     Event *pop();
     void clear();
 
@@ -67,7 +69,7 @@ class EventQueue {
 };
 
 // A clock domain. The rising edges since `epoch_` lie at epoch_ + n * period.
-class Clock {
+class Clock : public Mortal {
   public:
     Clock(Engine &engine, std::string name, double hertz);
 
@@ -83,6 +85,7 @@ class Clock {
 
     void park(Event &event, uint64_t cycles);
     void unpark(Event &event);
+    void unpark(const EventTarget *target);
 
   private:
     struct Parked {

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -33,6 +34,11 @@ class Error : public std::runtime_error {
 struct PythonRaised {};
 
 inline uint64_t ones(unsigned bits) { return bits >= 64 ? ~uint64_t{0} : (uint64_t{1} << bits) - 1; }
+
+// Base of every part of the engine that Python may hold: who watches `life` learns that the part is gone.
+struct Mortal {
+    std::shared_ptr<void> life = std::make_shared<char>();
+};
 
 std::string hex(uint64_t value);
 std::string format(const char *pattern, ...) __attribute__((format(printf, 1, 2)));

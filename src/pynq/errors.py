@@ -36,6 +36,7 @@ __all__ = [
     "ProtocolError",
     "PynqError",
     "PynqWarning",
+    "RegionError",
     "RtlBuildError",
     "RtlError",
     "RtlFinished",
@@ -68,6 +69,10 @@ class DesignError(PynqError, ValueError):
     def __init__(self, problems: Sequence[Problem] | str) -> None:
         self.problems: tuple[Problem, ...] = () if isinstance(problems, str) else tuple(problems)
         super().__init__(problems if isinstance(problems, str) else "\n".join(map(str, self.problems)))
+
+
+class RegionError(PynqError, LookupError, AttributeError):
+    """Partial reconfiguration of something that is no region; the message lists the regions there are."""
 
 
 class DesignNotFoundError(PynqError, FileNotFoundError):

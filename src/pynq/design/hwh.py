@@ -21,10 +21,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from types import MappingProxyType
 
-from pynq.design.addresses import conflicts, ps_ranges, reachable
-from pynq.design.clocks import resolve_clocks, resolve_resets
-from pynq.design.emio import resolve_emio
-from pynq.design.gpio import resolve_gpio
+from pynq.design.addresses import conflicts
 from pynq.design.hwh_raw import (
     MAX_DEPTH,
     MAX_PROBLEMS,
@@ -38,9 +35,7 @@ from pynq.design.hwh_raw import (
     TooManyProblems,
     collect,
 )
-from pynq.design.interrupts import resolve_interrupts
-from pynq.design.kinds import find_processor, kind_of, logical_name, protocol_of
-from pynq.design.memories import resolve_memories
+from pynq.design.kinds import kind_of, logical_name, protocol_of
 from pynq.design.model import (
     AddressBlock,
     BusInterface,
@@ -55,7 +50,7 @@ from pynq.design.model import (
     SourceRef,
     Vlnv,
 )
-from pynq.design.topology import Wiring
+from pynq.design.resolve import resolve
 from pynq.errors import DesignError, DesignNotFoundError, Problem
 
 __all__ = ["MAX_BYTES", "MAX_DEPTH", "MAX_PATH", "MAX_PROBLEMS", "read", "read_bytes"]
@@ -192,10 +187,6 @@ class _Builder:
             self._check_ranges(cell.ranges)
         self._problems.stop()
 
-        family, ps = find_processor(cells)
-        wiring = Wiring(self._file, cells, ports)
-        ranges = reachable(cells, ps, boundary)
-        controllers, pins = resolve_interrupts(wiring, family, ps)
         return Design(
             name=name,
             file=self._file,
@@ -206,23 +197,9 @@ class _Builder:
             package=system.get("PACKAGE", ""),
             speed_grade=system.get("SPEEDGRADE", ""),
             board=system.get("BOARD", ""),
-            cells=MappingProxyType(cells),
-            hierarchies=_hierarchies(cells),
-            ports=MappingProxyType(ports),
             interfaces=MappingProxyType(interfaces),
-            processor=family,
-            ps=ps,
-            ps_ranges=ps_ranges(cells, ps),
-            clocks=resolve_clocks(wiring, family, ps),
-            interrupt_controllers=MappingProxyType(controllers),
-            interrupt_pins=MappingProxyType(pins),
-            emio=resolve_emio(wiring, family, ps),
-            memories=resolve_memories(cells, family, ps, ranges),
             source=SourceRef(self._file, system_line),
-            boundary_ranges=tuple(boundary),
-            reachable=ranges,
-            resets=resolve_resets(wiring),
-            gpio_channels=resolve_gpio(wiring),
+            **resolve(self._file, cells, ports, boundary),
         )
 
     def _name_cells(self, design: str) -> None:
@@ -552,14 +529,3 @@ def _is_expression(text: str | None) -> bool:
 
 def _hertz(text: str) -> int | None:
     return round(float(text)) if _FREQUENCY.match(text) else None
-
-
-def _hierarchies(cells: Iterable[str]) -> tuple[str, ...]:
-    """Every prefix of a cell's path, parents before children, in the file's order."""
-    found: dict[str, None] = {}
-    for path in cells:
-        end = path.find("/")
-        while end >= 0:
-            found.setdefault(path[:end])
-            end = path.find("/", end + 1)
-    return tuple(found)

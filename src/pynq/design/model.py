@@ -403,6 +403,11 @@ class Design:
     ] = ()  # a program's address map: ps_ranges, or its stand-in without a PS
     resets: tuple[Reset, ...] = ()
     gpio_channels: tuple[GpioChannel, ...] = ()
+    #: Of a design with partial ones in its regions (:mod:`pynq.design.partial`): the design as it was without
+    #: them, what is in each region (by path, in the order of loading), and the cells that stood for the regions.
+    static: Design | None = None
+    partials: Mapping[str, Design] = field(default_factory=dict)
+    regions: Mapping[str, Cell] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         # Short: the generated one of a real design has megabytes, and debuggers and notebooks show it.

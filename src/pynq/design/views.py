@@ -286,9 +286,8 @@ def _hierarchies(design: Design, ips: dict[str, _Entry], memories: dict[str, _En
     nodes: dict[str, _Entry] = {}
     for path in design.hierarchies:
         nodes[path] = _hierarchy_entry(path)
-    regions = {
-        path for path, cell in design.cells.items() if cell.attributes.get("BDTYPE") == "BLOCK_CONTAINER"
-    }
+    regions = {path for path, cell in design.cells.items() if cell.kind is CellKind.BLOCK_CONTAINER}
+    regions.update(design.partials)
     for path in regions:
         nodes.setdefault(path, _hierarchy_entry(path))
     for kind, entries in (("ip", ips), ("memories", memories)):

@@ -19,7 +19,7 @@ pynq.errors). Sizes and offsets are bytes, times picoseconds, cycles those of th
 said otherwise.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Literal, final
 
 import numpy as np
@@ -123,6 +123,8 @@ class Net:
 
         Raises ``DesignError`` if something inside drives the net.
         """
+    def release(self, level: int = 0) -> None:
+        """Take the gate away that drives it, and let it fall back to a level; nothing for a component's."""
     def on_change(self, hook: Callable[[int, int], None]) -> int:
         """Call ``hook(value, previous)`` after each change of level. Return a number for :meth:`forget`."""
     def forget(self, token: int) -> None:
@@ -177,6 +179,8 @@ class Link:
         empty (times the sink found nothing), first, last (picoseconds of first and last activity, -1:
         none).
         """
+    #: Why an end is missing, for :meth:`Engine.explain`; "" otherwise.
+    vacancy: str
     def stall(self, side: Literal["source", "sink"], probability: float, cycles: int = 8) -> None:
         """Inject idle: after each chunk, with that probability, the side pauses for 1 to ``cycles`` cycles.
 
@@ -209,6 +213,8 @@ class Component:
         """Let a net reset the component. Several: any of them resets."""
     def reset(self) -> None:
         """Reset the component now (a pulse)."""
+    #: Why it answers no access now; the ``BusError`` tells it. "": it answers.
+    refusal: str
     @property
     def in_reset(self) -> bool: ...
     def explain(self, channel: str = "") -> str:
@@ -535,12 +541,26 @@ class Engine:
         "nand", "nor" (bitwise), "not", "buf", "reduce_and", "reduce_or", "reduce_xor". Bits beyond the
         output's width are cut. Raises ``DesignError`` if the output is driven already.
         """
-    def elaborate(self) -> None:
+    def elaborate(self, *, silent: bool = True) -> None:
         """Check what was built and settle the nets. Raises ``DesignError`` on a combinational loop, with
         the nets in it.
 
-        Parts made later need another call.
+        Parts made later need another call. Not ``silent``: listeners and interrupts hear of what changes.
         """
+    def hold(self) -> None:
+        """Keep other threads out, and time still, until :meth:`let_go` by the same thread."""
+    def let_go(self) -> None:
+        """End one :meth:`hold`."""
+    def take_out(self, parts: Iterable[Component | Net | Link | Space | Memory | Clock]) -> None:
+        """Take parts out for good (partial reconfiguration).
+
+        Components come to rest as in a reset: accesses to them that are under way end in SLVERR, their own
+        are given up, what they sent and nobody took is lost. Ranges that lead to them are unmapped. Gates go
+        with the nets they drive or read. What stays must not need a net or clock that goes. Handles of the
+        parts raise ``OverlayNotLoadedError`` afterwards.
+        """
+    def bench(self, components: Iterable[Component], away: bool) -> None:
+        """Hide the names of components, so that others may have them (``away``), or show them again."""
     def find(self, name: str) -> Component:
         """Return the component. Raises ``KeyError``."""
     def close(self, reason: str = "") -> None:
