@@ -296,6 +296,15 @@ def zynq_frequency(d: Difference, golden: dict[str, Any], facts: Facts) -> bool:
     return enabled and text is not None and abs(d.ours - float(text)) < 1e-6
 
 
+@rule("E-15")
+def region_is_a_hierarchy(d: Difference, golden: dict[str, Any], facts: Facts) -> bool:
+    """A region that is a module reference is no hierarchy, so that nothing can be downloaded into it."""
+    if d.view != "hierarchy_dict" or len(d.path) != 1 or d.golden is not MISSING:
+        return False
+    module = facts.by_path.get(d.path[0])
+    return module is not None and module.get("BDTYPE") == "RBD" and not (d.ours["ip"] or d.ours["hierarchies"])
+
+
 # Where the reference raises, there is nothing to compare; the rule says what it can't read and checks that we
 # did.
 
