@@ -26,8 +26,9 @@ from pynq.design.model import (
     Port,
     Processor,
 )
+from pynq.design.partial import inside
 
-__all__ = ["Plant", "assemble"]
+__all__ = ["Assembly", "Plant", "assemble"]
 
 DEFAULT_HERTZ = 100_000_000.0
 LARGEST_BEAT = 512  # bytes; the engine's limit for a stream
@@ -60,10 +61,11 @@ _FIFOS = {
 class Plant:
     """One loaded design: the engine and what was made in it, by the names of the design."""
 
-    def __init__(self, design: Design, engine: Engine, seed: int) -> None:
+    def __init__(self, design: Design, engine: Engine, seed: int, ddr: Memory) -> None:
         self.design = design
         self.seed = seed
         self.engine = engine
+        self.ddr = ddr
         self.nets = Nets(design, engine)
         self.ps = engine.space("PS", ps=True)
         self.clocks: dict[Endpoint | None, Clock] = {}
@@ -88,6 +90,10 @@ class Plant:
             if driver is None or driver in seen:
                 continue
             seen.add(driver)
+            if driver.cell in self.design.regions:
+                behind = wiring.behind(driver)
+                todo += [] if behind is None else [behind]
+                continue
             cell, port = self.design.cells.get(driver.cell), wiring.port(driver)
             if cell is None:
                 if port is not None and port.kind not in ("clk", "rst"):
@@ -159,26 +165,50 @@ def assemble(
     """Build the whole PL in an empty engine; ``chosen`` gives models to cells by path, before those
     bound by type.
     """
-    return _Assembly(Plant(design, engine, seed), ddr, registry, chosen or {}).build()
+    plant = Plant(design, engine, seed, ddr)
+    assembly = Assembly(plant, registry, chosen or {})
+    assembly.create()
+    assembly.connect()
+    assembly.interrupts()
+    engine.elaborate()
+    plant.nets.loaded = True
+    assembly.begin()
+    return plant
 
 
-class _Assembly:
+class Assembly:
+    """Builds the components of a plant's design, all of them or those within one region.
+
+    The steps are methods, so that a region's contents can be made ready beside the running rest, and be
+    connected later: :meth:`create`, then :meth:`map`, then :meth:`connect`, then :meth:`begin`.
+    """
+
     def __init__(
-        self, plant: Plant, ddr: Memory, registry: ModelRegistry, chosen: Mapping[str, type[Model]]
+        self,
+        plant: Plant,
+        registry: ModelRegistry,
+        chosen: Mapping[str, type[Model]],
+        region: str = "",
     ) -> None:
         self.plant = plant
         self.design = plant.design
         self.engine = plant.engine
         self.nets = plant.nets
-        self.ddr = ddr
+        self.ddr = plant.ddr
         self.registry = registry
         self.chosen = chosen
+        self.region = region
+        self.cells = {path: cell for path, cell in self.design.cells.items() if self._mine(path)}
         self._streams = self._stream_nets()
 
-    def build(self) -> Plant:
+    def _mine(self, path: str) -> bool:
+        return not self.region or inside(path, self.region)
+
+    def create(self) -> None:
+        """Make the components and models; nothing is connected yet."""
         reached = self._reached()
         model_of: dict[str, type[Model]] = {}
-        for path, cell in self.design.cells.items():
+        for path, cell in self.cells.items():
             model = self.chosen.get(path) or self.registry.find(cell.vlnv, cell.type)
             if model is not None and model.applies(cell):
                 model_of[path] = model
@@ -189,7 +219,7 @@ class _Assembly:
             "axis_broadcaster": self._broadcaster,
             **dict.fromkeys(_FIFOS, self._fifo),
         }
-        for path, cell in self.design.cells.items():
+        for path, cell in self.cells.items():
             if cell.kind is CellKind.PROCESSOR or path == self.design.ps:
                 continue
             slaves = reached.get(path, {})
@@ -202,15 +232,18 @@ class _Assembly:
                 continue
             elif slaves or (self._sides(cell) and name not in _INFRASTRUCTURE):
                 self._register_file(cell, slaves)
-        self._map_all()
+
+    def connect(self) -> None:
+        """Give the components their addresses, streams and wires."""
+        self.map()
         self._connect_streams()
         self._connect_wires()
-        self._interrupts()
-        self.engine.elaborate()
-        self.nets.loaded = True
-        for built in self.plant.models.values():
-            built._begin()
-        return self.plant
+
+    def begin(self) -> None:
+        """Start the models."""
+        for path, built in self.plant.models.items():
+            if path in self.cells:
+                built._begin()
 
     # -- what there is ---------------------------------------------------------------------------------
     def _all_ranges(self) -> Iterator[MemoryRange]:
@@ -262,6 +295,8 @@ class _Assembly:
     def _beat(self, net: str) -> int:
         """Return the bytes a beat of a stream: as its source says, or where that says nothing, its sinks."""
         ends = self._streams[net]
+        if net in self.plant.links:
+            return self.plant.links[net].width
         for cell, interface in sorted(ends, key=_sends, reverse=True):
             width = number(interface.parameters.get("TDATA_NUM_BYTES", ""))
             if not width:
@@ -385,11 +420,13 @@ class _Assembly:
         return inputs, outputs
 
     # -- memory ----------------------------------------------------------------------------------------
-    def _map_all(self) -> None:
+    def map(self) -> None:
+        """Let masters reach what answers; those outside of the region, what is within."""
         for span in self.design.ps_ranges:
-            self._map(self.plant.ps, span, False)
+            if self._mine(span.slave):
+                self._map(self.plant.ps, span, False)
         lowest = min((base for base, _, _ in self.plant.ps.ranges()), default=self.ddr.size)
-        if lowest:  # Versal's PS has its DDR among the ranges
+        if lowest and not self.region:  # Versal's PS has its DDR among the ranges
             self.plant.ps.map(0, min(self.ddr.size, lowest) - 1, self.ddr, name="DDR")
         for cell in self.design.cells.values():
             component = self.plant.components.get(cell.path)
@@ -397,7 +434,7 @@ class _Assembly:
                 continue
             masters = {name for name, kind in component.ports().items() if kind == "master"}
             for span in cell.ranges:
-                if span.master_interface not in masters:
+                if span.master_interface not in masters or not (self._mine(cell.path) or self._mine(span.slave)):
                     continue
                 key = (cell.path, span.master_interface)
                 if key not in self.plant.spaces:
@@ -464,10 +501,16 @@ class _Assembly:
     # -- streams ---------------------------------------------------------------------------------------
     def _connect_streams(self) -> None:
         for net, ends in self._streams.items():
-            link = self.engine.link(net, self._beat(net))
-            self.plant.links[net] = link
+            link = self.plant.links.get(net)
+            new = link is None
+            if link is None:
+                if not any(self._mine(cell.path) for cell, _ in ends):
+                    continue
+                link = self.plant.links[net] = self.engine.link(net, self._beat(net))
             taken: set[bool] = set()
             for cell, interface in ends:
+                if not new and not self._mine(cell.path):
+                    continue
                 component = self.plant.components.get(cell.path)
                 side = _sends((cell, interface))
                 if component is not None and side not in taken and interface.name in component.ports():
@@ -477,7 +520,9 @@ class _Assembly:
     # -- wires -----------------------------------------------------------------------------------------
     def _connect_wires(self) -> None:
         for path, component in self.plant.components.items():
-            cell = self.design.cells[path]
+            if path not in self.cells:
+                continue
+            cell = self.cells[path]
             known = component.ports()
             for name, port in cell.ports.items():
                 if known.get(name) == "out":
@@ -505,7 +550,8 @@ class _Assembly:
         for pin in self.design.interrupt_pins.values():
             self.nets.of(Endpoint(pin.cell, pin.port))
 
-    def _interrupts(self) -> None:
+    def interrupts(self) -> None:
+        """Make the interrupt inputs of the PS."""
         ps = self.design.cells.get(self.design.ps)
         if ps is None:
             return

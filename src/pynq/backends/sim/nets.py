@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 from pynq.backends.sim._engine import Engine, Net
 from pynq.design.model import BusInterface, Cell, Design, Endpoint, Port
+from pynq.design.partial import inside
 from pynq.design.topology import Wiring
 
 __all__ = ["Nets", "active_low", "is_gate", "number", "parameter"]
@@ -103,6 +104,12 @@ class BoardWiring(Wiring):
 
     def __init__(self, design: Design) -> None:
         super().__init__(design.file, design.cells, design.ports)
+        self._regions = design.regions
+        self._partials = {
+            region: Wiring(partial.file, partial.cells, partial.ports)
+            for region, partial in design.partials.items()
+        }
+        self._exits: dict[str, dict[Endpoint, Endpoint]] = {}
         self._other_end: dict[Endpoint, Endpoint] = {}
         outside = {face.net: face for face in design.interfaces.values() if face.net}
         for cell in design.cells.values():
@@ -119,13 +126,69 @@ class BoardWiring(Wiring):
             if ends[0] not in self._other_end:
                 self._other_end.update({ends[0]: ends[1], ends[1]: ends[0]})
 
+    def port(self, end: Endpoint) -> Port | None:
+        """The port at an end of a wire; those on the boundary of a region that is filled are there as well."""
+        found = super().port(end)
+        if found is None and end.cell in self._regions:
+            found = self._regions[end.cell].ports.get(end.port)
+        return found
+
     def driver(self, end: Endpoint) -> Endpoint | None:
-        """What drives an input; None if nothing does."""
+        """What drives an input; None if nothing does.
+
+        What comes out of a region is driven by the region's port, which stays when its contents change.
+        """
         found = super().driver(end)
         if found is None:
             other = self._other_end.get(end)
             found = other if other is not None and self.drives(other) else None
-        return found
+        return None if found is None else self._seen(found, end.cell)
+
+    def _seen(self, driver: Endpoint, cell: str) -> Endpoint:
+        """A driver as a cell sees it: through the boundary of the outermost region that the cell is not in."""
+        for region in self._partials:
+            if driver.cell != region and inside(driver.cell, region) and not inside(cell, region):
+                return self._exit(region).get(driver, driver)
+        return driver
+
+    def _exit(self, region: str) -> dict[Endpoint, Endpoint]:
+        """The ports of a region by what drives them inside."""
+        if region not in self._exits:
+            found: dict[Endpoint, Endpoint] = {}
+            for name, port in self._regions[region].ports.items():
+                if port.direction == "O":
+                    within = self._inner_driver(region, name)
+                    if within is not None:
+                        found.setdefault(within, Endpoint(region, name))
+            self._exits[region] = found
+        return self._exits[region]
+
+    def _inner_driver(self, region: str, name: str) -> Endpoint | None:
+        """The cell's port inside a region that drives one of the region's ports; None if none does."""
+        wiring = self._partials[region]
+        found = wiring.driver(Endpoint("", _spelling(wiring.ports, name)))
+        return None if found is None or not found.cell else Endpoint(f"{region}/{found.cell}", found.port)
+
+    def behind(self, end: Endpoint) -> Endpoint | None:
+        """What drives a port of a filled region, as seen from within; None if nothing does."""
+        region, wiring = end.cell, self._partials[end.cell]
+        found = wiring.driver(Endpoint("", _spelling(wiring.ports, end.port)))
+        if found is None:
+            return None
+        if found.cell:
+            return self._seen(Endpoint(f"{region}/{found.cell}", found.port), region)
+        # A wire straight through the region: whatever drives its other end outside.
+        hollow = self._regions[region].ports
+        entry = hollow.get(_spelling(hollow, found.port))
+        for outside in entry.peers if entry is not None else ():
+            if self.drives(outside):
+                return outside
+        return None
+
+
+def _spelling(known: Mapping[str, Port], name: str) -> str:
+    """The name of a port on the other side of a boundary, where its case may differ."""
+    return name if name in known else next((other for other in known if other.lower() == name.lower()), name)
 
 
 class Nets:
@@ -136,10 +199,47 @@ class Nets:
         self._engine = engine
         self.wiring = BoardWiring(design)
         self._made: dict[Endpoint, Net | None] = {}
+        self._loose: dict[str, list[Net]] = {}  # nets that logic has for itself, by cell
         self._making = 0
         self.loaded = False
         #: initial levels of ports that a component drives; set before the net is asked for
         self.initial: dict[Endpoint, int] = {}
+
+    def leave(self, region: str) -> list[Net]:
+        """Forget the nets within a region and return them; those of its own ports stay."""
+        gone = [end for end in self._made if end.cell != region and inside(end.cell, region)]
+        found = [net for end in gone if (net := self._made.pop(end)) is not None]
+        for path in [path for path in self._loose if inside(path, region)]:
+            found += self._loose.pop(path)
+        for end in [end for end in self.initial if inside(end.cell, region)]:
+            del self.initial[end]
+        return found
+
+    def redesign(self, design: Design) -> None:
+        """Go on with another design: the same outside of the regions."""
+        self._design = design
+        self.wiring = BoardWiring(design)
+
+    def part(self, region: str) -> None:
+        """Let what a region drives fall back to its idle level."""
+        for end, net in self._made.items():
+            if end.cell == region and net is not None:
+                net.release(idle_level(net.name, self.wiring.port(end)) & ((1 << net.width) - 1))
+
+    def join(self, region: str) -> None:
+        """Let the contents of a region drive its ports; those who listen outside hear of it."""
+        ends = [(end, net) for end, net in self._made.items() if end.cell == region and net is not None]
+        if region in self._design.regions:
+            pairs = [
+                (end, net, self.of(within))
+                for end, net in ends
+                if (within := self.wiring.behind(end)) is not None
+            ]
+            self._engine.elaborate()
+            for end, net, source in pairs:
+                if source is not None:
+                    self._engine.gate("buf", f"{end.cell}/{end.port}", [source], net)
+        self._engine.elaborate(silent=False)
 
     def made(self) -> Mapping[Endpoint, Net | None]:
         """Return the nets made so far, by driver."""
@@ -179,6 +279,15 @@ class Nets:
                 getattr(self, f"_{kind}")(cell, net)
             finally:
                 self._making -= 1
+        elif driver.cell in self._design.regions:
+            within = self.wiring.behind(driver)
+            self._making += 1
+            try:
+                source = None if within is None else self.of(within)
+            finally:
+                self._making -= 1
+            if source is not None:
+                self._engine.gate("buf", name, [source], net)
 
     def bit_of(self, driver: Endpoint, bit: int) -> tuple[Net, int] | None:
         """Return the net, and the place in it, of one bit of an output of any width.
@@ -192,6 +301,9 @@ class Nets:
         if port.width <= WIDEST:
             net = self.of(driver)
             return None if net is None else (net, bit)
+        if driver.cell in self._design.regions:
+            within = self.wiring.behind(driver)
+            return None if within is None else self.bit_of(within, bit)
         cell = self._design.cells.get(driver.cell)
         kind = _GATES.get(cell.vlnv.name if cell.vlnv else cell.module_type) if cell is not None else None
         if cell is not None and kind == "concat":
@@ -224,7 +336,12 @@ class Nets:
         if net is None:
             found = cell.ports.get(port)
             width = min(found.width, WIDEST) if found is not None else 1
-            net = self._engine.net(f"{cell.path}/{port}", width)
+            net = self._loosely(cell, f"{cell.path}/{port}", width)
+        return net
+
+    def _loosely(self, cell: Cell, name: str, width: int) -> Net:
+        net = self._engine.net(name, width)
+        self._loose.setdefault(cell.path, []).append(net)
         return net
 
     @staticmethod
@@ -252,7 +369,7 @@ class Nets:
         bits: list[Net] = []
         for index in range(low, min(high, low + output.width - 1) + 1):
             found = self.bit_of(driver, index)
-            bit = self._engine.net(f"{cell.path}/{source}[{index}]", 1)
+            bit = self._loosely(cell, f"{cell.path}/{source}[{index}]", 1)
             if found is not None:
                 name = f"{cell.path}[{index}]"
                 self._engine.gate("slice", name, [found[0]], bit, high=found[1], low=found[1])
