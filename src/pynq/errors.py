@@ -185,7 +185,14 @@ class ProtocolError(PynqError, RuntimeError):
 
 
 class RtlBuildError(PynqError, RuntimeError):
-    """RTL can't be built: a source is missing or has an error, a tool is not there."""
+    """RTL can't be built: a manifest or a source has an error or is missing, a tool is not there.
+
+    :attr:`problems` has every reason with file and line, where they are known one by one.
+    """
+
+    def __init__(self, problems: Sequence[Problem] | str) -> None:
+        self.problems: tuple[Problem, ...] = () if isinstance(problems, str) else tuple(problems)
+        super().__init__(problems if isinstance(problems, str) else "\n".join(map(str, self.problems)))
 
 
 class PortMismatchError(RtlBuildError, ValueError):

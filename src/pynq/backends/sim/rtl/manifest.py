@@ -1,0 +1,461 @@
+"""The manifest ``NAME.sim.toml``: which cells of a design are the user's RTL, and what that is made of.
+
+This module only reads: text in, frozen tables out, with a list of everything that is wrong. What a table
+means for a design is :mod:`pynq.backends.sim.rtl.resolve`'s business.
+
+A table has one selector (``instance``, ``vlnv``, ``module`` or ``hierarchy``; globs), one kind of source
+(``sources``, ``ipxact``, ``hls`` or ``vhdl``) and options; :data:`KEYS` lists all. Relative paths start at
+the folder of the manifest; in a dictionary given from Python, at the current folder.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Literal
+
+from pynq.errors import Problem, RtlBuildError
+
+__all__ = [
+    "KEYS",
+    "MAX_BYTES",
+    "MAX_TABLES",
+    "SUFFIX",
+    "Manifest",
+    "Table",
+    "beside",
+    "from_mapping",
+    "load",
+    "near",
+]
+
+SUFFIX = ".sim.toml"
+MAX_BYTES = 1 << 20
+"""Largest manifest that is read, in bytes."""
+MAX_TABLES = 1000
+"""Most tables of a manifest."""
+MAX_ENTRIES = 10_000
+"""Most entries of one list or table in it."""
+
+Selector = Literal["instance", "hierarchy", "vlnv", "module", "any"]
+Language = Literal["sources", "ipxact", "hls", "vhdl"]
+_SELECTORS: tuple[Selector, ...] = ("instance", "vlnv", "module", "hierarchy")
+_LANGUAGES: tuple[Language, ...] = ("sources", "ipxact", "hls", "vhdl")
+_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*\Z")
+_HEADER = re.compile(r"^[ \t]*\[\[[ \t]*(?:rtl|\"rtl\"|'rtl')[ \t]*\]\]", re.MULTILINE)
+_AT_LINE = re.compile(r"\(at line (\d+), column \d+\)|\(at end of document\)")
+
+KEYS: Mapping[str, str] = MappingProxyType(
+    {
+        "instance": "path of a cell, a glob",
+        "vlnv": "type of a cell as vendor:library:name:version, a glob",
+        "module": "module type of a cell (MODTYPE), a glob",
+        "hierarchy": "path of a hierarchy whose cells one module replaces",
+        "top": "name of the module or entity; default: the module type of the cell",
+        "sources": "Verilog and SystemVerilog files, globs",
+        "ipxact": "a component.xml, or its folder",
+        "hls": "folder that an HLS tool exported",
+        "vhdl": "VHDL files, globs",
+        "include": "folders for `include",
+        "defines": "macros",
+        "parameters": "parameters or generics, over those of the description",
+        "ports": "port or bus of the RTL = that of the description",
+        "tie": "levels of inputs that the description has not",
+        "options": "further options for Verilator",
+        "roots": "folders that sources may come from, besides those named here",
+        "standard": "VHDL standard: 87, 93, 00, 02 or 08",
+    }
+)
+"""The keys of a table, each with what it holds."""
+
+_STANDARDS = ("87", "93", "93c", "00", "02", "08")
+_NO_TEXTS: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table of a manifest.
+
+    ``selector`` is "any" for a key of a dictionary given from Python: an instance, a hierarchy or a module
+    type. ``name`` and ``line`` say where it stands, ``lines`` where its keys do; ``folder`` is what
+    relative paths start from. Values of ``parameters`` are as written: numbers, truth values or text.
+    """
+
+    selector: Selector
+    pattern: str
+    language: Language
+    paths: tuple[str, ...]
+    name: str
+    line: int
+    folder: Path
+    top: str = ""
+    include: tuple[str, ...] = ()
+    defines: Mapping[str, str] = _NO_TEXTS
+    parameters: Mapping[str, str | int | float | bool] = _NO_TEXTS
+    ports: Mapping[str, str] = _NO_TEXTS
+    tie: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    options: tuple[str, ...] = ()
+    roots: tuple[str, ...] = ()
+    standard: str = "08"
+    lines: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+
+    def problem(self, message: str, key: str = "") -> Problem:
+        """Return a reason to refuse this table; ``key`` is what it is about."""
+        python = self.name.startswith("rtl[")
+        text = message if python else f"[[rtl]] {self.selector} = {self.pattern!r}: {message}"
+        return Problem(self.name, self.lines.get(key, self.line), text)
+
+    def __str__(self) -> str:
+        return f"{self.name}:{self.line}" if self.line else self.name
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The tables of a manifest, and what is wrong with those that are missing here."""
+
+    name: str
+    tables: tuple[Table, ...]
+    problems: tuple[Problem, ...] = ()
+
+
+def beside(description: str | os.PathLike[str]) -> Path | None:
+    """Return the manifest that lies beside a hand-off file; None where there is none."""
+    path = Path(description).absolute().with_suffix(SUFFIX)
+    return path if path.is_file() else None
+
+
+def near(name: str, known: Iterable[str], what: str = "there is") -> str:
+    """Return the words of a message that name what comes near ``name``, or all there is."""
+    names = list(dict.fromkeys(known))
+    close = difflib.get_close_matches(name, names, 3, 0.5)
+    if close:
+        return f"did you mean {', '.join(close)}?"
+    shown = ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
+    return f"{what} {shown or 'none'}"
+
+
+def load(path: str | os.PathLike[str]) -> Manifest:
+    """Read a manifest.
+
+    Raises :class:`~pynq.errors.RtlBuildError` for a file that is not there, too large or no TOML. Tables that
+    can't be used are in :attr:`Manifest.problems`.
+    """
+    where = Path(path).absolute()
+    name = os.fspath(path)
+    try:
+        with where.open("rb") as stream:
+            data = stream.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise RtlBuildError([Problem(name, 0, f"the manifest can't be read: {error.strerror}")]) from error
+    if len(data) > MAX_BYTES:
+        raise RtlBuildError(
+            [Problem(name, 0, f"is larger than {MAX_BYTES >> 20} MiB: no manifest is that large")]
+        )
+    text, raw = _parse(data, name)
+    reader = _Reader(name, where.parent)
+    lines = _lines(text, raw)
+    for key in raw:
+        if key != "rtl":
+            reader.note(_line_of(text, key), f"unknown key {key!r}; a manifest has tables [[rtl]] only")
+    entries = raw.get("rtl", [])
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        reader.note(_line_of(text, "rtl"), "rtl must be an array of tables: write [[rtl]], with two brackets")
+        entries = []
+    if len(entries) > MAX_TABLES:
+        reader.note(0, f"has {len(entries)} tables; {MAX_TABLES} are the most")
+        entries = []
+    for entry, (line, keys) in zip(entries, lines, strict=True):
+        reader.table(entry, line, keys)
+    return reader.manifest()
+
+
+def from_mapping(mapping: Mapping[str, Any], folder: Path | None = None) -> Manifest:
+    """Read what ``Overlay(..., rtl={...})`` was given.
+
+    Keys are a cell's path, its type (with colons), a hierarchy or a module type; values one source file, a
+    list of them, or a dictionary with the keys of a manifest's table.
+    """
+    reader = _Reader("rtl", folder or Path.cwd())
+    for key, value in mapping.items():
+        if not isinstance(key, str):
+            reader.note(0, f"{key!r} is no text: expected a cell, a type, a hierarchy or a module type")
+            continue
+        reader.name = f"rtl[{key!r}]"
+        if isinstance(value, Mapping):
+            entry = dict(value)
+        elif isinstance(value, (str, os.PathLike)):
+            entry = {"sources": [os.fspath(value)]}
+        elif isinstance(value, (list, tuple)):
+            entry = {"sources": [os.fspath(one) if isinstance(one, os.PathLike) else one for one in value]}
+        else:
+            reader.note(0, f"expected a file, a list of files or a dictionary, not {type(value).__name__}")
+            continue
+        chosen = [name for name in _SELECTORS if name in entry]
+        if not chosen:
+            entry["vlnv" if ":" in key else "any"] = key
+        reader.table(entry, 0, {})
+    reader.name = "rtl"
+    return reader.manifest()
+
+
+def _parse(data: bytes, name: str) -> tuple[str, dict[str, Any]]:
+    toml = _toml()
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise RtlBuildError([Problem(name, 0, f"is no UTF-8 text (byte {error.start})")]) from error
+    try:
+        return text, toml(text)
+    except ValueError as error:  # TOMLDecodeError
+        message = str(error)
+        found = _AT_LINE.search(message)
+        line = int(found[1]) if found and found[1] else 0
+        raise RtlBuildError(
+            [Problem(name, line, f"is no TOML: {_AT_LINE.sub('', message).strip()}")]
+        ) from error
+    except RecursionError as error:
+        raise RtlBuildError([Problem(name, 0, "is nested too deeply")]) from error
+
+
+def _toml() -> Callable[[str], dict[str, Any]]:
+    if sys.version_info >= (3, 11):
+        import tomllib
+
+        return tomllib.loads
+    try:
+        import tomli
+    except ImportError as error:
+        raise RtlBuildError(
+            "reading a manifest (.sim.toml) with Python 3.10 needs the package tomli: "
+            "pip install 'pynq-anywhere[rtl]'"
+        ) from error
+    return tomli.loads  # type: ignore[no-any-return]
+
+
+def _lines(text: str, raw: Mapping[str, Any]) -> list[tuple[int, dict[str, int]]]:
+    """Return, for every table, its line and those of its keys.
+
+    The standard library's parser keeps no places. Headers and keys are looked for in the text; where that
+    finds another number of tables (one inside a text of several lines), there are no lines.
+    """
+    entries = raw.get("rtl", [])
+    count = len(entries) if isinstance(entries, list) else 0
+    starts = [match.start() for match in _HEADER.finditer(text)]
+    if len(starts) != count:
+        return [(0, {})] * count
+    found = []
+    for start, end in zip(starts, [*starts[1:], len(text)], strict=True):
+        first = text.count("\n", 0, start) + 1
+        part = text[start:end]
+        keys = {key: first + line - 1 for key in KEYS if (line := _line_of(part, key))}
+        found.append((first, keys))
+    return found
+
+
+def _line_of(text: str, key: str) -> int:
+    """Return the line where a key is set, or a table of that name begins; 0 where it is not found."""
+    word = re.escape(key)
+    match = re.search(
+        rf"^[ \t]*(?:[\"']?{word}[\"']?[ \t]*[.=]|\[\[?(?:rtl\.)?{word}\]?\])", text, re.MULTILINE
+    )
+    return text.count("\n", 0, match.start()) + 1 if match else 0
+
+
+class _Reader:
+    """Collects tables and problems."""
+
+    def __init__(self, name: str, folder: Path) -> None:
+        self.name = name
+        self._folder = folder
+        self._tables: list[Table] = []
+        self._problems: list[Problem] = []
+
+    def manifest(self) -> Manifest:
+        return Manifest(self.name, tuple(self._tables), tuple(self._problems))
+
+    def note(self, line: int, message: str) -> None:
+        self._problems.append(Problem(self.name, line, message))
+
+    def table(self, entry: dict[str, Any], line: int, lines: dict[str, int]) -> None:
+        before = len(self._problems)
+        place = "[[rtl]]: " if line else ""
+
+        def note(key: str, message: str) -> None:
+            self.note(lines.get(key, line), f"{place}{message}")
+
+        for key in entry:
+            if key not in KEYS and key != "any":
+                note(key, f"unknown key {key!r}; {near(key, KEYS, 'the keys are')}")
+        selectors = [key for key in (*_SELECTORS, "any") if key in entry]
+        languages = [key for key in _LANGUAGES if key in entry]
+        if len(selectors) != 1:
+            found = f"has {' and '.join(selectors)}" if selectors else "has none"
+            note("", f"needs one of instance, vlnv, module and hierarchy; it {found}")
+        if len(languages) != 1:
+            note("", _about_languages(languages))
+        fields: dict[str, Any] = {}
+        for key, value in entry.items():
+            check = _CHECKS.get(key)
+            if check is None:
+                continue
+            try:
+                fields[key] = check(value)
+            except _Wrong as wrong:
+                note(key, f"{key}: {wrong}")
+        if len(self._problems) > before:
+            return
+        selector, language = selectors[0], languages[0]
+        pattern, paths = fields.pop(selector), fields.pop(language)
+        self._tables.append(
+            Table(
+                selector,  # type: ignore[arg-type]
+                pattern,
+                language,
+                paths,
+                self.name,
+                line,
+                self._folder,
+                lines=MappingProxyType(lines),
+                **fields,
+            )
+        )
+
+
+def _about_languages(found: list[Language]) -> str:
+    if not found:
+        return "needs one of sources, ipxact, hls and vhdl; it has none"
+    if set(found) == {"sources", "vhdl"}:
+        return (
+            "has sources and vhdl: one block can't mix Verilog and VHDL. Translate the VHDL part to Verilog "
+            "with `ghdl --synth --out=verilog` and list the result, or give each its own cell"
+        )
+    return f"needs one of sources, ipxact, hls and vhdl; it has {' and '.join(found)}"
+
+
+# -- values ----------------------------------------------------------------------------------------------
+class _Wrong(Exception):
+    """A value of the wrong type or form."""
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, (str, os.PathLike)):
+        raise _Wrong(f"expected text, not {_kind(value)}")
+    text = os.fspath(value)
+    if not isinstance(text, str) or not text or any(ord(char) < 32 for char in text):
+        raise _Wrong(f"{text!r} is empty or has control characters")
+    return text
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    values = value if isinstance(value, (list, tuple)) else [value]
+    if not values:
+        raise _Wrong("the list is empty")
+    if len(values) > MAX_ENTRIES:
+        raise _Wrong(f"has {len(values)} entries; {MAX_ENTRIES} are the most")
+    return tuple(_text(one) for one in values)
+
+
+def _one_text(value: object) -> tuple[str, ...]:
+    values = _texts(value)
+    if len(values) != 1:
+        raise _Wrong(f"expected one path, not {len(values)}")
+    return values
+
+
+def _identifier(value: object) -> str:
+    text = _text(value)
+    if not _IDENTIFIER.match(text):
+        raise _Wrong(f"{text!r} is no name of Verilog or VHDL")
+    return text
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise _Wrong(f"expected a table, {{ NAME = value }}, not {_kind(value)}")
+    if len(value) > MAX_ENTRIES:
+        raise _Wrong(f"has {len(value)} entries; {MAX_ENTRIES} are the most")
+    for name in value:
+        _identifier(name)
+    return value
+
+
+def _defines(value: object) -> Mapping[str, str]:
+    out = {}
+    for name, one in _mapping(value).items():
+        if one is False:
+            continue
+        if not isinstance(one, (str, int)):
+            raise _Wrong(f"{name}: expected text, a whole number or true, not {_kind(one)}")
+        text = "1" if one is True else str(one)
+        if any(ord(char) < 32 for char in text):
+            raise _Wrong(f"{name}: {text!r} has control characters")
+        out[name] = text
+    return MappingProxyType(out)
+
+
+def _parameters(value: object) -> Mapping[str, str | int | float | bool]:
+    for name, one in _mapping(value).items():
+        if not isinstance(one, (str, int, float)):
+            raise _Wrong(f"{name}: expected a number, text or true or false, not {_kind(one)}")
+        if isinstance(one, str) and any(ord(char) < 32 for char in one):
+            raise _Wrong(f"{name}: {one!r} has control characters")
+    return MappingProxyType(dict(_mapping(value)))
+
+
+def _ports(value: object) -> Mapping[str, str]:
+    return MappingProxyType({name: _text(one).strip("/") for name, one in _mapping(value).items()})
+
+
+def _tie(value: object) -> Mapping[str, int]:
+    for name, one in _mapping(value).items():
+        if isinstance(one, bool) or not isinstance(one, int) or not 0 <= one < 1 << 64:
+            raise _Wrong(f"{name}: expected a level of up to 64 bits, not {one!r}")
+    return MappingProxyType(dict(_mapping(value)))
+
+
+def _standard(value: object) -> str:
+    text = f"{value:02d}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+    text = {"1987": "87", "1993": "93", "2000": "00", "2002": "02", "2008": "08"}.get(text, text)
+    if text not in _STANDARDS:
+        raise _Wrong(f"{value!r} is none of {', '.join(_STANDARDS)}")
+    return text
+
+
+def _kind(value: object) -> str:
+    names = {
+        bool: "true or false",
+        int: "a number",
+        float: "a number",
+        str: "text",
+        list: "a list",
+        dict: "a table",
+    }
+    return names.get(type(value), type(value).__name__)
+
+
+_CHECKS: dict[str, Callable[[object], Any]] = {
+    "instance": lambda value: _text(value).strip("/"),
+    "hierarchy": lambda value: _text(value).strip("/"),
+    "any": lambda value: _text(value).strip("/"),
+    "vlnv": _text,
+    "module": _text,
+    "top": _identifier,
+    "sources": _texts,
+    "ipxact": _one_text,
+    "hls": _one_text,
+    "vhdl": _texts,
+    "include": _texts,
+    "defines": _defines,
+    "parameters": _parameters,
+    "ports": _ports,
+    "tie": _tie,
+    "options": _texts,
+    "roots": _texts,
+    "standard": _standard,
+}
