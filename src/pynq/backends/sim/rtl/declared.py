@@ -156,7 +156,8 @@ def _parameters(text: str, start: int) -> Iterator[Parameter]:
 
 
 def _list(tokens: Iterator[str]) -> Iterator[Parameter]:
-    depth, piece = 0, []
+    depth = 0
+    piece: list[str] = []
     for token in tokens:
         if token in "([{":
             depth += 1
@@ -179,7 +180,9 @@ def _until_semicolon(tokens: Iterator[str]) -> Iterator[str]:
 
 def _declarations(tokens: Sequence[str]) -> Iterator[Parameter]:
     """Yield what `parameter int A = 1, B = 2, parameter string C = "x"` declares."""
-    depth, pieces, piece = 0, [], []
+    depth = 0
+    pieces: list[list[str]] = []
+    piece: list[str] = []
     for token in tokens:
         depth += (token in "([{") - (token in ")]}")
         if token == "," and not depth:
@@ -188,7 +191,8 @@ def _declarations(tokens: Sequence[str]) -> Iterator[Parameter]:
         else:
             piece.append(token)
     pieces.append(piece)
-    local, words = False, set()
+    local = False
+    words: set[str] = set()
     for piece in pieces:
         if "=" not in piece:
             continue

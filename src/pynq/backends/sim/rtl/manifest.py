@@ -11,6 +11,7 @@ the folder of the manifest; in a dictionary given from Python, at the current fo
 from __future__ import annotations
 
 import difflib
+import importlib
 import os
 import re
 import sys
@@ -75,7 +76,10 @@ KEYS: Mapping[str, str] = MappingProxyType(
 """The keys of a table, each with what it holds."""
 
 _STANDARDS = ("87", "93", "93c", "00", "02", "08")
-_NO_TEXTS: Mapping[str, str] = MappingProxyType({})
+
+
+def _nothing() -> Any:
+    return field(default_factory=lambda: MappingProxyType({}))
 
 
 @dataclass(frozen=True)
@@ -96,14 +100,14 @@ class Table:
     folder: Path
     top: str = ""
     include: tuple[str, ...] = ()
-    defines: Mapping[str, str] = _NO_TEXTS
-    parameters: Mapping[str, str | int | float | bool] = _NO_TEXTS
-    ports: Mapping[str, str] = _NO_TEXTS
-    tie: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    defines: Mapping[str, str] = _nothing()
+    parameters: Mapping[str, str | int | float | bool] = _nothing()
+    ports: Mapping[str, str] = _nothing()
+    tie: Mapping[str, int] = _nothing()
     options: tuple[str, ...] = ()
     roots: tuple[str, ...] = ()
     standard: str = "08"
-    lines: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    lines: Mapping[str, int] = _nothing()
 
     def problem(self, message: str, key: str = "") -> Problem:
         """Return a reason to refuse this table; ``key`` is what it is about."""
@@ -175,7 +179,7 @@ def load(path: str | os.PathLike[str]) -> Manifest:
     return reader.manifest()
 
 
-def from_mapping(mapping: Mapping[str, Any], folder: Path | None = None) -> Manifest:
+def from_mapping(mapping: Mapping[Any, Any], folder: Path | None = None) -> Manifest:
     """Read what ``Overlay(..., rtl={...})`` was given.
 
     Keys are a cell's path, its type (with colons), a hierarchy or a module type; values one source file, a
@@ -229,7 +233,7 @@ def _toml() -> Callable[[str], dict[str, Any]]:
 
         return tomllib.loads
     try:
-        import tomli
+        tomli = importlib.import_module("tomli")
     except ImportError as error:
         raise RtlBuildError(
             "reading a manifest (.sim.toml) with Python 3.10 needs the package tomli: "
@@ -247,13 +251,13 @@ def _lines(text: str, raw: Mapping[str, Any]) -> list[tuple[int, dict[str, int]]
     entries = raw.get("rtl", [])
     count = len(entries) if isinstance(entries, list) else 0
     starts = [match.start() for match in _HEADER.finditer(text)]
-    if len(starts) != count:
+    if len(starts) != count or not count:
         return [(0, {})] * count
     found = []
-    for start, end in zip(starts, [*starts[1:], len(text)], strict=True):
+    for entry, start, end in zip(entries, starts, [*starts[1:], len(text)], strict=True):
         first = text.count("\n", 0, start) + 1
         part = text[start:end]
-        keys = {key: first + line - 1 for key in KEYS if (line := _line_of(part, key))}
+        keys = {key: first + line - 1 for key in entry if (line := _line_of(part, key))}
         found.append((first, keys))
     return found
 
@@ -314,7 +318,7 @@ class _Reader:
         pattern, paths = fields.pop(selector), fields.pop(language)
         self._tables.append(
             Table(
-                selector,  # type: ignore[arg-type]
+                selector,
                 pattern,
                 language,
                 paths,

@@ -20,6 +20,8 @@ __all__ = ["Block", "resolve"]
 
 log = logging.getLogger("pynq.rtl")
 
+_A = {"number": "a number", "text": "text", "real": "a real number", "type": "a type", "unknown": "a value"}
+
 
 @dataclass(frozen=True)
 class Block:
@@ -215,12 +217,13 @@ class _Resolver:
                 text = f"parameters: module {top} has no {name!r}; {near(name, parameters, 'it has')}"
                 problems.append(table.problem(text, "parameters"))
                 continue
-            text = literal(value, parameter.kind if parameter is not None else "unknown")
-            if text is None:
-                text = f"parameters: {name} = {value!r} is no value for `{parameter and parameter.default}`"
+            verilog = literal(value, parameter.kind if parameter is not None else "unknown")
+            if verilog is None:
+                takes = f"takes {_A[parameter.kind]}" if parameter is not None else ""
+                text = f"parameters: {name} = {value!r}, but module {top} {takes}"
                 problems.append(table.problem(text, "parameters"))
                 continue
-            values[name] = text
+            values[name] = verilog
         if problems:
             raise Refused(problems)
         return Sources(
@@ -261,9 +264,9 @@ class _Resolver:
         kinds = vhdl.generics(top, found.vhdl)
         values: dict[str, str] = {}
         for name, value in lookup(described, kinds).items():
-            text = vhdl.generic_value(value, kinds[name])
-            if text is not None:
-                values[name] = text
+            word = vhdl.generic_value(value, kinds[name])
+            if word is not None:
+                values[name] = word
         problems = []
         cases = {name.lower(): name for name in kinds}
         for name, given in table.parameters.items():
@@ -272,12 +275,12 @@ class _Resolver:
                 text = f"parameters: entity {top} has no generic {name!r}; {near(name, kinds, 'it has')}"
                 problems.append(table.problem(text, "parameters"))
                 continue
-            text = vhdl.generic_value(given, kinds[real])
-            if text is None:
+            word = vhdl.generic_value(given, kinds[real])
+            if word is None:
                 text = f"parameters: {name} = {given!r} can't be given to a generic of type {kinds[real]}"
                 problems.append(table.problem(text, "parameters"))
                 continue
-            values[real] = text
+            values[real] = word
         if problems:
             raise Refused(problems)
         file, module = vhdl.translate(
@@ -291,10 +294,9 @@ def _inside(path: str, hierarchy: str, tables: Mapping[str, list[Table]]) -> str
 
 
 def _is_type(cell: Cell, pattern: str) -> bool:
-    """Whether a cell's type fits a pattern; one without version fits all versions."""
-    if cell.vlnv is not None and pattern.count(":") == 2:
-        return fnmatch.fnmatchcase(cell.vlnv.without_version, pattern)
-    return fnmatch.fnmatchcase(cell.type, pattern)
+    """Whether a cell's type fits a pattern, which may leave out the version."""
+    bare = cell.vlnv.without_version if cell.vlnv is not None else cell.type
+    return fnmatch.fnmatchcase(cell.type, pattern) or fnmatch.fnmatchcase(bare, pattern)
 
 
 def _roots(found: Found, files: tuple[Path, ...]) -> tuple[Path, ...]:
