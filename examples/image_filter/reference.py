@@ -37,3 +37,20 @@ def convolve(
     result: npt.NDArray[np.uint8] = picture.copy()
     result[..., :3] = np.minimum(np.maximum(total + offset, 0), 255)
     return result
+
+
+#: Name, offset, value after reset, bits that can be written and read back.
+REGISTERS: list[tuple[str, int, int, int]] = [
+    ("CTRL", 0x00, 0, 0x7),
+    ("STATUS", 0x04, 0, 0),
+    ("IRQ_ENABLE", 0x08, 0, 0x1),
+    ("VERSION", 0x0C, 0x00010000, 0),
+    ("WIDTH", 0x10, 640, 0x1FFF),
+    ("HEIGHT", 0x14, 480, 0x1FFF),
+    ("SHIFT", 0x18, 0, 0xF),
+    ("OFFSET", 0x1C, 0, 0x3FF),
+    *((f"K{k // 3}{k % 3}", 0x20 + 4 * k, int(k == 4), 0xFFFF) for k in range(9)),
+    ("FRAMES", 0x44, 0, 0),
+]
+#: Sizes of frames: single pixels, rows and columns, one more than the pipeline is long.
+SIZES = [(1, 1), (1, 2), (2, 1), (1, 9), (9, 1), (2, 2), (3, 3), (5, 4), (4, 17), (17, 4)]

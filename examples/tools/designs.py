@@ -480,10 +480,144 @@ def vector_add() -> BlockDesign:
     design.map(core, "m_axi_gmem", ps, "S_AXI_HP0_FPD", *DDR8_HIGH, block="HP0_DDR_HIGH", kind="MEMORY")
     return design
 
+# -- the polynomial ----
+POLYNOMIAL_REGISTERS = [
+    Register(
+        "CTRL",
+        "0x00",
+        "Control",
+        [
+            Field("ENABLE", 0, 1, "read-write", "1 takes packets in; 0 stops before the next packet."),
+            Field("CLEAR", 1, 1, "write-only", "Write 1 to clear WORDS and PACKETS."),
+        ],
+    ),
+    Register(
+        "STATUS",
+        "0x04",
+        "Status",
+        [
+            Field("BUSY", 0, 1, "read-only", "1 from a packet's first word in to its last word out."),
+        ],
+        "read-only",
+    ),
+    Register(
+        "IRQ_ENABLE",
+        "0x08",
+        "Interrupt enable",
+        [
+            Field("PACKET", 0, 1, "read-write", "1 drives the interrupt while IRQ_STATUS.PACKET is set."),
+        ],
+    ),
+    Register(
+        "IRQ_STATUS",
+        "0x0C",
+        "Interrupt status",
+        [
+            Field("PACKET", 0, 1, "read-write", "A packet's last word left; write 1 to clear.", "oneToClear"),
+        ],
+    ),
+    Register("A", "0x10", "Coefficient of x*x", [Field("A", 0, 32)]),
+    Register("B", "0x14", "Coefficient of x", [Field("B", 0, 32)], reset="0x1"),
+    Register("C", "0x18", "Constant", [Field("C", 0, 32)]),
+    Register("WORDS", "0x1C", "Words that left", [Field("WORDS", 0, 32, "read-only")], "read-only"),
+    Register("PACKETS", "0x20", "Packets that left", [Field("PACKETS", 0, 32, "read-only")], "read-only"),
+    Register(
+        "VERSION",
+        "0x24",
+        "Version of the IP",
+        [
+            Field("MINOR", 0, 16, "read-only"),
+            Field("MAJOR", 16, 16, "read-only"),
+        ],
+        "read-only",
+        "0x00010000",
+    ),
+]
+
+
+def polynomial_core(design: BlockDesign, path: str, clock: Clocking, reset: str) -> Cell:
+    """The example's own IP: a polynomial of the second degree on a stream of words."""
+    common: dict[str, Any] = {"frequency": clock.frequency, "domain": clock.domain}
+    lite, control = axi("s_axi", "SLAVE", prefix="s_axi_", protocol="AXI4LITE", data=32, addr=6, **common)
+    into, into_bus = axis("s_axis", "TARGET", prefix="s_axis_", nbytes=4, **common)
+    out, out_bus = axis("m_axis", "INITIATOR", prefix="m_axis_", nbytes=4, **common)
+    pins = [
+        vector("aclk", "I", None, kind="clk"),
+        vector("aresetn", "I", None, kind="rst", polarity="ACTIVE_LOW"),
+        *lite,
+        *into,
+        *out,
+        vector("interrupt", "O", None, kind="INTERRUPT", sensitivity="LEVEL_HIGH"),
+    ]
+    parameters = {
+        "C_S_AXI_ADDR_WIDTH": "6",
+        "C_S_AXI_DATA_WIDTH": "32",
+        "Component_Name": f"{design.name}_{path.replace('/', '_')}_0",
+        "EDK_IPTYPE": "PERIPHERAL",
+    }
+    cell = design.add(
+        Cell(
+            path,
+            "pynq-anywhere.org:examples:polynomial:1.0",
+            {"COREREVISION": "1", "IPTYPE": "PERIPHERAL", "MODCLASS": "PERIPHERAL"},
+            pins,
+            [control, into_bus, out_bus],
+            parameters,
+            [Block("s_axi", POLYNOMIAL_REGISTERS, range=64)],
+        )
+    )
+    design.wire(clock.source, f"{path}/aclk")
+    design.wire(reset, f"{path}/aresetn")
+    return cell
+
+
+def polynomial() -> BlockDesign:
+    """Pynq-Z2: a DMA with the polynomial between its channels; axi_intc."""
+    design = BlockDesign("polynomial", PYNQ_Z2, **STAMP)
+    clock = Clocking(design, f"{PS7}/FCLK_CLK0", 100_000_000)
+    ps = processing_system7(design, PS7, clock, hp=True, interrupts=1)
+    proc_sys_reset(design, "rst_ps7_0_100M", clock, f"{PS7}/FCLK_RESET0_N")
+    reset = "rst_ps7_0_100M/peripheral_aresetn"
+    dma = axi_dma(design, "axi_dma_0", clock, reset, stream_bytes=4)
+    core = polynomial_core(design, "polynomial_0", clock, reset)
+    design.connect(dma, "M_AXIS_MM2S", core, "s_axis")
+    design.connect(core, "m_axis", dma, "S_AXIS_S2MM")
+    intc = axi_intc(design, "axi_intc_0", clock, reset, inputs=3)
+    interconnect(
+        design,
+        "ps7_0_axi_periph",
+        clock,
+        reset,
+        masters=[(ps, "M_AXI_GP0")],
+        slaves=[(dma, "S_AXI_LITE"), (core, "s_axi"), (intc, "s_axi")],
+    )
+    interconnect(
+        design,
+        "axi_mem_intercon",
+        clock,
+        reset,
+        masters=[(dma, "M_AXI_MM2S"), (dma, "M_AXI_S2MM")],
+        slaves=[(ps, "S_AXI_HP0")],
+    )
+    xlconcat(
+        design,
+        "xlconcat_0",
+        ["axi_dma_0/mm2s_introut", "axi_dma_0/s2mm_introut", "polynomial_0/interrupt"],
+    )
+    design.wire("xlconcat_0/dout", "axi_intc_0/intr")
+    design.wire("axi_intc_0/irq", f"{PS7}/IRQ_F2P")
+    design.map(ps, "M_AXI_GP0", dma, "S_AXI_LITE", 0x4040_0000, 0x1_0000)
+    design.map(ps, "M_AXI_GP0", intc, "s_axi", 0x4180_0000, 0x1_0000)
+    design.map(ps, "M_AXI_GP0", core, "s_axi", 0x43C0_0000, 0x1_0000)
+    for bus in ("M_AXI_MM2S", "M_AXI_S2MM"):
+        design.map(dma, bus, ps, "S_AXI_HP0", *DDR7, block="HP0_DDR_LOWOCM", kind="MEMORY")
+    return design
+
 
 DESIGNS = {
     "dma_loopback": dma_loopback,
     "image_filter": image_filter,
     "buttons_leds": buttons_leds,
     "vector_add": vector_add,
+    "polynomial": polynomial,
 }

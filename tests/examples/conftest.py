@@ -10,7 +10,8 @@ from pynq.binding.drivers import registry
 from pynq.design import Vlnv
 from pynq.sim import models
 
-EXAMPLES = [Vlnv("pynq-anywhere.org", "examples", name, "1.0") for name in ("stream_filter", "vector_add")]
+IPS = ("stream_filter", "vector_add", "polynomial")
+EXAMPLES = [Vlnv("pynq-anywhere.org", "examples", name, "1.0") for name in IPS]
 
 
 @pytest.fixture(autouse=True, scope="module")
