@@ -10,7 +10,7 @@ PEER ?= .venv-peer
 NATIVE := $(shell find native CMakeLists.txt -name '*.cpp' -o -name '*.hpp' -o -name '*.h' -o -name CMakeLists.txt)
 FUZZ_SECONDS ?= 20
 
-.PHONY: help setup demo test test-all bench lint types layers docs fuzz peer peers-rtl changelog clean
+.PHONY: help setup demo test test-all bench lint types layers docs fuzz hdl peer peers-rtl changelog clean
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 12
 
@@ -34,6 +34,14 @@ peer: $(PEER)/.ready ## PYNQ 4.0.0 in an environment of its own, for comparing
 $(PEER)/.ready:
 	$(PYTHON) -m venv $(PEER)
 	$(PEER)/bin/python -m pip install -q pynq==4.0.0
+	touch $@
+
+hdl: .venv-hdl/.ready ## the test benches of hdl/, with cocotb, in an environment of their own
+	.venv-hdl/bin/python -m pytest -q hdl/tb
+.venv-hdl/.ready: pyproject.toml
+	$(PYTHON) -m venv .venv-hdl
+	.venv-hdl/bin/python -m pip install -q 'pip>=25.1'
+	.venv-hdl/bin/python -m pip install -q --group hdl
 	touch $@
 
 # The peers of co-simulation, each in an environment of its own.
@@ -65,4 +73,4 @@ fuzz: setup ## fuzz every parser for a short while (FUZZ_SECONDS each)
 	$(PY) tests/fuzz/fuzz_hwh.py --seconds $(FUZZ_SECONDS)
 
 clean: ## remove what was built
-	rm -rf build dist out site $(VENV) $(PEER) .venv-cocotb .venv-cocotbpynq
+	rm -rf build dist out site $(VENV) $(PEER) .venv-cocotb .venv-hdl .venv-cocotbpynq

@@ -184,8 +184,10 @@ module stream_filter #
     end
 
 `ifndef SYNTHESIS
+    wire [12:0] last_number = width - 13'd1;
+
     always @(posedge aclk) begin
-        if (first && aresetn && (width == 13'd0 || {19'd0, width} > C_MAX_WIDTH || height == 13'd0)) begin
+        if (first && aresetn && ({19'd0, last_number} >= C_MAX_WIDTH || height == 13'd0)) begin
             $error("WIDTH is %0d and HEIGHT %0d; 1 to %0d and 1 to 8191 are allowed (instance %m)",
                 width, height, C_MAX_WIDTH);
         end

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # A polynomial in the programmable logic, as a model and as RTL
-# Words stream from DDR through `y = a*x*x + b*x + c` and back. The same program runs on a board, on the Python
-# model, and, where Verilator is installed, on the IP's Verilog, cycle by cycle.
+# Words stream from DDR through `y = a*x*x + b*x + c` and back. The same program runs on a board, on the
+# Python model, and, where Verilator is installed, on the IP's Verilog, cycle by cycle.
 
 # %% Load the overlay; what runs is said in polynomial.sim.toml
 from __future__ import annotations

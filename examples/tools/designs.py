@@ -480,6 +480,7 @@ def vector_add() -> BlockDesign:
     design.map(core, "m_axi_gmem", ps, "S_AXI_HP0_FPD", *DDR8_HIGH, block="HP0_DDR_HIGH", kind="MEMORY")
     return design
 
+
 # -- the polynomial ----
 POLYNOMIAL_REGISTERS = [
     Register(

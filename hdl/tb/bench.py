@@ -68,9 +68,7 @@ class Registers:
     """The registers of an IP: 32-bit words by offset, over AXI4-Lite with pauses on every channel."""
 
     def __init__(self, dut: Any, prefix: str, clock: Any, reset: Any) -> None:
-        self.bus = AxiLiteMaster(
-            AxiLiteBus.from_prefix(dut, prefix), clock, reset, reset_active_level=False
-        )
+        self.bus = AxiLiteMaster(AxiLiteBus.from_prefix(dut, prefix), clock, reset, reset_active_level=False)
 
     def pause(self, kind: str) -> None:
         """Let each channel pause in its own way."""
