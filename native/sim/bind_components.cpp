@@ -66,7 +66,7 @@ void bind_component(nb::module_ &module) {
         .def_prop_rw(
             "refusal", [](const Self &self) { Guard guard(*self.engine); return self.part->refusal; },
             [](const Self &self, const std::string &why) { Guard guard(*self.engine); self.part->refusal = why; })
-        .def_prop_ro("in_reset", [](const Self &self) { Guard guard(*self.engine); return self.part->in_reset(); })
+        .def_prop_ro("in_reset", [](const Self &self) { Guard guard(*self.engine); return self.part->reset_active(); })
         .def("explain", [](const Self &self, const std::string &channel) {
             return step(self, [&] { return self.part->explain(channel); });
         }, nb::arg("channel") = "")

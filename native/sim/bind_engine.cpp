@@ -2,6 +2,7 @@
 // Bindings of the engine: building, running, asking.
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
 
 #include "dma.hpp"
 #include "handles.hpp"
@@ -20,6 +21,7 @@ template <class T> nb::object handle_of(const PyEngine &self, T &part) { return 
 
 nb::object component_of(const PyEngine &self, Component &part) {
     if (dynamic_cast<Host *>(&part)) return nb::cast(HostHandle{{self.core, &part}});
+    if (dynamic_cast<rtl::Rtl *>(&part)) return nb::cast(RtlHandle{{self.core, &part}});
     return nb::cast(Handle<Component>{self.core, &part});
 }
 
@@ -133,6 +135,14 @@ void bind_build(nb::class_<PyEngine> &type) {
             Guard guard(*self.core);
             return component_of(self, self.core->add(std::make_unique<StreamBroadcaster>(*self.core, name, mine(self.core, clock), outputs)));
         }, nb::arg("name"), nb::arg("clock"), nb::arg("outputs"))
+        .def("rtl", [](PyEngine &self, const std::string &name, const Handle<Clock> &clock, const std::string &library,
+                       const std::string &kind, const std::vector<std::string> &folders, nb::handle log) {
+            Guard guard(*self.core);
+            if (self.core->find(name)) throw Error(Fault::Design, "there is a component \"" + name + "\" already");
+            return component_of(self, self.core->add(std::make_unique<rtl::Rtl>(*self.core, name, kind, mine(self.core, clock), library, folders,
+                                                                                make_hook(*self.core, log))));
+        }, nb::arg("name"), nb::arg("clock"), nb::arg("library"), nb::kw_only(), nb::arg("kind") = "rtl",
+           nb::arg("folders") = std::vector<std::string>(), nb::arg("log").none() = nb::none())
         .def("elaborate", [](PyEngine &self, bool silent) {
             Guard guard(*self.core);
             self.core->elaborate(silent);
@@ -255,6 +265,7 @@ const char *run_until(PyEngine &self, nb::handle what, nb::handle mask, nb::hand
     }
     if (sliced) wait.slice = std::chrono::duration_cast<std::chrono::steady_clock::duration>(std::chrono::duration<double>(std::clamp(nb::cast<double>(slice), 0.0, 1e6)));
     wait.horizon = !what.is_none();
+    if (until.function) wait.grain = 1;
     wait.released = true;
     Stop stop = Stop::Quiet;
     {

@@ -17,6 +17,11 @@ Component::~Component() { disconnect(); }
 
 void Component::access(SlavePort &, Access &access) { access.resp = Resp::SlvErr; }
 
+std::string Component::why_silent(const SlavePort &) const {
+    if (!refusal.empty()) return refusal;
+    return in_reset_ ? name + " is held in reset" : "";
+}
+
 uint64_t Component::cycle() const { return clock->cycles(engine.now()); }
 
 void Component::schedule(Event &event, uint64_t cycles) { engine.schedule(event, *clock, cycles); }
@@ -76,6 +81,8 @@ void Component::connect(const std::string &port, Link &link) {
                                        " can't be a second one");
     side = &mine;
     mine.link = &link;
+    connected(mine);
+    if (StreamPort *other = mine.source ? link.sink : link.source) other->owner->connected(*other);
     if (!mine.source && !link.ring().empty()) stream_ready(mine);  // a sink that came later
 }
 

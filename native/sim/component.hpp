@@ -130,12 +130,24 @@ class Component : public Mortal, public EventTarget {
     virtual void answered(Access &) {}
     // Sink: beats have come. Source: there is room again. Must only schedule, never move beats.
     virtual void stream_ready(StreamPort &) {}
+    // What was queued in the link of that port is lost. Must only take note.
+    virtual void stream_cleared(StreamPort &) {}
     virtual void wire_changed(WirePort &, uint64_t /*value*/, uint64_t /*previous*/) {}
     // Reset begins (true) or ends (false).
     virtual void reset_changed(bool /*active*/) {}
     // One sentence on why that channel does not go on, without the full stop; "" when it doesn't wait.
     virtual std::string explain(std::string_view /*channel*/) { return ""; }
     virtual State state() { return {}; }
+    // Why it doesn't answer on that port, for messages: "fir_0 is held in reset"; "" where it does.
+    virtual std::string why_silent(const SlavePort &port) const;
+    // Whether it is held in reset, for whoever asks; a component may have several resets.
+    virtual bool reset_active() const { return in_reset_; }
+    // That stream port has got its link, to whose other end there may be somebody or not yet.
+    virtual void connected(StreamPort &) {}
+    // As a sink: beats are taken as they come, one in each cycle, so that none would ever wait in the link.
+    virtual bool taking(const StreamPort &) const { return false; }
+    // The engine is about to end; the last time that hooks can be called.
+    virtual void closing() {}
 
     // -- ports -------------------------------------------------------------------------------------------------------
     std::deque<SlavePort> slaves;

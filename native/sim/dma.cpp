@@ -203,7 +203,11 @@ uint64_t Dma::busy(const Channel &channel, uint64_t beats, uint64_t bytes) const
 
 void Dma::stream_ready(StreamPort &port) {
     Channel &channel = port.source ? mm2s_ : s2mm_;
-    if (channel.phase == Phase::Run) wake(channel.event);
+    if (channel.phase == Phase::Run || channel.phase == Phase::Drain) wake(channel.event);
+}
+
+bool Dma::taking(const StreamPort &port) const {
+    return !port.source && s2mm_.phase == Phase::Run && s2mm_.done < s2mm_.total;
 }
 
 void Dma::fire(Event &event) {
@@ -235,6 +239,9 @@ void Dma::fire(Event &event) {
         if (channel.burst.waiting() || !channel.burst.resume()) return;
         channel.phase = Phase::Run;
         return channel.s2mm ? stored(channel) : fetched(channel);
+    case Phase::Drain:
+        if (channel.stream->link && !channel.stream->link->ring().empty()) return;
+        return finish(channel);
     case Phase::Finish: return finish(channel);
     }
 }
@@ -285,7 +292,8 @@ void Dma::fetched(Channel &channel) {
     channel.done += bytes;
     channel.beats += beats;
     channel.moved = engine.now();
-    if (channel.done == channel.total) channel.phase = Phase::Finish;
+    // A clocked sink shows when it has taken the last beat; the link is deep, and full before.
+    if (channel.done == channel.total) channel.phase = link->clocked(false) ? Phase::Drain : Phase::Finish;
     schedule(channel.event, busy(channel, beats, bytes));
     link->commit(beats, static_cast<unsigned>(bytes - uint64_t{beats - 1} * link->width()), channel.done == channel.total, {});
 }
@@ -342,7 +350,17 @@ void Dma::stored(Channel &channel) {
     channel.moved = engine.now();
     const bool failed = result.resp != Resp::Okay;
     if (last && !overflow && !failed) channel.phase = Phase::Finish;
-    if (!overflow && !failed) schedule(channel.event, busy(channel, beats, bytes) + (last ? kWriteLatency : 0));
+    if (!overflow && !failed) {
+        uint64_t cycles = busy(channel, beats, bytes);
+        // A clocked source has sent them one after the other, up to now: the most of the work lies behind.
+        if (channel.stream->link->clocked(true) && clock->running()) {
+            const Time now = engine.now(), period = clock->period();
+            const Time begun = std::max(channel.free, now - std::min<Time>(now, beats * period));
+            cycles -= std::min<uint64_t>(cycles - 1, (now - begun) / period);
+            channel.free = now + cycles * period;
+        }
+        schedule(channel.event, cycles + (last ? kWriteLatency : 0));
+    }
     if (failed)
         return error(channel, result.resp == Resp::SlvErr ? kSlaveError : kDecodeError, channel.master->space->describe(result));
     if (overflow)
@@ -418,7 +436,7 @@ State Dma::state() {
     for (const Channel *channel : {&mm2s_, &s2mm_}) {
         if (!channel->present) continue;
         const std::string prefix = std::string(channel->name) + ".";
-        static const char *const phases[] = {"idle", "start", "run", "wait", "finish"};
+        static const char *const phases[] = {"idle", "start", "run", "wait", "drain", "finish"};
         state[prefix + "phase"] = std::string(phases[static_cast<int>(channel->phase)]);
         state[prefix + "control"] = uint64_t{channel->control};
         state[prefix + "status"] = uint64_t{channel->status};

@@ -27,9 +27,11 @@ class Dma final : public Component {
     void reset_changed(bool active) override;
     std::string explain(std::string_view channel) override;
     State state() override;
+    bool taking(const StreamPort &port) const override;
 
   private:
-    enum class Phase { Idle, Start, Run, Wait, Finish };  // Wait: for a slave on the memory side
+    // Wait: for a slave on the memory side; Drain: for a clocked sink, until it has taken the last beat
+    enum class Phase { Idle, Start, Run, Wait, Drain, Finish };
     struct Channel {
         bool present = false;
         bool s2mm = false;
@@ -59,6 +61,7 @@ class Dma final : public Component {
         bool stopping = false;  // RS was cleared in a transfer
         std::string trouble;    // the last error in words
         Time moved = 0;
+        Time free = 0;  // when the beats before these were stored
     };
 
     uint32_t read_register(uint64_t offset);

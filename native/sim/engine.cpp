@@ -125,6 +125,7 @@ void Engine::close(std::string reason) {
     if (!ending()) end_ = std::move(reason);
     if (hook_depth_ || running()) {
         close_requested_ = true;
+        attention_ = true;
         stimulate();  // wakes who sleeps in a quiet engine
         return;
     }
@@ -134,6 +135,7 @@ void Engine::close(std::string reason) {
 void Engine::finish_close() {
     if (closed_.exchange(true)) return;
     stimulate();
+    for (const auto &component : components_) component->closing();
     stimulus_hook_.clear();
     hooks.clear();
     queue_.clear();
@@ -182,6 +184,27 @@ void Engine::fire_next() {
         return;
     }
     event.target->fire(event);
+    if (paused_) --fired_;
+}
+
+Stop Engine::breathe(const Wait &wait, Breath &breath) {
+    const Host::time_point host = Host::now();
+    if (breath.begin == Host::time_point{}) breath.begin = breath.checked = host;
+    const bool wanted = lock.contended() && lock.depth() == 1 && !hook_depth_;
+    const bool due = host - breath.checked >= std::chrono::milliseconds(10);
+    if (due) {
+        breath.checked = host;
+        if (signal_pending()) return Stop::Signal;
+    }
+    if (wait.released) {
+        if (wanted) lock.give_way();
+        if (host - breath.begin >= wait.slice) return ending() ? Stop::Closed : Stop::Slice;
+    } else if (due && !hook_depth_ && PyGILState_GetThisThreadState() && PyGILState_Check()) {
+        // An access that turned out to be long: the other threads have waited enough.
+        nb::gil_scoped_release release;
+        if (wanted) lock.give_way();
+    }
+    return ending() ? Stop::Closed : Stop::Hit;
 }
 
 Stop Engine::advance(Time until, bool released) {
@@ -258,7 +281,7 @@ void Engine::stimulate() {
 // -- failures --------------------------------------------------------------------------------------------------------
 void Engine::fail(Error error) {
     if (failed_) return;
-    failed_ = true;
+    failed_ = attention_ = true;
     failure_ = std::move(error);
 }
 
@@ -267,7 +290,7 @@ void Engine::fail_python(nb::python_error &error) {
         error.discard_as_unraisable("pynq simulation engine: a second error in one step");
         return;
     }
-    failed_ = true;
+    failed_ = attention_ = true;
     python_failure_.emplace(std::move(error));
 }
 
@@ -294,7 +317,14 @@ int Engine::pass_failure(std::string &text) {
         return -10;  // PYNQ_EPYTHON
     }
     text = failure_->what();
+    const Error error = *failure_;
     failure_.reset();
+    // A register window knows no classes for these.
+    if (error.place || error.fault == Fault::Protocol) {
+        nb::gil_scoped_acquire gil;
+        set_python_error(error);
+        return -10;
+    }
     return -1;  // PYNQ_EBUS
 }
 

@@ -33,6 +33,9 @@ enum class TraceMode : uint8_t { Off, Hash, List };
 // Why a run ended. Failed: a hook raised, or a part broke a rule; Signal: a Python signal handler raised.
 enum class Stop { Hit, Time, Slice, Quiet, Failed, Signal, Closed };
 
+// Set Python's error indicator; with the interpreter's lock.
+void set_python_error(const Error &error);
+
 // A net listener that the engine owns.
 struct Listening : NetListener {
     explicit Listening(Net *heard) : heard(heard) {}
@@ -123,14 +126,30 @@ class Engine {
     void progressed() { ++work_; }
     // Changes whenever something got on, or was stimulated.
     uint64_t progress() const { return work_ + stimuli(); }
-    // Events so far.
-    uint64_t fired() const { return fired_; }
+    // Events so far; a cycle of a clocked component counts as an eighth of one.
+    uint64_t fired() const { return fired_ + cycles_ / 8; }
+
+    // -- for a component that runs many cycles in one event ----------------------------------------------------------
+    // May it go on at that time, without looking up? Not where another event comes first or the wait ends, and not after
+    // something happened that whoever waits may want to see: a net changed, a late answer, a failure.
+    bool may_go_on(Time at) const {
+        const Event *event = queue_.top();
+        return !attention_ && at <= limit_ && (!event || event->at > at);
+    }
+    void step_to(Time at) { now_ = at; }
+    void attend() { attention_ = true; }
+    // Cycles that it may run in this event; a fixed number, since where a run can stop must not depend on the host.
+    uint64_t grain() const { return grain_; }
+    // It comes back only since it took its time (the host's): nobody but other threads and signals may notice.
+    void pause() { paused_ = true; }
+    void count_cycles(uint64_t count) { cycles_ += count; }
 
     struct Wait {
         Time deadline = kNever;
         std::chrono::steady_clock::duration slice = std::chrono::steady_clock::duration::max();
         bool horizon = false;   // give up when events go on but nothing gets on
         bool released = false;  // this thread does not hold the interpreter's lock
+        uint64_t grain = 65536;  // see Engine::grain
     };
     // Fire events until `hit()` (asked before the first and after each), the deadline, ...: the one loop of the engine.
     // The caller holds the lock. A quiet engine stays where it is in time.
@@ -202,11 +221,16 @@ class Engine {
     int ps_access(bool write, uint64_t address, unsigned width, uint64_t &value, std::string &error, bool released,
                   uint64_t fixed_cost = kNever);
     Resp ps_beats(bool write, const Space::Range &range, uint64_t address, unsigned width, uint64_t &value,
-                  std::string &error, bool released);
+                  std::string &error, bool released, Stop &stop);
     int stop_status(Stop stop, std::string &error);
     bool signal_pending();
     void fire_next();
     void forget_gates(const std::function<bool(const Gate &)> &gone);
+    struct Breath {
+        std::chrono::steady_clock::time_point begin{}, checked{};
+    };
+    // What a loop owes to other threads and to signals; the reason to end, or Hit.
+    Stop breathe(const Wait &wait, Breath &breath);
     void cone(Net &net, std::unordered_set<Net *> &seen, std::vector<Component *> &found);
     void finish_close();
 
@@ -224,7 +248,10 @@ class Engine {
     EventQueue queue_;
     Time now_ = 0;
     uint64_t work_ = 0;
-    uint64_t fired_ = 0;
+    uint64_t fired_ = 0, cycles_ = 0;
+    Time limit_ = 0;        // of the loop that goes on
+    uint64_t grain_ = 1;    // the same
+    bool attention_ = false, paused_ = false;
 
     // adaptive cost of an access (DESIGN, rules of time)
     uint64_t last_address_ = ~uint64_t{0};
@@ -301,31 +328,25 @@ class Horizon {
 
 template <class Hit> Stop Engine::loop(const Wait &wait, Hit &&hit) {
     Horizon horizon(*this);
-    Host::time_point begin{}, checked{};
+    Breath breath;
     unsigned count = 0;
+    bool paused = false;
     for (;;) {
         if (failed_) return Stop::Failed;
-        const bool there = hit();
+        // A pause is an accident of the host: nothing that it could show has changed since.
+        if (!paused && hit()) return failed_ ? Stop::Failed : Stop::Hit;
         if (failed_) return Stop::Failed;
-        if (there) return Stop::Hit;
         Event *event = queue_.top();
         if (!event) return Stop::Quiet;
         if (event->at > wait.deadline) return Stop::Time;
+        attention_ = paused_ = false;
+        limit_ = wait.deadline;
+        grain_ = wait.grain;
         fire_next();
-        if (wait.horizon && horizon.passed() && !failed_ && !hit()) return Stop::Quiet;
-        if (wait.released && (++count & 63) == 0) {
-            const Host::time_point host = Host::now();
-            if (begin == Host::time_point{}) begin = checked = host;
-            if (lock.contended() && lock.depth() == 1 && !hook_depth_) {
-                lock.give_way();
-                if (ending()) return Stop::Closed;
-            }
-            if (host - checked >= std::chrono::milliseconds(10)) {
-                checked = host;
-                if (signal_pending()) return Stop::Signal;
-            }
-            if (host - begin >= wait.slice) return Stop::Slice;
-        }
+        paused = paused_;
+        if (!paused && wait.horizon && horizon.passed() && !failed_ && !hit()) return Stop::Quiet;
+        if (paused || (wait.released && (++count & 63) == 0))
+            if (const Stop stop = breathe(wait, breath); stop != Stop::Hit) return stop;
     }
 }
 

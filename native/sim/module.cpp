@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The module pynq.backends.sim._engine; its contract is src/pynq/backends/sim/_engine.pyi.
+#include <nanobind/stl/string.h>
+
 #include "python.hpp"
 
 namespace pynq::sim {
@@ -15,6 +17,9 @@ const char *class_of(Fault fault) {
     case Fault::Access: return "AccessError";
     case Fault::Alignment: return "AlignmentError";
     case Fault::Closed: return "OverlayNotLoadedError";
+    case Fault::Rtl: return "RtlError";
+    case Fault::RtlFinished: return "RtlFinished";
+    case Fault::Protocol: return "ProtocolError";
     case Fault::Key:
     case Fault::Value: break;
     }
@@ -23,17 +28,31 @@ const char *class_of(Fault fault) {
 
 }  // namespace
 
+void set_python_error(const Error &error) {
+    const char *name = class_of(error.fault);
+    if (!name) {
+        PyErr_SetString(error.fault == Fault::Key ? PyExc_KeyError : PyExc_ValueError, error.what());
+        return;
+    }
+    const nb::object type = nb::module_::import_("pynq.errors").attr(name);
+    if (!error.place) {
+        PyErr_SetString(type.ptr(), error.what());
+        return;
+    }
+    const nb::object raised = type(error.what());
+    raised.attr("cell") = error.place->cell;
+    raised.attr("file") = error.place->file;
+    raised.attr("line") = error.place->line;
+    raised.attr("cycle") = error.place->cycle;
+    PyErr_SetObject(type.ptr(), raised.ptr());
+}
+
 void register_errors() {
     nb::register_exception_translator([](const std::exception_ptr &pointer, void *) {
         try {
             std::rethrow_exception(pointer);
         } catch (const Error &error) {
-            if (const char *name = class_of(error.fault)) {
-                const nb::object type = nb::module_::import_("pynq.errors").attr(name);
-                PyErr_SetString(type.ptr(), error.what());
-            } else {
-                PyErr_SetString(error.fault == Fault::Key ? PyExc_KeyError : PyExc_ValueError, error.what());
-            }
+            set_python_error(error);
         } catch (const PythonRaised &) {
             // The indicator is set already.
         }
@@ -85,5 +104,6 @@ NB_MODULE(_engine, module) {
     register_errors();
     bind_parts(module);
     bind_components(module);
+    bind_rtl(module);
     bind_engine(module);
 }

@@ -138,6 +138,7 @@ void NetSettler::settle() {
             return;
         }
         net.settled_ = value;
+        engine_.attend();
         for (uint64_t rising = value & ~previous; rising; rising &= rising - 1)
             ++net.edges_[static_cast<unsigned>(std::countr_zero(rising))];
         engine_.record(TraceKind::Net, net.name, value, previous);

@@ -55,6 +55,7 @@ int Engine::stop_status(Stop stop, std::string &error) {
 void Engine::answer(Access &access) {
     access.done = true;
     progressed();
+    attend();
     if (access.waiter) access.waiter->answered(access);
 }
 
@@ -64,7 +65,8 @@ void Engine::abandon(Access &access) {
 }
 
 Resp Engine::ps_beats(bool write, const Space::Range &range, uint64_t address, unsigned width, uint64_t &value,
-                      std::string &error, bool released) {
+                      std::string &error, bool released, Stop &stop) {
+    stop = Stop::Hit;
     const uint64_t offset = range.offset + (address - range.base);
     if (range.memory) {
         uint8_t *at = range.memory->data() + offset;
@@ -97,10 +99,13 @@ Resp Engine::ps_beats(bool write, const Space::Range &range, uint64_t address, u
             Wait wait;
             wait.horizon = true;
             wait.released = released;
-            const Stop stop = loop(wait, [&] { return access.done; });
+            stop = loop(wait, [&] { return access.done; });
             if (stop != Stop::Hit) {
+                if (stop == Stop::Quiet || stop == Stop::Time) {
+                    const std::string why = port.owner->explain(port.name);
+                    error = port.owner->name + " accepts the address but never answers" + (why.empty() ? "" : ": " + why);
+                }
                 abandon(access);
-                if (stop == Stop::Quiet || stop == Stop::Time) error = port.owner->name + " accepts the address but never answers";
                 return Resp::SlvErr;
             }
             resp = access.resp;
@@ -151,8 +156,10 @@ int Engine::ps_access(bool write, uint64_t address, unsigned width, uint64_t &va
         error = range->slave->owner->name + " can't answer: its clock " + clock->name + " stands still";
         resp = Resp::SlvErr;
     } else if (resp == Resp::Okay) {
-        resp = ps_beats(write, *range, address, width, value, error, released);
+        Stop stop = Stop::Hit;
+        resp = ps_beats(write, *range, address, width, value, error, released, stop);
         if (failed_ && !nested) return pass_failure(error);
+        if (stop == Stop::Signal || stop == Stop::Closed) return stop_status(stop, error);
     }
     (write ? ps_->statistics.writes : ps_->statistics.reads) += 1;
     if (resp != Resp::Okay) {

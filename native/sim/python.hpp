@@ -83,6 +83,7 @@ struct PyEngine {
 nb::object make_bus(const std::shared_ptr<Engine> &engine);
 void bind_parts(nb::module_ &module);
 void bind_components(nb::module_ &module);
+void bind_rtl(nb::module_ &module);
 void bind_engine(nb::module_ &module);
 void register_errors();
 

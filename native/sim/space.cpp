@@ -70,13 +70,8 @@ std::string Space::describe(const Result &result) const {
     if (after != ranges_.begin() && std::prev(after)->high >= result.address) {
         const Range &range = *std::prev(after);
         out += " (" + range.name + " + " + hex(result.address - range.base) + ")";
-        if (!range.slave) return out;
-        const Component &owner = *range.slave->owner;
-        if (!owner.refusal.empty())
-            out += ": " + owner.refusal;
-        else if (owner.in_reset())
-            out += ": " + owner.name + " is held in reset";
-        return out;
+        const std::string why = range.slave ? range.slave->owner->why_silent(*range.slave) : "";
+        return why.empty() ? out : out + ": " + why;
     }
     return out + ": " + nearest(result.address);
 }

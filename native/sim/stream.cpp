@@ -117,7 +117,7 @@ Moved move_beats(const BeatRing &from, BeatRing &to, unsigned limit) {
 }
 
 Link::Link(Engine &engine, std::string link_name, unsigned width, unsigned depth)
-    : name(std::move(link_name)), engine_(engine), ring_(width, depth) {
+    : name(std::move(link_name)), engine_(engine), width_(width), depth_(depth), ring_(std::make_unique<BeatRing>(width, depth)) {
     for (unsigned side = 0; side < 2; ++side) {
         stalls_[side].event.target = this;
         stalls_[side].event.id = side;
@@ -128,9 +128,9 @@ std::string Link::source_name() const { return source ? source->owner->name + "/
 std::string Link::sink_name() const { return sink ? sink->owner->name + "/" + sink->name : ""; }
 
 unsigned Link::room() {
-    unsigned beats = ring_.room();
+    unsigned beats = ring_->room();
     const Stall &stall = stalls_[0];
-    if (stall.probability > 0) {
+    if (stall.probability > 0 && !clocked()) {
         if (engine_.now() < stall.until) return 0;
         if (beats > 1) beats = 1 + static_cast<unsigned>(engine_.random.below(beats));
     }
@@ -152,35 +152,42 @@ void Link::pushed(unsigned beats, uint64_t bytes, bool last) {
         engine_.record(TraceKind::Packet, name, statistics_.packet_bytes, statistics_.packet_beats);
         statistics_.packet_bytes = statistics_.packet_beats = 0;
     }
-    if (stalls_[0].probability > 0) pause(stalls_[0], source, beats);
+    if (stalls_[0].probability > 0 && !clocked()) pause(stalls_[0], source, beats);
     if (sink) sink->owner->stream_ready(*sink);
 }
 
 void Link::commit(unsigned beats, unsigned tail, bool last, const Side &side) {
     if (!beats) return;
-    ring_.commit(beats, tail, last, side);
-    pushed(beats, uint64_t{beats - 1} * ring_.width + tail, last);
+    ring_->commit(beats, tail, last, side);
+    pushed(beats, uint64_t{beats - 1} * width_ + tail, last);
 }
 
 void Link::push(const uint8_t *data, unsigned beats, unsigned tail, bool last, const Side &side) {
-    ring_.push(data, beats, tail, last, side);
-    pushed(beats, uint64_t{beats - 1} * ring_.width + tail, last);
+    ring_->push(data, beats, tail, last, side);
+    pushed(beats, uint64_t{beats - 1} * width_ + tail, last);
+}
+
+void Link::push_sparse(const uint8_t *data, const uint8_t *keep, bool last, const Side &side) {
+    ring_->push_sparse(data, keep, last, side);
+    uint64_t bytes = 0;
+    for (unsigned i = 0; i < (width_ + 7) / 8; ++i) bytes += static_cast<unsigned>(std::popcount(keep[i]));
+    pushed(1, bytes, last);
 }
 
 Moved Link::push_from(const BeatRing &ring, unsigned limit) {
-    const Moved moved = move_beats(ring, ring_, limit);
+    const Moved moved = move_beats(ring, *ring_, limit);
     if (moved.beats) pushed(moved.beats, moved.bytes, moved.last);
     return moved;
 }
 
 unsigned Link::available() {
-    if (ring_.empty()) {
+    if (ring_->empty()) {
         ++statistics_.empty;
         return 0;
     }
-    unsigned beats = ring_.front().beats;
+    unsigned beats = ring_->front().beats;
     const Stall &stall = stalls_[1];
-    if (stall.probability > 0) {
+    if (stall.probability > 0 && !clocked()) {
         if (engine_.now() < stall.until) return 0;
         if (beats > 1) beats = 1 + static_cast<unsigned>(engine_.random.below(beats));
     }
@@ -188,10 +195,10 @@ unsigned Link::available() {
 }
 
 void Link::pop(unsigned beats) {
-    ring_.pop(beats);
+    ring_->pop(beats);
     statistics_.last = engine_.now();
     engine_.progressed();
-    if (stalls_[1].probability > 0) pause(stalls_[1], sink, beats);
+    if (stalls_[1].probability > 0 && !clocked()) pause(stalls_[1], sink, beats);
     if (source) source->owner->stream_ready(*source);
 }
 
@@ -220,9 +227,42 @@ void Link::stall(bool source_side, double probability, unsigned cycles) {
 }
 
 void Link::reset() {
-    ring_.clear();
+    ring_->clear();
     statistics_.packet_bytes = statistics_.packet_beats = 0;
+    for (StreamPort *port : {source, sink})
+        if (port) port->owner->stream_cleared(*port);
     if (source) source->owner->stream_ready(*source);
+}
+
+namespace {
+constexpr unsigned kDeepBytes = 64u << 10;
+constexpr unsigned kClockedDepth = 4;  // between two clocked ends: a register slice
+}  // namespace
+
+void Link::set_clocked(bool source_side) {
+    clocked_[source_side ? 0 : 1] = true;
+    if (!ring_->empty() || statistics_.first != kNever) return;  // somebody may be working in it
+    const unsigned deep = std::clamp(kDeepBytes / width_, 64u, 512u);
+    if (deep > ring_->depth) ring_ = std::make_unique<BeatRing>(width_, deep);
+}
+
+unsigned Link::clocked_room() {
+    const unsigned beats = ring_->beats();
+    unsigned most = clocked_[1] ? std::min(depth_, kClockedDepth) : depth_;
+    if (sink && !clocked_[1] && sink->owner->taking(*sink)) most = ring_->depth;
+    if (beats < most) return most - beats;
+    ++statistics_.full;
+    return 0;
+}
+
+unsigned Link::beat_stall(bool source_side) {
+    unsigned idle = 0;
+    for (const bool side : {true, false}) {
+        const Stall &stall = stalls_[side ? 0 : 1];
+        if (stall.probability <= 0 || (side != source_side && clocked(side))) continue;
+        if (engine_.random.chance(stall.probability)) idle += 1 + static_cast<unsigned>(engine_.random.below(stall.cycles));
+    }
+    return idle;
 }
 
 }  // namespace pynq::sim

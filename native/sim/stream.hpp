@@ -87,8 +87,8 @@ class Link : public Mortal, private EventTarget {
     Link(Engine &engine, std::string name, unsigned width, unsigned depth);
 
     const std::string name;
-    unsigned width() const { return ring_.width; }
-    unsigned depth() const { return ring_.depth; }
+    unsigned width() const { return width_; }
+    unsigned depth() const { return depth_; }
     StreamPort *source = nullptr;
     StreamPort *sink = nullptr;
     std::string vacancy;  // why an end is missing, for messages; "" otherwise
@@ -98,15 +98,16 @@ class Link : public Mortal, private EventTarget {
     // -- for the source ----------------------------------------------------------------------------------------------
     // Beats that may be pushed now; 0: wait for stream_ready.
     unsigned room();
-    uint8_t *space(unsigned &beats) { return ring_.space(beats); }
+    uint8_t *space(unsigned &beats) { return ring_->space(beats); }
     void commit(unsigned beats, unsigned tail, bool last, const Side &side);
     void push(const uint8_t *data, unsigned beats, unsigned tail, bool last, const Side &side);
     Moved push_from(const BeatRing &ring, unsigned limit);  // copies, does not pop
+    void push_sparse(const uint8_t *data, const uint8_t *keep, bool last, const Side &side);
 
     // -- for the sink ------------------------------------------------------------------------------------------------
     // Beats of the front segment that may be taken now; 0: wait for stream_ready.
     unsigned available();
-    const BeatRing &ring() const { return ring_; }
+    const BeatRing &ring() const { return *ring_; }
     void pop(unsigned beats);
 
     struct Statistics {
@@ -119,6 +120,19 @@ class Link : public Mortal, private EventTarget {
     void reset();  // the source is reset: what is queued is lost
     const EventTarget *target() const { return this; }
 
+    // -- for ends that are clocked: they move single beats, each in its own cycle (verilated modules) -----------------
+    // That side is clocked. The ring gets deeper, so that the other side can move many beats in one event; the depth that
+    // a clocked source may fill with nobody taking stays what it is.
+    void set_clocked(bool source_side);
+    bool clocked(bool source_side) const { return clocked_[source_side ? 0 : 1]; }
+    // Beats that a clocked source may push.
+    unsigned clocked_room();
+    // Must each beat be pushed and popped by itself? Where both ends are clocked, or stalls are injected.
+    bool beat_by_beat() const { return stalls_[0].probability > 0 || stalls_[1].probability > 0 || (clocked_[0] && clocked_[1]); }
+    // After a beat, by a clocked end: cycles to stay idle, as the injection of its own side, and of an unclocked other
+    // side, says.
+    unsigned beat_stall(bool source_side);
+
   private:
     struct Stall {
         double probability = 0;
@@ -129,9 +143,12 @@ class Link : public Mortal, private EventTarget {
     void fire(Event &event) override;
     void pushed(unsigned beats, uint64_t bytes, bool last);
     void pause(Stall &stall, const StreamPort *port, unsigned beats);
+    bool clocked() const { return clocked_[0] || clocked_[1]; }
 
     Engine &engine_;
-    BeatRing ring_;
+    const unsigned width_, depth_;
+    std::unique_ptr<BeatRing> ring_;
+    bool clocked_[2] = {false, false};  // source, sink
     Statistics statistics_;
     Stall stalls_[2];  // source, sink
 };

@@ -55,8 +55,11 @@ void Engine::take_out(const Parts &parts) {
         if (found != by_name_.end() && found->second == component) by_name_.erase(found);
     }
     for (Link *link : parts.links) {
-        if (link->source) link->source->link = nullptr;
-        if (link->sink) link->sink->link = nullptr;
+        for (StreamPort *port : {link->source, link->sink}) {
+            if (!port) continue;
+            port->link = nullptr;
+            port->owner->stream_cleared(*port);
+        }
         queue_.remove(link->target());
     }
     if (!parts.nets.empty()) {

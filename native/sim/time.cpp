@@ -82,13 +82,15 @@ void Clock::set_hertz(double hertz) {
     epoch_ = now;
     hertz_ = hertz;
     period_ = hertz > 0 ? std::max<Time>(1, static_cast<Time>(std::llround(1e12 / hertz))) : 0;
-    if (!period_) return;
-    std::vector<Parked> waiting;
-    waiting.swap(parked_);
-    for (const Parked &parked : waiting) {
-        parked.event->parked = false;
-        engine_.schedule_at(*parked.event, edge(now, std::max<uint64_t>(1, parked.cycles)));
+    if (period_) {
+        std::vector<Parked> waiting;
+        waiting.swap(parked_);
+        for (const Parked &parked : waiting) {
+            parked.event->parked = false;
+            engine_.schedule_at(*parked.event, edge(now, std::max<uint64_t>(1, parked.cycles)));
+        }
     }
+    for (ClockListener *listener : listeners_) listener->clock_changed(*this);
 }
 
 void Clock::park(Event &event, uint64_t cycles) {

@@ -68,6 +68,15 @@ class EventQueue {
     uint64_t sequence_ = 0;
 };
 
+class ClockListener {
+  public:
+    // The frequency changed, or the clock stopped or started.
+    virtual void clock_changed(Clock &clock) = 0;
+
+  protected:
+    ~ClockListener() = default;
+};
+
 // A clock domain. The rising edges since `epoch_` lie at epoch_ + n * period.
 class Clock : public Mortal {
   public:
@@ -83,9 +92,13 @@ class Clock : public Mortal {
     // Time of the n-th edge after `now` (n >= 1). The clock runs.
     Time edge(Time now, uint64_t n) const { return epoch_ + ((now - epoch_) / period_ + n) * period_; }
 
+    bool at_edge(Time at) const { return at >= epoch_ && (at - epoch_) % period_ == 0; }
+
     void park(Event &event, uint64_t cycles);
     void unpark(Event &event);
     void unpark(const EventTarget *target);
+    void listen(ClockListener *listener) { listeners_.push_back(listener); }
+    void forget(ClockListener *listener) { std::erase(listeners_, listener); }
 
   private:
     struct Parked {
@@ -98,6 +111,7 @@ class Clock : public Mortal {
     Time epoch_ = 0;
     uint64_t base_ = 0;
     std::vector<Parked> parked_;
+    std::vector<ClockListener *> listeners_;
 };
 
 }  // namespace pynq::sim

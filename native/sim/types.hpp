@@ -22,12 +22,22 @@ inline const char *text(Resp resp) {
 }
 
 // What goes wrong on purpose; the bindings turn it into the class of pynq.errors with that name.
-enum class Fault { Design, Bus, Deadlock, Model, Access, Alignment, Closed, Key, Value };
+enum class Fault { Design, Bus, Deadlock, Model, Access, Alignment, Closed, Rtl, RtlFinished, Protocol, Key, Value };
+
+// Where the user's RTL ended; attributes of RtlError.
+struct RtlPlace {
+    std::string cell, file;
+    int line = 0;
+    uint64_t cycle = 0;
+};
 
 class Error : public std::runtime_error {
   public:
     Error(Fault fault, const std::string &text) : std::runtime_error(text), fault(fault) {}
+    Error(Fault fault, const std::string &text, RtlPlace where)
+        : std::runtime_error(text), fault(fault), place(std::make_shared<const RtlPlace>(std::move(where))) {}
     Fault fault;
+    std::shared_ptr<const RtlPlace> place;
 };
 
 // A Python exception is set on this thread (or was stored in the engine) and wants to be passed on.

@@ -11,6 +11,8 @@ struct Pin {
     void *at = nullptr;  // null: the module has no such pin
     uint32_t bits = 0;
     uint8_t bytes = 0;  // of its storage: 1, 2, 4, 8; 0: 32-bit words, least significant first
+    bool output = false;    // of the module
+    const char *name = "";  // in the module's source
 
     explicit operator bool() const { return at != nullptr; }
     // Bytes that hold the value.
