@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pynq import lib, sim
+    from pynq import fleet, lib, sim
     from pynq.binding import DefaultHierarchy, DefaultIP
     from pynq.bitstream import Bitstream
     from pynq.buffer import PynqBuffer, allocate
@@ -43,6 +43,7 @@ __all__ = [
     "UnsupportedConfiguration",
     "__version__",
     "allocate",
+    "fleet",
     "get_include",
     "lib",
     "sim",
@@ -68,7 +69,7 @@ _HOME = {
     "get_include": "native",
 }
 _MODULES = {
-    *("bitstream", "buffer", "clocks", "design", "device", "errors", "gpio", "interrupt", "lib", "mmio"),
+    *("bitstream", "buffer", "clocks", "design", "device", "errors", "fleet", "gpio", "interrupt", "lib", "mmio"),
     *("native", "overlay", "pl", "pl_server", "ps", "registers", "sim", "testing", "uio", "utils"),
 }
 

@@ -17,6 +17,7 @@ __all__ = [
     "BackendWarning",
     "BufferFreedError",
     "BusError",
+    "CaseError",
     "CompanionError",
     "DeadlockError",
     "DesignError",
@@ -27,6 +28,7 @@ __all__ = [
     "DriverError",
     "DriverFallbackWarning",
     "FieldValueError",
+    "FleetError",
     "InterruptNotClearedError",
     "ModelError",
     "NotDeviceMemoryError",
@@ -197,6 +199,19 @@ class RtlBuildError(PynqError, RuntimeError):
 
 class PortMismatchError(RtlBuildError, ValueError):
     """The ports of the RTL and those of the description differ; the message lists all differences."""
+
+
+class FleetError(PynqError, RuntimeError):
+    """A sweep that can't go on: no ``distributed``, no scheduler, workers that don't start.
+
+    ``partial`` is the table of the cases that were done, None where none was begun.
+    """
+
+    partial: object = None
+
+
+class CaseError(FleetError):
+    """A case of a sweep failed, and the sweep was to stop then (``on_error="raise"``)."""
 
 
 class PynqWarning(UserWarning):

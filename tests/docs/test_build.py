@@ -12,6 +12,7 @@ import pytest
 
 import pynq
 import pynq.errors
+import pynq.fleet
 import pynq.lib
 import pynq.sim
 import pynq.testing
@@ -33,7 +34,7 @@ def test_sphinx_has_nothing_to_say(tmp_path: Path) -> None:
     described = {
         line.split()[0].rpartition(".")[2] for line in zlib.decompress(inventory).decode().splitlines()
     }
-    for module in (pynq, pynq.sim, pynq.lib, pynq.testing, pynq.errors):
+    for module in (pynq, pynq.sim, pynq.fleet, pynq.lib, pynq.testing, pynq.errors):
         public = [name for name in module.__all__ if not name.startswith("__")]
         missing = [
             name for name in public if name not in described and not inspect.ismodule(getattr(module, name))

@@ -1,0 +1,278 @@
+"""Cases that hang, workers that die, sweeps that are interrupted: nobody else pays, nothing stays behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import fleet_jobs
+import pytest
+
+import pynq.fleet
+from pynq.errors import FleetError
+from pynq.fleet import guard
+
+pytest.importorskip("distributed", reason="the extra 'fleet' is not installed")
+
+HERE = Path(__file__).resolve().parent
+MARK = "PYNQ_FLEET_TEST"
+
+
+@pytest.fixture(scope="module")
+def fleet() -> Iterator[Any]:
+    with pynq.fleet.local(2) as running:
+        yield running
+        pids = running.pids
+        assert len(pids) == 2
+    assert not [pid for pid in pids if alive(pid)]
+
+
+@pytest.fixture(autouse=True)
+def _short_grace(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pynq.fleet, "_GRACE", 0.6)
+
+
+def alive(pid: int) -> bool:
+    return Path(f"/proc/{pid}").exists()
+
+
+def marked(mark: str) -> list[int]:
+    """Every process that has the mark in its environment."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if f"{MARK}={mark}".encode() in (folder / "environ").read_bytes():
+                found.append(int(folder.name))
+        except OSError:  # ended meanwhile
+            continue
+    return found
+
+
+def wait_for(what: Any, seconds: float = 10.0) -> None:
+    end = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < end, "it did not come to that"
+        time.sleep(0.02)
+
+
+def sweep(cases: list[Any], fleet: Any, **options: Any) -> Any:
+    return pynq.fleet.sweep(fleet_jobs.mischief, cases, scheduler=fleet, pandas=False, **options)
+
+
+def statuses(table: Any) -> list[str]:
+    return [row["status"] for row in table]
+
+
+def test_hangs_of_every_kind_cost_only_themselves(fleet: Any) -> None:
+    cases = ["fine", "loop", "fine", "sleep", "engine", "fine", "stubborn", *["fine"] * 9]
+    before = set(fleet.pids)
+    table = sweep(cases, fleet, timeout=0.7)
+    assert statuses(table) == ["ok" if case == "fine" else "timeout" for case in cases]
+    late = {row["input"]: row for row in table if row["status"] == "timeout"}
+    assert late["loop"]["error"] == late["engine"]["error"] == "over its time limit of 0.7 s"
+    for name in ("sleep", "stubborn"):
+        assert late[name]["error"] == "over its time limit of 0.7 s; its worker was ended"
+        assert late[name]["attempts"] == 1
+        assert "time.sleep(" in table.tracebacks[late[name]["case"]]
+    assert "device.run()" in table.tracebacks[late["engine"]["case"]]
+    assert not [pid for pid in before - set(fleet.pids) if alive(pid)]
+
+
+def test_a_hang_that_keeps_the_interpreter_to_itself(fleet: Any, capfd: pytest.CaptureFixture[str]) -> None:
+    table = sweep(["fine", "native", "fine", "fine"], fleet, timeout=0.7)
+    assert statuses(table) == ["ok", "timeout", "ok", "ok"]
+    assert "fleet_jobs.py" in table.tracebacks[1]  # where it was, from the timer that needs no interpreter
+    assert "Timeout" in capfd.readouterr().err
+
+
+def test_a_worker_killed_in_the_middle_loses_no_case(fleet: Any) -> None:
+    victim = fleet.pids[0]
+    killer = threading.Timer(0.5, os.kill, (victim, signal.SIGKILL))
+    killer.start()
+    table = sweep([("wait", 0.05)] * 30, fleet)
+    killer.join()
+    assert not alive(victim)
+    assert statuses(table) == ["ok"] * 30
+    assert [row["result"] for row in table] == [0.05] * 30
+    assert len({row["worker"] for row in table}) >= 2
+    assert victim not in fleet.pids
+
+
+def test_a_case_that_lost_its_worker_is_run_again(fleet: Any, tmp_path: Path) -> None:
+    table = sweep(["fine", ("kill once", str(tmp_path / "once")), "fine"], fleet)
+    assert statuses(table) == ["ok"] * 3
+    assert table[1]["result"] == 2
+    assert table[1]["attempts"] == 2
+
+
+def test_a_case_that_always_ends_its_worker_is_lost(fleet: Any, capfd: pytest.CaptureFixture[str]) -> None:
+    table = sweep(["fine", "kill", *["fine"] * 20, "crash"], fleet)
+    assert statuses(table) == ["ok", "lost", *["ok"] * 20, "lost"]
+    assert table[1]["error"] == "its worker was lost (ended by SIGKILL)"
+    assert table[-1]["error"] == "its worker was lost (ended by SIGSEGV)"
+    assert "Segmentation fault" in table.tracebacks[22]
+    assert "fleet_jobs.py" in table.tracebacks[22]
+    assert "Segmentation fault" in capfd.readouterr().err
+    assert 2 <= table[1]["attempts"] <= 3
+
+
+def test_a_case_is_not_tried_again_where_that_is_not_wanted(fleet: Any) -> None:
+    (row,) = sweep(["kill"], fleet, retries=0)
+    assert (row["status"], row["attempts"]) == ("lost", 1)
+
+
+def test_ctrl_c_in_this_process(fleet: Any) -> None:
+    fleet.tend()
+    fleet.client.wait_for_workers(2)
+    threading.Timer(1.0, signal.raise_signal, (signal.SIGINT,)).start()
+    start = time.monotonic()
+    with pytest.raises(pynq.fleet.SweepInterrupted, match=r"interrupted; 3 of 5 cases were done") as info:
+        sweep(["fine", "fine", "fine", "sleep", "sleep"], fleet)
+    assert time.monotonic() - start < 3
+    assert isinstance(info.value, KeyboardInterrupt)
+    assert statuses(info.value.partial) == ["ok"] * 3
+    assert statuses(sweep(["fine"], fleet)) == ["ok"]
+
+
+def test_no_scheduler_there() -> None:
+    import dask
+
+    with (
+        dask.config.set({"distributed.comm.timeouts.connect": "300ms"}),
+        pytest.raises(FleetError, match=r"no scheduler answers at 'tcp://127.0.0.1:1'"),
+    ):
+        pynq.fleet.sweep(abs, [1], scheduler="tcp://127.0.0.1:1")
+
+
+def test_processes_that_do_not_start(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("pynq.fleet.workers._BOOT", "raise SystemExit('no such luck')")
+    with pytest.raises(FleetError, match="worker processes don't start: ended with status 1\nno such luck"):
+        pynq.fleet.sweep(abs, [1], workers=1)
+    assert "no such luck" in capfd.readouterr().err
+
+
+SCRIPT = """
+import os, sys, time, pynq, pynq.fleet
+from pynq.sim import Model
+
+def job(case):  # of __main__, which the workers don't have
+    if case == "report":
+        return os.getpid()
+    if case == "class":
+        return Own().value
+    time.sleep(1000)
+
+class Own:
+    value = 5
+
+# Without `if __name__ == "__main__"`: nothing of this runs again in a worker.
+print("started", flush=True)
+"""
+
+
+def script(text: str, mark: str, *arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, MARK: mark},
+    )
+
+
+def test_a_script_that_is_interrupted(tmp_path: Path) -> None:
+    mark, file = uuid.uuid4().hex, tmp_path / "script.py"
+    file.write_text(
+        SCRIPT
+        + """
+try:
+    pynq.fleet.sweep(job, ["report", "class", "hang", "hang"], workers=2, progress=True, pandas=False)
+except pynq.fleet.SweepInterrupted as stop:
+    print([row["status"] for row in stop.partial], stop.partial[1]["result"])
+    raise
+"""
+    )
+    process = script("", mark, str(file))
+    try:
+        wait_for(lambda: len(marked(mark)) == 3)
+        time.sleep(3.0)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=10)
+    finally:
+        process.kill()
+    assert out.splitlines() == ["started", "['ok', 'ok'] 5"]
+    assert "SweepInterrupted: interrupted; 2 of 4 cases were done" in err
+    assert marked(mark) == []
+
+
+def test_a_script_that_is_killed_leaves_no_worker(tmp_path: Path) -> None:
+    mark, file = uuid.uuid4().hex, tmp_path / "script.py"
+    file.write_text(SCRIPT + "pynq.fleet.sweep(job, ['hang'] * 4, workers=2)\n")
+    process = script("", mark, str(file))
+    try:
+        wait_for(lambda: len(marked(mark)) == 3)
+        time.sleep(1.0)
+    finally:
+        process.kill()
+        process.communicate()
+    wait_for(lambda: not marked(mark), 3.0)
+
+
+def test_at_the_prompt() -> None:
+    mark = uuid.uuid4().hex
+    process = script("", mark, "-q", "-i", "-")
+    text = SCRIPT + "\nprint(pynq.fleet.sweep(job, ['class'] * 3, workers=1, pandas=False)[2]['result'])\n"
+    out, err = process.communicate(text, timeout=30)
+    assert out.splitlines() == ["started", "5"], err
+    assert marked(mark) == []
+
+
+def test_workers_of_somebody_else(tmp_path: Path) -> None:
+    """A cluster as Dask makes it, whose nannies start workers again."""
+    distributed = pytest.importorskip("distributed")
+    with (
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, dashboard_address="127.0.0.1:0", silence_logs=50
+        ) as cluster,
+        distributed.Client(cluster, set_as_default=False) as client,
+    ):
+        cases = ["fine", "sleep", ("kill once", str(tmp_path / "once")), "raise", *["fine"] * 10]
+        table = sweep(cases, client, timeout=1.0)
+    assert statuses(table) == ["ok", "timeout", "ok", "error", *["ok"] * 10]
+
+
+def test_the_guard_leaves_nothing_behind() -> None:
+    """A call that ends just when its time is over is done or stopped, and what follows is not touched."""
+    watch = guard.Guard()
+    seen = {"done": 0, "stopped": 0}
+    for number in range(40):
+        limit = 0.05
+        late: list[str] = []
+        try:
+            watch.run(
+                lambda number=number: time.sleep(0.03 + 0.002 * number),
+                owner="test",
+                seconds=limit,
+                grace=60.0,
+                over=late.append,
+                stop=lambda: None,
+            )
+            seen["done"] += 1
+        except guard.Stopped:
+            seen["stopped"] += 1
+        for _ in range(100):
+            pass
+    assert seen["done"] > 3
+    assert seen["stopped"] > 3
+    watch.abort("test", "nothing runs")
