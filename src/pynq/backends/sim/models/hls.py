@@ -4,6 +4,8 @@ Register Map").
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from pynq.backends.sim.model import Model
 from pynq.backends.sim.regfile import Reg, RegisterSpec, specs_of_model
 from pynq.design.model import Cell
@@ -86,6 +88,13 @@ class HlsModel(Model):
             self._set(_ISR, self._get(_ISR) | self._get(_IER) & 3)
             self._interrupt()
             await self.cycles(1)
+
+    def _wrote(
+        self, key: tuple[str, int], handler: Callable[[int], None] | None, value: int, before: int
+    ) -> None:
+        if key == (self._port_of_control, _CTRL) and before & _START:
+            self._set(_CTRL, _START, _START)  # writing 0 stops nothing: only the kernel's end clears it
+        super()._wrote(key, handler, value, before)
 
     def _get(self, offset: int) -> int:
         return self.host.get(offset, port=self._port_of_control or "")
