@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "wave_hub.hpp"
+
 namespace pynq::sim {
 
 Engine::Engine(const Options &given) : options(given), random(given.seed), nets(*this), touched_(Host::now()) {
@@ -137,6 +139,7 @@ void Engine::finish_close() {
     stimulate();
     for (const auto &component : components_) component->closing();
     stimulus_hook_.clear();
+    waves_.reset();  // files end before what they show
     hooks.clear();
     queue_.clear();
     irqs_.clear();
@@ -388,6 +391,11 @@ std::string Engine::explain_all() {
         if (!sentence.empty()) out += (out.empty() ? "" : "; ") + sentence;
     }
     return out;
+}
+
+WaveHub &Engine::waves() {
+    if (!waves_) waves_ = std::make_unique<WaveHub>(*this);
+    return *waves_;
 }
 
 void Engine::trace(TraceMode mode) {

@@ -36,6 +36,17 @@ enum class Stop { Hit, Time, Slice, Quiet, Failed, Signal, Closed };
 // Set Python's error indicator; with the interpreter's lock.
 void set_python_error(const Error &error);
 
+// Hears of the PS's accesses (waves).
+class AccessListener {
+  public:
+    virtual void accessed(bool write, uint64_t address, uint64_t value) = 0;
+
+  protected:
+    ~AccessListener() = default;
+};
+
+class WaveHub;
+
 // A net listener that the engine owns.
 struct Listening : NetListener {
     explicit Listening(Net *heard) : heard(heard) {}
@@ -102,6 +113,8 @@ class Engine {
     void bench(const std::vector<Component *> &components, bool away);
     const std::vector<std::unique_ptr<Link>> &links() const { return links_; }
     const std::vector<std::unique_ptr<Space>> &spaces() const { return spaces_; }
+    const std::vector<std::unique_ptr<Net>> &nets_made() const { return nets_; }
+    const std::vector<std::unique_ptr<Component>> &components() const { return components_; }
     Space *ps() const { return ps_; }
     void clear_injections();
 
@@ -207,6 +220,9 @@ class Engine {
         std::string name;
         uint64_t a, b;
     };
+    // Signals by name and waves; made at the first use.
+    WaveHub &waves();
+    AccessListener *access_listener = nullptr;
     void trace(TraceMode mode);
     uint64_t trace_hash() const { return trace_hash_; }
     const std::vector<TraceEntry> &trace_entries() const { return trace_; }
@@ -276,6 +292,7 @@ class Engine {
     std::optional<Error> failure_;
     std::optional<nb::python_error> python_failure_;
 
+    std::unique_ptr<WaveHub> waves_;
     TraceMode trace_mode_ = TraceMode::Off;
     uint64_t trace_hash_ = 0;
     std::vector<TraceEntry> trace_;

@@ -106,4 +106,5 @@ NB_MODULE(_engine, module) {
     bind_components(module);
     bind_rtl(module);
     bind_engine(module);
+    bind_waves(module);
 }

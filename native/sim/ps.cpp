@@ -172,9 +172,11 @@ int Engine::ps_access(bool write, uint64_t address, unsigned width, uint64_t &va
     if (write) {
         ps_->statistics.bytes_written += width;
         record(TraceKind::Write, range->name, address, value);
+        if (access_listener) access_listener->accessed(true, address, value);
     } else {
         ps_->statistics.bytes_read += width;
         record(TraceKind::Read, range->name, address, value);
+        if (access_listener) access_listener->accessed(false, address, value);
         if (repeated_ && value == last_value_)
             cost_ = std::min(cost_ * 2, std::max(options.access_limit, options.access_cycles));
         else

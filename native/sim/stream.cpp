@@ -152,6 +152,7 @@ void Link::pushed(unsigned beats, uint64_t bytes, bool last) {
         engine_.record(TraceKind::Packet, name, statistics_.packet_bytes, statistics_.packet_beats);
         statistics_.packet_bytes = statistics_.packet_beats = 0;
     }
+    if (listener) listener->link_changed(*this);
     if (stalls_[0].probability > 0 && !clocked()) pause(stalls_[0], source, beats);
     if (sink) sink->owner->stream_ready(*sink);
 }
@@ -198,6 +199,7 @@ void Link::pop(unsigned beats) {
     ring_->pop(beats);
     statistics_.last = engine_.now();
     engine_.progressed();
+    if (listener) listener->link_changed(*this);
     if (stalls_[1].probability > 0 && !clocked()) pause(stalls_[1], sink, beats);
     if (source) source->owner->stream_ready(*source);
 }
@@ -229,6 +231,7 @@ void Link::stall(bool source_side, double probability, unsigned cycles) {
 void Link::reset() {
     ring_->clear();
     statistics_.packet_bytes = statistics_.packet_beats = 0;
+    if (listener) listener->link_changed(*this);
     for (StreamPort *port : {source, sink})
         if (port) port->owner->stream_cleared(*port);
     if (source) source->owner->stream_ready(*source);

@@ -81,6 +81,17 @@ Moved move_beats(const BeatRing &from, BeatRing &to, unsigned limit);
 // Bytes with TKEEP set in the first `beats` beats of a segment.
 uint64_t valid_bytes(const BeatRing &ring, unsigned beats);
 
+class Link;
+
+// Hears of beats that come and go (waves).
+class LinkListener {
+  public:
+    virtual void link_changed(Link &link) = 0;
+
+  protected:
+    ~LinkListener() = default;
+};
+
 // A connection from one source to one sink. Both sides look here, none sees the other.
 class Link : public Mortal, private EventTarget {
   public:
@@ -91,6 +102,7 @@ class Link : public Mortal, private EventTarget {
     unsigned depth() const { return depth_; }
     StreamPort *source = nullptr;
     StreamPort *sink = nullptr;
+    LinkListener *listener = nullptr;
     std::string vacancy;  // why an end is missing, for messages; "" otherwise
     std::string source_name() const;
     std::string sink_name() const;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "engine.hpp"
+#include "wave_hub.hpp"
 
 namespace pynq::sim {
 
@@ -41,6 +42,11 @@ void Engine::bench(const std::vector<Component *> &components, bool away) {
 void Engine::take_out(const Parts &parts) {
     // First everything comes to rest, with all connections still there: accesses to and from the parts are answered.
     for (Component *component : parts.components) component->retire();
+    if (waves_) {
+        for (Component *component : parts.components) waves_->forget(component);
+        for (Link *link : parts.links) waves_->forget(link);
+        for (Net *net : parts.nets) waves_->forget(net);
+    }
     const auto leads_there = [&](const Space::Range &range) {
         return range.slave ? among(parts.components, range.slave->owner) : among(parts.memories, range.memory);
     };

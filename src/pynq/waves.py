@@ -1,0 +1,262 @@
+"""Waveforms: signals over time, read from a file or recorded in memory, and drawn.
+
+Times are picoseconds of virtual time. A value is an int, a float for a real, or None where it is not known.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pynq.errors import PynqError
+
+if TYPE_CHECKING:
+    from pynq.waveplot import WavePlot
+
+__all__ = ["Trace", "Value", "Waveform", "choose", "read_waves", "suggest"]
+
+Value = int | float | None
+
+
+@dataclass(frozen=True)
+class Trace:
+    """One signal over time: its full name, its width in bits and its changes in order of time.
+
+    ``kind`` is that of the file: 'w' wire, 'r' variable, 'p' parameter, 'f' real, 'e' event.
+    """
+
+    name: str
+    bits: int
+    changes: Sequence[tuple[int, Value]]
+    kind: str = "w"
+    times: Sequence[int] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "times", [time for time, _ in self.changes])
+
+    def at(self, time: int) -> Value:
+        """Return the value that holds at that time; None before the first change."""
+        index = bisect_right(self.times, time) - 1
+        return self.changes[index][1] if index >= 0 else None
+
+    def between(self, start: int, stop: int) -> Iterator[tuple[int, int, Value]]:
+        """Yield (from, to, value): the pieces that ``start`` to ``stop`` consists of."""
+        index = max(0, bisect_right(self.times, start) - 1)
+        if not self.changes or self.times[index] > start:
+            first = self.times[index] if self.changes else stop
+            yield start, min(first, stop), None
+        while index < len(self.changes) and self.times[index] < stop:
+            end = self.times[index + 1] if index + 1 < len(self.times) else stop
+            begin = max(start, self.times[index])
+            if min(end, stop) > begin:
+                yield begin, min(end, stop), self.changes[index][1]
+            index += 1
+
+    def edges(self, start: int, stop: int) -> int:
+        """Return the number of changes in a stretch of time, both ends included."""
+        return bisect_right(self.times, stop) - bisect_left(self.times, start)
+
+
+@dataclass(frozen=True)
+class Waveform:
+    """Some signals over a stretch of time. In a notebook it shows itself drawn."""
+
+    traces: tuple[Trace, ...]
+    begin: int
+    end: int
+
+    @property
+    def names(self) -> list[str]:
+        """Full names of the signals, in their order."""
+        return [trace.name for trace in self.traces]
+
+    def __getitem__(self, name: str) -> Trace:
+        """Return a signal by its name. Raises ``KeyError`` with those that are near."""
+        (wanted,) = choose([name], self.names)
+        return self.traces[self.names.index(wanted)]
+
+    def select(self, signals: Iterable[str]) -> Waveform:
+        """Return those signals only; globs may be used. Raises ``KeyError`` where nothing fits."""
+        by_name = {trace.name: trace for trace in self.traces}
+        return Waveform(tuple(by_name[name] for name in choose(signals, self.names)), self.begin, self.end)
+
+    def window(self, start: int | None = None, stop: int | None = None) -> Waveform:
+        """Return the same signals over less time, in picoseconds."""
+        begin = self.begin if start is None else max(self.begin, start)
+        end = self.end if stop is None else min(self.end, stop)
+        return Waveform(self.traces, begin, max(begin, end))
+
+    def plot(self, **options: Any) -> WavePlot:
+        """Draw it; the options are those of :class:`pynq.waveplot.WavePlot`."""
+        from pynq.waveplot import WavePlot
+
+        return WavePlot(self, **options)
+
+    def _repr_svg_(self) -> str:
+        return self.plot().svg
+
+    def __repr__(self) -> str:
+        return f"<Waveform of {len(self.traces)} signals, {self.begin} to {self.end} ps>"
+
+
+def choose(wanted: Iterable[str], names: Sequence[str]) -> list[str]:
+    """Return the full names that names or globs (``*``, ``?``) mean, each once, in the order asked for.
+
+    "/" and "." are the same; the end of a name is enough where only one signal ends so. Raises ``KeyError``
+    for what means nothing, with near names, or more than one thing.
+    """
+    found: dict[str, None] = {}
+    plain = {name.replace("/", "."): name for name in names}
+    for text in wanted:
+        key = text.replace("/", ".")
+        if key in plain:
+            hits = [plain[key]]
+        elif "*" in key or "?" in key:
+            pattern = re.compile(re.escape(key).replace(r"\*", ".*").replace(r"\?", "."))
+            hits = [name for short, name in plain.items() if pattern.fullmatch(short)]
+        else:
+            hits = [name for short, name in plain.items() if short.endswith(f".{key}")]
+            if len(hits) > 1:
+                raise KeyError(f"{text!r} could be {', '.join(hits[:4])}{', ...' if len(hits) > 4 else ''}")
+        if not hits:
+            raise KeyError(f"no signal {text!r}; {suggest(key, plain)}")
+        found.update(dict.fromkeys(hits))
+    return list(found)
+
+
+def suggest(name: str, names: Iterable[str]) -> str:
+    """Return "did you mean a or b", or what there is, for a message."""
+    known = list(names)
+    last = name.rpartition(".")[2]
+    near = difflib.get_close_matches(name, known, 3, 0.5)
+    near += [other for other in known if other.rpartition(".")[2] == last and other not in near][:3]
+    if near:
+        return f"did you mean {' or '.join(near[:4])}?"
+    shown = ", ".join(known[:8])
+    return (
+        f"there are {shown}{f' and {len(known) - 8} more' if len(known) > 8 else ''}"
+        if known
+        else "there are none"
+    )
+
+
+def read_waves(path: str | os.PathLike[str], signals: Iterable[str] | None = None) -> Waveform:
+    """Read a VCD or FST file, ours or another tool's; ``signals`` are names or globs, None all.
+
+    FST needs the package pywellen (extra ``waves``). Raises :class:`PynqError` for a file that can't be
+    read, ``KeyError`` for a signal that it has not.
+    """
+    file = Path(path)
+    with file.open("rb") as stream:
+        start = stream.read(1)
+    return _read_vcd(file, signals) if start[:1] in b"$# \n\r\t" else _read_fst(file, signals)
+
+
+def _read_fst(file: Path, signals: Iterable[str] | None) -> Waveform:
+    try:
+        import pywellen
+    except ImportError:
+        raise PynqError(
+            f"{file}: reading FST files needs pywellen: pip install 'pynq-anywhere[waves]', or record a .vcd"
+        ) from None
+    try:
+        waves = pywellen.Waveform(str(file))
+    except Exception as error:  # noqa: BLE001  (the reader has no class of its own)
+        raise PynqError(f"{file} can't be read as waves: {error}") from error
+    factor = round(waves.timescale.factor * _UNITS[str(waves.timescale.unit)])
+    variables = {_joined(variable.full_name): variable for variable in waves.all_vars()}
+    traces = []
+    begin, end = None, 0
+    for name in list(variables) if signals is None else choose(signals, list(variables)):
+        variable = variables[name]
+        real = variable.is_real
+        changes = [
+            (time * factor, float(value) if real else value if isinstance(value, int) else None)
+            for time, value in variable.signal
+        ]
+        traces.append(Trace(name, variable.bitwidth or 64, changes, "f" if real else "w"))
+        if changes:
+            begin = changes[0][0] if begin is None else min(begin, changes[0][0])
+            end = max(end, changes[-1][0])
+    return Waveform(tuple(traces), begin or 0, end)
+
+
+#: picoseconds
+_UNITS: Mapping[str, float] = {"fs": 0.001, "ps": 1, "ns": 1e3, "us": 1e6, "ms": 1e9, "s": 1e12}
+
+
+def _joined(name: str) -> str:
+    """pywellen takes the index of an array's element for a scope: "mem.[3]"."""
+    return name.replace(".[", "[")
+
+
+def _read_vcd(file: Path, signals: Iterable[str] | None) -> Waveform:
+    """IEEE 1364-2005, clause 18."""
+    with file.open(encoding="utf-8", errors="replace") as stream:
+        words = iter(lambda: stream.readline(), "")
+        factor, variables = _vcd_header(words, file)
+        names = list(variables)
+        chosen = names if signals is None else choose(signals, names)
+        lists: dict[str, list[tuple[int, Value]]] = {variables[name][0]: [] for name in chosen}
+        begin, now = None, 0
+        for line in words:
+            first = line[:1]
+            if first == "#":
+                now = round(int(line[1:]) * factor)
+                begin = now if begin is None else begin
+                continue
+            if first in "01xXzZ":
+                code, text = line[1:].strip(), line[0]
+            elif first in "bBrR":
+                text, _, code = line[1:].strip().partition(" ")
+            else:
+                continue
+            changes = lists.get(code)
+            if changes is not None and code:
+                changes.append((now, _vcd_value(text, first in "rR")))
+    traces = tuple(
+        Trace(name, variables[name][1], lists[variables[name][0]], variables[name][2]) for name in chosen
+    )
+    return Waveform(traces, begin or 0, now)
+
+
+def _vcd_value(text: str, real: bool) -> Value:
+    try:
+        return float(text) if real else int(text, 2)
+    except ValueError:
+        return None  # x, z
+
+
+def _vcd_header(lines: Iterator[str], file: Path) -> tuple[float, dict[str, tuple[str, int, str]]]:
+    """Return picoseconds per unit of time, and full name -> (code, bits, kind)."""
+    kinds = {"reg": "r", "integer": "r", "parameter": "p", "real": "f", "realtime": "f", "event": "e"}
+    factor, scope = 1.0, list[str]()
+    found: dict[str, tuple[str, int, str]] = {}
+    held: list[str] = []
+    for line in lines:
+        held += line.split()
+        if "$end" not in held:
+            continue
+        keyword, rest = held[0], held[1 : held.index("$end")]
+        held = held[held.index("$end") + 1 :]
+        if keyword == "$timescale":
+            match = re.fullmatch(r"(\d+)(\w+)", "".join(rest))
+            if not match or match[2] not in _UNITS:
+                raise PynqError(f"{file}: $timescale {' '.join(rest)} is not known")
+            factor = int(match[1]) * _UNITS[match[2]]
+        elif keyword == "$scope":
+            scope.append(rest[-1])
+        elif keyword == "$upscope":
+            scope.pop()
+        elif keyword == "$var":
+            kind, bits, code, name = rest[:4]
+            found[".".join([*scope, name])] = code, int(bits), kinds.get(kind, "w")
+        elif keyword == "$enddefinitions":
+            return factor, found
+    raise PynqError(f"{file} is no VCD file, or ends before its definitions do")
