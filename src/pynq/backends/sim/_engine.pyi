@@ -677,3 +677,82 @@ class Engine:
         """(time, kind, name, a, b): "read"/"write" (address, value), "packet" (bytes, beats), "net" (value,
         previous), "irq" (number, 1).
         """
+
+@final
+class Recorder:
+    """A recording of signals, made by :func:`record`; ends with the engine."""
+
+    def start(self) -> None:
+        """Go on after :meth:`stop`: from the same start, with the same trigger."""
+    def stop(self) -> None:
+        """Record no more; the engine runs as if nothing recorded. The file can be read."""
+    def flush(self) -> None:
+        """Let the file hold all up to now."""
+    def close(self) -> None:
+        """Stop for good. A second call does nothing."""
+    def memory(self) -> tuple[int, int, list[list[tuple[int, int]]]]:
+        """Return (from, to, changes of each signal) of a recording without a file: changes are (time, value),
+        the first of them the value at the beginning. A real is its 64 bits."""
+    def check(self) -> None:
+        """Raise the ``OSError`` that ended the writing of the file, if any."""
+    @property
+    def state(self) -> Literal["waiting", "armed", "recording", "stopped", "closed"]:
+        """waiting: for its start; armed: for its trigger."""
+    @property
+    def bytes(self) -> int:
+        """Size of the file so far."""
+    @property
+    def triggered(self) -> int | None:
+        """When the recording began in earnest: the time of the trigger, or of the start."""
+
+def signals(engine: Engine) -> list[tuple[int, tuple[str, ...], str, int, int, int, str]]:
+    """Return all signals of the board: (index, scopes, name, bits, msb, lsb, kind).
+
+    Inside of verilated modules, nets, counts of streams (scope of the source's port), accesses of the PS
+    (scope "ps"). The index stays the same; signals that come later have higher ones. ``kind`` is "w" wire, "r"
+    variable, "p" parameter, "f" real (64 bits), "e" event.
+    """
+
+def read_signal(engine: Engine, index: int) -> int:
+    """Return the value of a signal now; no time passes. A real is its 64 bits."""
+
+def record(
+    engine: Engine,
+    signals: Sequence[int],
+    *,
+    path: str = "",
+    format: Literal["vcd", "fst"] = "fst",
+    start: int = 0,
+    stop: int | None = None,
+    before: int = 0,
+    keep: int | None = None,
+    trigger: tuple[int, str, int, int, int] | None = None,
+    failed: Callable[[int, str], None] | None = None,
+) -> Recorder:
+    """Record signals to a file, or in memory (no ``path``). Times are picoseconds.
+
+    Begins at ``start``, ends at ``stop``. ``trigger``: (signal, comparison, value, lowest bit, bits): the
+    recording begins when the bits compare so; ``stop`` is then counted from there, and ``before`` is how much of
+    the past comes along. Comparisons: "==", "!=", "<", "<=", ">", ">=", "rises", "falls", "changes". ``keep``:
+    how much of the past a recording in memory holds (None: all, up to 256 MB). ``failed(errno, path)`` is called
+    when the file can't be written any more: the recording ends, the run goes on. Raises ``OSError`` when the file
+    can't be made.
+    """
+
+def write_coverage(module: Rtl, path: str) -> bool:
+    """Write the counts of a module so far (coverage.dat of Verilator); False: it was built without. Raises
+    ``OSError``."""
+
+@final
+class WaveFile:
+    """A wave file written from Python. ``variables``: (scope with "/", name, bits, kind as in :func:`signals`)."""
+
+    def __init__(
+        self, path: str, format: Literal["vcd", "fst"], variables: Sequence[tuple[str, str, int, str]]
+    ) -> None: ...
+    def time(self, now: int) -> None:
+        """What follows happens then (picoseconds); never earlier than before."""
+    def change(self, variable: int, value: float) -> None: ...
+    def unknown(self, variable: int) -> None: ...
+    def flush(self) -> None: ...
+    def close(self) -> None: ...
