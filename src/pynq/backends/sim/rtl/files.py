@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pynq.backends.sim.rtl import hls, ipxact
 from pynq.backends.sim.rtl.manifest import Table
+from pynq.backends.sim.rtl.naming import Associations
 from pynq.errors import Problem, RtlBuildError
 
 __all__ = ["MAX_FILES", "Found", "Refused", "collect"]
@@ -43,6 +44,7 @@ class Found:
     top: str = ""
     levels: dict[str, int] = field(default_factory=dict)
     cores: tuple[str, ...] = ()
+    associations: Associations = field(default_factory=Associations)
 
 
 def collect(table: Table) -> Found:
@@ -153,6 +155,7 @@ def _component(table: Table, found: Found, problems: list[Problem]) -> None:
             _add(found.include, file.parent)
     found.top = view.top
     found.levels = dict(component.levels)
+    found.associations = component.associations
     found.cores = tuple(core for name in view.file_sets for core in component.cores.get(name, ()))
 
 

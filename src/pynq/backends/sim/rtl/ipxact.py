@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from xml.parsers import expat
 
+from pynq.backends.sim.rtl.naming import Associations
 from pynq.errors import Problem, RtlBuildError
 
 __all__ = ["MAX_BYTES", "Component", "File", "View", "read", "read_bytes"]
@@ -58,7 +59,7 @@ class Component:
     file_sets: Mapping[str, tuple[File, ...]]
     cores: Mapping[str, tuple[str, ...]]  # file set -> other cores that it refers to
     levels: Mapping[str, int]
-    parameters: tuple[str, ...] = ()
+    associations: Associations
 
     def view(self) -> View:
         """Return the view to build: for synthesis before simulation, Verilog before VHDL.
@@ -131,7 +132,7 @@ def read_bytes(data: bytes, path: Path) -> Component:
         sets,
         cores,
         dict(_levels(root)),
-        tuple(node.text("name") for node in root.all("parameters", "parameter")),
+        _associations(root),
     )
 
 
@@ -269,3 +270,23 @@ def _levels(root: _Node) -> Iterator[tuple[str, int]]:
             yield port.text("name"), int(text.strip('"'), 0)
         except ValueError:
             continue  # none, or an expression
+
+
+def _associations(root: _Node) -> Associations:
+    """Return what the clocks' bus interfaces say of the buses and resets that go with them."""
+    buses: dict[str, tuple[str, ...]] = {}
+    resets: dict[str, tuple[str, ...]] = {}
+    for bus in root.all("busInterfaces", "busInterface"):
+        values = {
+            node.text("name").upper(): node.text("value") for node in bus.all("parameters", "parameter")
+        }
+        names = [
+            *bus.all("portMaps", "portMap", "physicalPort", "name"),
+            *bus.all("abstractionTypes", "abstractionType", "portMaps", "portMap", "physicalPort", "name"),
+        ]
+        for port in ("".join(node.words).strip().lower() for node in names):
+            if "ASSOCIATED_BUSIF" in values:
+                buses[port] = tuple(values["ASSOCIATED_BUSIF"].lower().split(":"))
+            if "ASSOCIATED_RESET" in values:
+                resets[port] = tuple(values["ASSOCIATED_RESET"].lower().split(":"))
+    return Associations(buses, resets)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import fnmatch
 import logging
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pynq.backends.sim.rtl import declared, vhdl
 from pynq.backends.sim.rtl.files import Found, Refused, collect
 from pynq.backends.sim.rtl.manifest import Manifest, Table, near
+from pynq.backends.sim.rtl.naming import Associations
 from pynq.backends.sim.rtl.sources import Sources
 from pynq.backends.sim.rtl.values import defaults, literal, lookup
 from pynq.design.model import Cell, CellKind, Design
@@ -27,7 +28,8 @@ _A = {"number": "a number", "text": "text", "real": "a real number", "type": "a 
 class Block:
     """One block of RTL: a cell of the design, or a hierarchy whose cells it replaces.
 
-    ``levels``: what inputs that the description has not are tied to.
+    ``levels``: what inputs that the description has not are tied to. ``associations``: what an IP-XACT
+    component says of clocks.
     """
 
     path: str
@@ -35,6 +37,7 @@ class Block:
     table: Table
     sources: Sources
     levels: Mapping[str, int]
+    associations: Associations = field(default_factory=Associations)
 
 
 def resolve(manifest: Manifest, design: Design, cache: Path) -> list[Block]:
@@ -202,7 +205,7 @@ class _Resolver:
             return None
         if found.cores:
             log.info("%s: %s refers to cores that bring no RTL: %s", path, table, ", ".join(found.cores))
-        return Block(path, hierarchy, table, sources, {**found.levels, **table.tie})
+        return Block(path, hierarchy, table, sources, {**found.levels, **table.tie}, found.associations)
 
     def _from_verilog(self, table: Table, found: Found, wanted: str, described: Mapping[str, str]) -> Sources:
         files = declared.packages_first(found.verilog)

@@ -1,0 +1,280 @@
+"""From a built library to a running component: the pins of the module on the clocks, resets, buses and wires
+that the description tells of.
+
+:func:`prepare` does everything that needs no engine: manifest, sources, build, comparison of the ports.
+:func:`attach` makes the component.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pynq.backends.sim.nets import active_low
+from pynq.backends.sim.rtl import build as builder
+from pynq.backends.sim.rtl import manifest
+from pynq.backends.sim.rtl.buses import answers, pins_of, protocol_of, sends
+from pynq.backends.sim.rtl.glue import RtlPort
+from pynq.backends.sim.rtl.hierarchy import Stand, collapse, stand_in
+from pynq.backends.sim.rtl.log import printer
+from pynq.backends.sim.rtl.naming import CLOCK, RESET, associated, clock_for
+from pynq.backends.sim.rtl.ports import Difference, Fit, compare, raise_differences
+from pynq.backends.sim.rtl.resolve import Block, resolve
+from pynq.design.model import BusInterface, Cell, Design, Endpoint, Port
+from pynq.errors import RtlBuildError
+
+if TYPE_CHECKING:
+    from pynq.backends.sim._engine import Rtl
+    from pynq.backends.sim.assembly import Plant
+
+__all__ = ["Built", "Prepared", "Where", "attach", "prepare"]
+
+#: What a program may say: None (the manifest beside the hand-off file), False (no RTL), a manifest, a dict.
+Where = str | os.PathLike[str] | Mapping[str, Any] | bool | None
+
+WIDEST = 64  # bits of a wire
+ENVIRONMENT = "PYNQ_RTL"
+
+
+@dataclass(frozen=True)
+class Built:
+    """A block of RTL, ready to be put into an engine. ``names``: RTL port by port of the cell."""
+
+    cell: Cell
+    block: Block
+    library: builder.Library
+    names: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A design and its RTL. ``design`` has one cell for every hierarchy that is one module.
+
+    ``aliases``: where the ends of wires inside such hierarchies are now.
+    """
+
+    design: Design
+    built: Mapping[str, Built] = field(default_factory=dict)
+    aliases: Mapping[Endpoint, Endpoint] = field(default_factory=dict)
+
+
+def prepare(design: Design, rtl: Where = None, *, coverage: bool = False) -> Prepared:
+    """Find, build and check the RTL of a design.
+
+    ``rtl``: None for the manifest beside the hand-off file (or what ``$PYNQ_RTL`` says), a manifest's path, a
+    dictionary (:func:`pynq.backends.sim.rtl.manifest.from_mapping`), or False for none. Raises
+    :class:`~pynq.errors.RtlBuildError` with everything that is wrong, and
+    :class:`~pynq.errors.PortMismatchError` where ports differ.
+    """
+    table = find(design, rtl)
+    if table is None:
+        return Prepared(design)
+    blocks = resolve(table, design, builder.cache_folder())
+    if not blocks:
+        return Prepared(design)
+    check = _Check(design, blocks)
+    libraries = builder.build([block.sources for block in blocks], coverage=coverage, check=check)
+    return check.prepared(libraries)
+
+
+def find(design: Design, rtl: Where) -> manifest.Manifest | None:
+    """Return the manifest that is meant; None for no RTL."""
+    if rtl is None:
+        rtl = os.environ.get(ENVIRONMENT) or None
+        if isinstance(rtl, str) and rtl.lower() in ("0", "off", "no", "false"):
+            rtl = False
+    if rtl is False:
+        return None
+    if isinstance(rtl, Mapping):
+        return manifest.from_mapping(rtl)
+    if rtl is None or rtl is True:
+        path = manifest.beside(design.file)
+        if path is None and rtl is True:
+            raise RtlBuildError(
+                f"no RTL for {design.file}: {Path(design.file).stem}{manifest.SUFFIX} is not beside it"
+            )
+        return None if path is None else manifest.load(path)
+    if not isinstance(rtl, (str, os.PathLike)):
+        raise TypeError(f"rtl={rtl!r}: expected a manifest's path, a dictionary, False or None")
+    return manifest.load(rtl)
+
+
+class _Check:
+    """Compares the ports of every block, and raises after the last of them."""
+
+    def __init__(self, design: Design, blocks: Sequence[Block]) -> None:
+        self._design = design
+        self._blocks = blocks
+        self._fits: dict[int, Fit | Stand] = {}
+
+    def __call__(self, index: int, ports: tuple[RtlPort, ...]) -> None:
+        block = self._blocks[index]
+        if block.hierarchy:
+            self._fits[index] = stand_in(self._design, block.path, block.table, ports, block.levels)
+        else:
+            known = {port.name.lower() for port in ports}
+            levels = {
+                name: level
+                for name, level in block.levels.items()
+                if name in block.table.tie or name.lower() in known
+            }
+            described = {name.lower() for name in self._design.cells[block.path].ports}
+            # Defaults of an IP-XACT component are for ports that the description leaves out.
+            levels = {
+                name: level
+                for name, level in levels.items()
+                if name in block.table.tie or name.lower() not in described
+            }
+            self._fits[index] = compare(
+                self._design.cells[block.path], ports, renamed=block.table.ports, tied=levels
+            )
+        if len(self._fits) == len(self._blocks):
+            raise_differences([self._row(index, fit) for index, fit in sorted(self._fits.items())])
+
+    def _row(self, index: int, fit: Fit | Stand) -> tuple[str, str, str, str, Sequence[Difference]]:
+        block = self._blocks[index]
+        return block.path, block.sources.top, self._design.file, str(block.table), fit.differences
+
+    def prepared(self, libraries: Sequence[builder.Library]) -> Prepared:
+        built: dict[str, Built] = {}
+        aliases: dict[Endpoint, Endpoint] = {}
+        stands = [fit for _, fit in sorted(self._fits.items()) if isinstance(fit, Stand)]
+        for stand in stands:
+            aliases.update(stand.aliases)
+        design = collapse(self._design, stands)
+        for index, (block, library) in enumerate(zip(self._blocks, libraries, strict=True)):
+            fit = self._fits[index]
+            cell = design.cells[block.path]
+            names = {name: name for name in cell.ports} if isinstance(fit, Stand) else fit.names
+            built[block.path] = Built(cell, block, library, names)
+        return Prepared(design, built, aliases)
+
+
+# -- the component ---------------------------------------------------------------------------------------
+def attach(plant: Plant, built: Built) -> Rtl:
+    """Make the component of a block in a plant's engine. Its ports have the names of interfaces and wires."""
+    return _Attachment(plant, built).component
+
+
+class _Attachment:
+    def __init__(self, plant: Plant, built: Built) -> None:
+        self._plant = plant
+        self._built = built
+        self._cell = built.cell
+        self._rtl = {port.name: port for port in built.library.ports}
+        self._ports = {
+            built.names[name]: port for name, port in built.cell.ports.items() if name in built.names
+        }
+        self._used: set[str] = set()
+        clocks = list(self._clocks())
+        self.component = plant.engine.rtl(
+            built.cell.path,
+            plant.domain_of(built.cell, clocks[0][1]) if clocks else plant.clock_of(built.cell),
+            str(built.library.path),
+            kind=f"RTL {built.library.top}",
+            folders=[str(folder) for folder in built.library.folders],
+            log=printer(built.cell.path),
+        )
+        self._clock_pins = self._add_clocks(clocks)
+        self._reset_pins = self._add_resets()
+        for interface in built.cell.interfaces.values():
+            self._add_bus(interface)
+        self._add_wires()
+        self.component.begin()
+
+    def _one_bit_inputs(self) -> Iterator[tuple[str, Port]]:
+        for pin, port in self._ports.items():
+            if self._rtl[pin].direction == "in" and self._rtl[pin].bits == 1:
+                yield pin, port
+
+    # -- clocks and resets -----------------------------------------------------------------------------
+    def _clocks(self) -> Iterator[tuple[str, str]]:
+        """Yield the clock inputs: pin of the module, port of the cell."""
+        marked = [(pin, port.name) for pin, port in self._one_bit_inputs() if port.kind == "clk"]
+        if marked:
+            yield from marked
+            return
+        # Files before 2016 and modules of one's own may not say which pin is a clock.
+        buses = {port for face in self._cell.interfaces.values() for port in face.port_map.values()}
+        for pin, port in self._one_bit_inputs():
+            if port.kind in ("", "undef") and port.name not in buses and CLOCK.search(port.name):
+                yield pin, port.name
+
+    def _add_clocks(self, clocks: Sequence[tuple[str, str]]) -> dict[str, str]:
+        for pin, port in clocks:
+            self.component.add_clock(pin, self._plant.domain_of(self._cell, port))
+            self._used.add(pin)
+        return dict(clocks)
+
+    def _add_resets(self) -> dict[str, str]:
+        resets: dict[str, str] = {}
+        for pin, port in self._one_bit_inputs():
+            if pin in self._used:
+                continue
+            if port.kind == "rst" or (port.kind in ("", "undef") and RESET.search(port.name)):
+                self.component.add_reset(pin, active_low=active_low(port.name, port))
+                self._used.add(pin)
+                resets[pin] = port.name
+        return resets
+
+    # -- buses -----------------------------------------------------------------------------------------
+    def _add_bus(self, interface: BusInterface) -> None:
+        pins = {
+            signal: pin
+            for signal, pin in pins_of(self._cell, interface, self._built.names).items()
+            if pin not in self._used
+        }
+        protocol = protocol_of(interface, pins)
+        if not protocol or not self._clock_pins or not (sends(interface) or answers(interface)):
+            return
+        name = interface.name
+        clock = clock_for(
+            self._plant, self._cell, interface, self._clock_pins, self._built.block.associations
+        )
+        reset = associated(name, clock, self._reset_pins, self._built.block.associations)
+        if protocol == "AXIS":
+            if not self._plant.is_stream(interface):
+                # A stream that leads nowhere takes whatever comes, as Vivado's default of TREADY has it.
+                self._level(pins.get("TREADY", ""), int(sends(interface)))
+                return
+            self.component.add_stream(name, pins, source=sends(interface), clock=clock, reset=reset)
+        elif sends(interface):
+            self.component.add_master(name, protocol, pins, clock=clock, reset=reset)  # type: ignore[arg-type]
+        else:
+            self.component.add_slave(name, protocol, pins, clock=clock, reset=reset)  # type: ignore[arg-type]
+        self._used |= set(pins.values())
+
+    # -- wires -----------------------------------------------------------------------------------------
+    def _add_wires(self) -> None:
+        cell, nets = self._cell, self._plant.nets
+        levels = {name.lower(): level for name, level in self._built.block.levels.items()}
+        for pin, rtl in self._rtl.items():
+            if pin in self._used or rtl.direction == "both":
+                continue
+            port = self._ports.get(pin)
+            end = Endpoint(cell.path, port.name) if port is not None else None
+            if rtl.direction == "in" and (end is None or nets.wiring.driver(end) is None):
+                self._level(pin, levels.get(pin.lower(), 0))
+            elif port is None or not (port.peers or port.signal or port.kind == "INTERRUPT"):
+                continue  # an output that nobody hears
+            elif rtl.bits > WIDEST:
+                way = "stays 0" if rtl.direction == "in" else "reaches nobody"
+                self._plant.limited.append(
+                    f"{cell.path}: {pin} has {rtl.bits} bits, wires at most {WIDEST}: it {way}"
+                )
+            else:
+                self.component.add_pin(pin)
+                self._used.add(pin)
+
+    def _level(self, pin: str, level: int) -> None:
+        """Give an input a level that stays; 0 is there already."""
+        rtl = self._rtl.get(pin)
+        if rtl is None or not level or rtl.direction != "in" or rtl.bits > WIDEST or pin in self._used:
+            return
+        self.component.add_pin(pin)
+        self._used.add(pin)
+        net = self._plant.engine.net(f"{self._cell.path}/{pin}", rtl.bits, level)
+        self.component.wire(pin, net)
