@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,10 @@ from pynq.errors import DesignNotFoundError
 if TYPE_CHECKING:
     from pynq.design.model import Design
 
-__all__ = ["Bitstream", "find_image"]
+__all__ = ["Bitstream", "Rtl", "find_image"]
+
+#: What ``Overlay(..., rtl=...)`` takes.
+Rtl = str | os.PathLike[str] | Mapping[str, Any] | bool | None
 
 
 class Bitstream:
@@ -27,6 +31,9 @@ class Bitstream:
         dtbo: Device-tree overlay: a path, or a name beside the bitstream. None: one of the same stem, if any.
         partial: The bitstream is for a region of another one.
         device: Where to; an object or a name such as "sim:". None: the active device.
+        rtl: What is simulated as RTL, on a device that does so; others take no notice. None: what the
+            manifest ``NAME.sim.toml`` beside the description says, if any; a path: of another manifest;
+            False: nothing; a dictionary: source files by cell, type, module type or hierarchy.
 
     Raises:
         DesignNotFoundError: No such file; the message lists the places searched.
@@ -38,12 +45,16 @@ class Bitstream:
         dtbo: str | os.PathLike[str] | None = None,
         partial: bool = False,
         device: Device | str | None = None,
+        rtl: Rtl = None,
     ) -> None:
         self.device: Any = resolve(device)
         self._found, self._image = _find(bitfile_name, self.device)
         self.bitfile_name = str(self._image)
         self.dtbo = self._find_dtbo(dtbo)
         self.partial = partial
+        self.rtl = self._find_rtl(rtl)
+        #: Full path of the description: a program may change its folder before the next download.
+        self.description_file = None if self._found is None else self._found.description.absolute()
         self.bit_data: dict[str, Any] = {}
         self.binfile_name = ""
         self.firmware_path = ""
@@ -111,6 +122,13 @@ class Bitstream:
         """Take the bitstream's device-tree overlay out again."""
         if self.dtbo:
             self.device.remove_device_tree(self.dtbo)
+
+    def _find_rtl(self, rtl: Rtl) -> Rtl:
+        """Return what is to be RTL; a manifest, here or beside the bitstream, with its full path."""
+        if isinstance(rtl, (str, os.PathLike)):
+            places = (Path(rtl).absolute(), Path(os.path.dirname(self.bitfile_name), rtl))
+            return next((place for place in places if place.is_file()), places[0])
+        return rtl
 
     def _find_dtbo(self, dtbo: str | os.PathLike[str] | None) -> str | None:
         folder, name = os.path.split(self.bitfile_name)

@@ -25,7 +25,7 @@ from pynq.binding import (
     document,
     drivers,
 )
-from pynq.bitstream import Bitstream, find_image
+from pynq.bitstream import Bitstream, Rtl, find_image
 from pynq.device.notes import emit
 from pynq.errors import (
     CompanionError,
@@ -53,6 +53,7 @@ class _Options(NamedTuple):
     dtbo: str | os.PathLike[str] | None
     ignore_version: bool
     device: Device | str | None
+    rtl: Rtl
 
 
 class SystemGraph:
@@ -121,9 +122,13 @@ class DefaultOverlay(Bitstream, Node):
         dtbo: Device-tree overlay to apply with it; None takes one of the same stem, if any.
         ignore_version: Whether IP may get the driver of another version of its type.
         device: Where to; an object or a name such as "sim:". None: the active device.
+        rtl: Which IP the simulated board runs as RTL: a manifest's path, a dictionary such as
+            ``{"fir_0": "fir.v"}``, or False for none; None: as ``NAME.sim.toml`` beside the description says.
+            A board takes no notice.
 
     Raises:
         DesignNotFoundError: No such file; the message lists the places searched.
+        RtlBuildError: The RTL can't be simulated; the message has every reason.
         DesignError: The description can't be used; the message has every reason with file and line.
     """
 
@@ -135,6 +140,7 @@ class DefaultOverlay(Bitstream, Node):
         dtbo: str | os.PathLike[str] | None = None,
         ignore_version: bool = False,
         device: Device | str | None = None,
+        rtl: Rtl = None,
     ) -> None:
         for asked in _asked.get():
             if os.fspath(bitfile_name) in asked.names:
@@ -142,7 +148,8 @@ class DefaultOverlay(Bitstream, Node):
                 dtbo = asked.dtbo if dtbo is None else dtbo
                 ignore_version = ignore_version or asked.ignore_version
                 device = asked.device if device is None else device
-        super().__init__(bitfile_name, dtbo, False, device)
+                rtl = asked.rtl if rtl is None else rtl
+        super().__init__(bitfile_name, dtbo, False, device, rtl)
         self.ignore_version = ignore_version
         self._followers: WeakSet[Any] = WeakSet()
         self.pr_dict: dict[str, Any] = {}
@@ -319,8 +326,12 @@ class Overlay(DefaultOverlay, metaclass=_Loader):
         ignore_version: bool = False,
         device: Device | str | None = None,
         gen_cache: bool = False,
+        *,
+        rtl: Rtl = None,
     ) -> None:
-        super().__init__(bitfile_name, download, dtbo=dtbo, ignore_version=ignore_version, device=device)
+        super().__init__(
+            bitfile_name, download, dtbo=dtbo, ignore_version=ignore_version, device=device, rtl=rtl
+        )
 
 
 def _through_companion(
@@ -329,6 +340,7 @@ def _through_companion(
     download: bool = True,
     ignore_version: bool = False,
     device: Device | str | None = None,
+    rtl: Rtl = None,
     **others: Any,
 ) -> Any:
     """Make the overlay by its companion; None where there is none, or where it is the companion that asks."""
@@ -341,11 +353,11 @@ def _through_companion(
     if beside is None or any(asked.companion == beside for asked in _asked.get()):
         return None
     names = (name, str(image))
-    with _asking(_Options(beside, names, download, dtbo, ignore_version, device)):
+    with _asking(_Options(beside, names, download, dtbo, ignore_version, device, rtl)):
         factory = companion.load(beside)
         if factory is None:
             return None
-        options = {"dtbo": dtbo, "ignore_version": ignore_version, "device": device, **others}
+        options = {"dtbo": dtbo, "ignore_version": ignore_version, "device": device, "rtl": rtl, **others}
         made = companion.call(factory, str(image), download, options)
     if made is None:
         raise CompanionError(f"{beside}: Overlay returned None; it must return the overlay")

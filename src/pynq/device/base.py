@@ -59,10 +59,13 @@ class Device(OldProtocol, metaclass=DeviceMeta):
     ``watchers`` hear of every download; overlays use it to take their registers away, or to give them back.
     ``name`` is what ``PYNQ_DEVICE`` and error messages use ("sim:", "sim:2", "board:"). ``needs_bitstream``
     is False where a description alone is enough. ``design`` is what is loaded now, None before the first
-    download.
+    download. ``takes_rtl`` is True where ``download`` has the keywords ``rtl`` (what of the design is the
+    user's RTL) and ``description`` (full path of its file); devices that are no simulator have neither, and
+    the same program runs there.
     """
 
     needs_bitstream: bool = True
+    takes_rtl: bool = False
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -147,7 +150,10 @@ class Device(OldProtocol, metaclass=DeviceMeta):
         old: Any = self
         if type(self).map is not Device.map:
             dtbo = Path(bitstream.dtbo) if bitstream.dtbo else None
-            self.download(bitstream.design, bitstream.image, partial=bitstream.partial, dtbo=dtbo)
+            more: dict[str, Any] = (
+                {"rtl": bitstream.rtl, "description": bitstream.description_file} if self.takes_rtl else {}
+            )
+            self.download(bitstream.design, bitstream.image, partial=bitstream.partial, dtbo=dtbo, **more)
             self.post_download(bitstream, parser)
         else:
             if type(self).download is not Device.download:

@@ -43,6 +43,8 @@ class Bitstream(Protocol):
     partial: bool
     timestamp: str
     described: bool
+    rtl: Any
+    description_file: Path | None
 
     @property
     def image(self) -> Path | None: ...

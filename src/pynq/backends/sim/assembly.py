@@ -11,10 +11,21 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 
 from pynq._native import Arena
-from pynq.backends.sim._engine import Clock, Component, Engine, Host, Irq, Link, Memory, Space
+from pynq.backends.sim._engine import (
+    Clock,
+    Component,
+    Engine,
+    Host,
+    Irq,
+    Link,
+    Memory,
+    Rtl,
+    Space,
+)
 from pynq.backends.sim.model import Model, ModelRegistry
 from pynq.backends.sim.nets import WIDEST, Nets, active_low, is_gate, number, parameter
 from pynq.backends.sim.regfile import RegisterSpec, specs_of_cell, store
+from pynq.backends.sim.rtl.attach import Built, attach
 from pynq.design.model import (
     BusInterface,
     Cell,
@@ -72,6 +83,10 @@ class Plant:
         self.derived: dict[Endpoint, tuple[Endpoint, float]] = {}  # clock made in the PL -> its source, ratio
         self.components: dict[str, Component] = {}
         self.models: dict[str, Model] = {}
+        self.rtl: dict[str, Rtl] = {}  # cells that are the user's RTL
+        self.aliases: dict[
+            Endpoint, Endpoint
+        ] = {}  # where wires within hierarchies that are one module are now
         self.memories: dict[str, Memory] = {}
         self.spaces: dict[tuple[str, str], Space] = {}
         self.links: dict[str, Link] = {}
@@ -98,6 +113,9 @@ class Plant:
             if cell is None:
                 if port is not None and port.kind not in ("clk", "rst"):
                     return True
+            elif cell.path in self.rtl:
+                ports = self.rtl[cell.path].ports()
+                todo += [Endpoint(cell.path, name) for name in cell.ports if ports.get(name) == "in"]
             elif cell.path in self.models:
                 todo += [Endpoint(cell.path, name) for name in self.models[cell.path].hears()]
             elif is_gate(cell):
@@ -128,6 +146,11 @@ class Plant:
             if driver is not None:
                 return self._domain(driver, inputs[name])
         return self.clock_of_ps(0) or self._domain(None)
+
+    def domain_of(self, cell: Cell, port: str) -> Clock:
+        """Return the clock domain at one clock input of a cell; that of the cell where nothing drives it."""
+        driver = self.nets.wiring.driver(Endpoint(cell.path, port))
+        return self.clock_of(cell) if driver is None else self._domain(driver, cell.ports[port])
 
     def _domain(self, driver: Endpoint | None, load: Port | None = None) -> Clock:
         if driver in self.clocks:
@@ -161,12 +184,15 @@ def assemble(
     registry: ModelRegistry,
     chosen: Mapping[str, type[Model]] | None = None,
     seed: int = 0,
+    rtl: Mapping[str, Built] | None = None,
 ) -> Plant:
-    """Build the whole PL in an empty engine; ``chosen`` gives models to cells by path, before those
-    bound by type.
+    """Build the whole PL in an empty engine.
+
+    ``rtl``: cells that are RTL, by path; ``chosen`` gives models to cells by path. Both come before the
+    models bound by type.
     """
     plant = Plant(design, engine, seed, ddr)
-    assembly = Assembly(plant, registry, chosen or {})
+    assembly = Assembly(plant, registry, chosen or {}, rtl=rtl)
     assembly.create()
     assembly.connect()
     assembly.interrupts()
@@ -189,6 +215,7 @@ class Assembly:
         registry: ModelRegistry,
         chosen: Mapping[str, type[Model]],
         region: str = "",
+        rtl: Mapping[str, Built] | None = None,
     ) -> None:
         self.plant = plant
         self.design = plant.design
@@ -198,6 +225,7 @@ class Assembly:
         self.registry = registry
         self.chosen = chosen
         self.region = region
+        self.rtl = rtl or {}
         self.cells = {path: cell for path, cell in self.design.cells.items() if self._mine(path)}
         self._streams = self._stream_nets()
 
@@ -209,6 +237,8 @@ class Assembly:
         reached = self._reached()
         model_of: dict[str, type[Model]] = {}
         for path, cell in self.cells.items():
+            if path in self.rtl:
+                continue  # also where a model is bound to its type
             model = self.chosen.get(path) or self.registry.find(cell.vlnv, cell.type)
             if model is not None and model.applies(cell):
                 model_of[path] = model
@@ -224,7 +254,10 @@ class Assembly:
                 continue
             slaves = reached.get(path, {})
             name = _type_name(cell)
-            if path in model_of:
+            if path in self.rtl:
+                component = attach(self.plant, self.rtl[path], self._streams)
+                self.plant.components[path] = self.plant.rtl[path] = component
+            elif path in model_of:
                 self._model(cell, model_of[path], slaves)
             elif name in builders and (cell.vlnv is None or cell.vlnv.vendor == "xilinx.com"):
                 self._native(cell, builders[name](cell))
@@ -339,7 +372,13 @@ class Assembly:
             else 0
         )
         packet = parameter(cell, "C_FIFO_MODE", "FIFO_MODE") == "2"
-        return self.engine.fifo(cell.path, self.plant.clock_of(cell), depth=depth, packet=packet)
+        return self.engine.fifo(
+            cell.path,
+            self.plant.clock_of(cell),
+            depth=depth,
+            packet=packet,
+            output_clock=self.plant.domain_of(cell, "m_axis_aclk") if "m_axis_aclk" in cell.ports else None,
+        )
 
     def _broadcaster(self, cell: Cell) -> Component:
         outputs = number(parameter(cell, "C_NUM_MI_SLOTS", "NUM_MI"), 2)
@@ -434,7 +473,9 @@ class Assembly:
                 continue
             masters = {name for name, kind in component.ports().items() if kind == "master"}
             for span in cell.ranges:
-                if span.master_interface not in masters or not (self._mine(cell.path) or self._mine(span.slave)):
+                if span.master_interface not in masters or not (
+                    self._mine(cell.path) or self._mine(span.slave)
+                ):
                     continue
                 key = (cell.path, span.master_interface)
                 if key not in self.plant.spaces:
@@ -464,6 +505,10 @@ class Assembly:
                 return self.ddr, span.base % self.ddr.size, ""
             return self._memory(f"{span.slave} at {span.base:#x}", span.size), 0, ""
         component = self.plant.components.get(span.slave)
+        if component is not None and span.slave in self.plant.rtl:
+            # Interconnects pass addresses on as they are: the module sees all the bits that it has pins for.
+            known = component.ports().get(span.slave_interface) == "slave"
+            return (component, span.base, span.slave_interface) if known else (None, 0, "")
         if component is not None:
             slaves = [name for name, kind in component.ports().items() if kind == "slave"]
             if not slaves:
@@ -524,18 +569,20 @@ class Assembly:
                 continue
             cell = self.cells[path]
             known = component.ports()
+            pins = self.rtl[path].names if path in self.rtl else {}
             for name, port in cell.ports.items():
-                if known.get(name) == "out":
+                ours = pins.get(name, name)
+                if known.get(ours) == "out":
                     net = self.nets.of(Endpoint(path, name))
                     if net is not None:
-                        component.wire(name, net)
-                elif known.get(name) == "in":
+                        component.wire(ours, net)
+                elif known.get(ours) == "in":
                     net = self.nets.into(Endpoint(path, name))
                     if net is not None:
-                        component.wire(name, net)
+                        component.wire(ours, net)
                         if path in self.plant.models:
                             self.plant.models[path]._driven.add(name)
-                elif port.direction == "I" and _is_reset(name, port):
+                elif port.direction == "I" and _is_reset(name, port) and path not in self.rtl:
                     driver = self.nets.wiring.driver(Endpoint(path, name))
                     # A reset tied to a level resets a part that is not used, or nothing.
                     tied = driver is None or _type_name_of(self.design, driver.cell) in _CONSTANTS

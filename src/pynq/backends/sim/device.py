@@ -18,6 +18,9 @@ from pynq.backends.sim.assembly import Plant, assemble
 from pynq.backends.sim.board import Board
 from pynq.backends.sim.lines import SimInterruptLine, SimPin
 from pynq.backends.sim.model import Model, models, near
+from pynq.backends.sim.rtl import attach
+from pynq.backends.sim.rtl.attach import Where
+from pynq.backends.sim.rtl.manifest import SUFFIX
 from pynq.design.model import Clock, Design, Endpoint
 from pynq.device.base import Device
 from pynq.device.contract import Block
@@ -48,10 +51,12 @@ class SimDevice(Device):
     otherwise the PL goes on while the program sleeps. ``seed``: of everything random. ``ddr``: bytes of DDR,
     the upper half for buffers. ``access_cycles``: what a register access costs, in cycles of the IP's clock.
     ``patience``: seconds (host) after which a wait in a quiet PL fails where other threads or tasks could
-    still act. ``models`` gives cells their model by path, before those bound by type.
+    still act. ``models`` gives cells their model by path, before those bound by type. ``rtl`` says what is
+    RTL in all designs for which ``Overlay`` is not told: a manifest's path, a dictionary, or False.
     """
 
     needs_bitstream = False
+    takes_rtl = True
 
     def __init__(
         self,
@@ -63,6 +68,7 @@ class SimDevice(Device):
         access_cycles: int = 16,
         patience: float = 2.0,
         models: Mapping[str, type[Model]] | None = None,
+        rtl: Where = None,
     ) -> None:
         super().__init__(name)
         if ddr < 1 << 20 or ddr % (1 << 20):
@@ -73,6 +79,7 @@ class SimDevice(Device):
         self._access_cycles = access_cycles
         self._patience = patience
         self._chosen = dict(models or {})
+        self._rtl = rtl
         self._ddr_fd = -1
         self._arena: Arena | None = None
         self._plant: Plant | None = None
@@ -160,13 +167,25 @@ class SimDevice(Device):
         return plant.arenas[key]
 
     def download(
-        self, design: Design, bitstream: Path | None, *, partial: bool = False, dtbo: Path | None = None
+        self,
+        design: Design,
+        bitstream: Path | None,
+        *,
+        partial: bool = False,
+        dtbo: Path | None = None,
+        rtl: Where = None,
+        description: Path | None = None,
     ) -> None:
         """Build the PL that a design describes and let it come out of reset; bitstream and device tree are
         not needed.
 
+        ``rtl``: what of it is RTL, as ``Overlay`` takes it; None: what the device was made with, or the
+        manifest beside ``description`` (default: the design's file). It is built before anything that runs is
+        touched.
+
         Raises :class:`DesignError` for a design that can't be built (ranges that overlap, a combinational
-        loop), and :class:`UnsupportedByDeviceError` for a partial one. Warns once with what has no model.
+        loop), :class:`RtlBuildError` where RTL can't be, and :class:`UnsupportedByDeviceError` for a partial
+        one. Warns once with what has no model.
         """
         if partial:
             raise UnsupportedByDeviceError(
@@ -175,6 +194,7 @@ class SimDevice(Device):
             )
         builtin_models.load()
         self.open()
+        prepared = attach.prepare(design, self._rtl if rtl is None else rtl, description)
         with self._lock:
             if self._closed:
                 raise OverlayNotLoadedError(f"device {self.name!r} is closed")
@@ -186,7 +206,10 @@ class SimDevice(Device):
             )
             try:
                 ddr = engine.memory("DDR", self._ddr_size, fd=self._ddr_fd)
-                plant = assemble(design, engine, ddr, models, self._chosen, self._seed)
+                plant = assemble(
+                    prepared.design, engine, ddr, models, self._chosen, self._seed, prepared.built
+                )
+                plant.aliases.update(prepared.aliases)
                 board = Board(plant)
                 self._release_resets(plant)
             except BaseException:
@@ -211,7 +234,10 @@ class SimDevice(Device):
         )
         parts += plant.limited
         if parts:
-            text = f"{_label(design)}: {'; '.join(parts)}. A pynq.sim.Model brings one to life."
+            text = (
+                f"{_label(design)}: {'; '.join(parts)}. A pynq.sim.Model brings one to life, or its own RTL, "
+                f"named in {Path(design.file).stem}{SUFFIX}."
+            )
             emit(UnmodelledIPWarning(text))
 
     @staticmethod
@@ -500,7 +526,7 @@ class SimDevice(Device):
     def _net_of(self, pin: str) -> Net | None:
         plant = self.plant
         cell, _, port = pin.rpartition("/")
-        end = Endpoint(cell, port)
+        end = plant.aliases.get(Endpoint(cell, port), Endpoint(cell, port))
         found = plant.nets.wiring.port(end)
         if found is None:
             return None

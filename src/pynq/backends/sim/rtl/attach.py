@@ -8,7 +8,7 @@ that the description tells of.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -61,18 +61,21 @@ class Prepared:
     aliases: Mapping[Endpoint, Endpoint] = field(default_factory=dict)
 
 
-def prepare(design: Design, rtl: Where = None, *, coverage: bool = False) -> Prepared:
+def prepare(
+    design: Design, rtl: Where = None, description: Path | None = None, *, coverage: bool = False
+) -> Prepared:
     """Find, build and check the RTL of a design.
 
     ``rtl``: None for the manifest beside the hand-off file (or what ``$PYNQ_RTL`` says), a manifest's path, a
-    dictionary (:func:`pynq.backends.sim.rtl.manifest.from_mapping`), or False for none. Raises
+    dictionary (:func:`pynq.backends.sim.rtl.manifest.from_mapping`), or False for none. ``description``: full
+    path of the hand-off file, where the design's own may be relative to a folder that was left. Raises
     :class:`~pynq.errors.RtlBuildError` with everything that is wrong, and
     :class:`~pynq.errors.PortMismatchError` where ports differ.
     """
-    table = find(design, rtl)
+    table = find(description or Path(design.file), rtl)
     if table is None:
         return Prepared(design)
-    blocks = resolve(table, design, builder.cache_folder())
+    blocks = resolve(table, design, builder._cache())
     if not blocks:
         return Prepared(design)
     check = _Check(design, blocks)
@@ -80,7 +83,7 @@ def prepare(design: Design, rtl: Where = None, *, coverage: bool = False) -> Pre
     return check.prepared(libraries)
 
 
-def find(design: Design, rtl: Where) -> manifest.Manifest | None:
+def find(description: Path, rtl: Where) -> manifest.Manifest | None:
     """Return the manifest that is meant; None for no RTL."""
     if rtl is None:
         rtl = os.environ.get(ENVIRONMENT) or None
@@ -91,11 +94,10 @@ def find(design: Design, rtl: Where) -> manifest.Manifest | None:
     if isinstance(rtl, Mapping):
         return manifest.from_mapping(rtl)
     if rtl is None or rtl is True:
-        path = manifest.beside(design.file)
+        path = manifest.beside(description)
         if path is None and rtl is True:
-            raise RtlBuildError(
-                f"no RTL for {design.file}: {Path(design.file).stem}{manifest.SUFFIX} is not beside it"
-            )
+            name = description.with_suffix(manifest.SUFFIX).name
+            raise RtlBuildError(f"rtl=True, but {name} is not beside {description}")
         return None if path is None else manifest.load(path)
     if not isinstance(rtl, (str, os.PathLike)):
         raise TypeError(f"rtl={rtl!r}: expected a manifest's path, a dictionary, False or None")
@@ -154,14 +156,19 @@ class _Check:
 
 
 # -- the component ---------------------------------------------------------------------------------------
-def attach(plant: Plant, built: Built) -> Rtl:
-    """Make the component of a block in a plant's engine. Its ports have the names of interfaces and wires."""
-    return _Attachment(plant, built).component
+def attach(plant: Plant, built: Built, streams: Container[str]) -> Rtl:
+    """Make the component of a block in a plant's engine.
+
+    Its ports have the names of the cell's interfaces, and for wires those of the module's pins. ``streams``:
+    the nets of streams that lead somewhere.
+    """
+    return _Attachment(plant, built, streams).component
 
 
 class _Attachment:
-    def __init__(self, plant: Plant, built: Built) -> None:
+    def __init__(self, plant: Plant, built: Built, streams: Container[str]) -> None:
         self._plant = plant
+        self._streams = streams
         self._built = built
         self._cell = built.cell
         self._rtl = {port.name: port for port in built.library.ports}
@@ -236,7 +243,7 @@ class _Attachment:
         )
         reset = associated(name, clock, self._reset_pins, self._built.block.associations)
         if protocol == "AXIS":
-            if not self._plant.is_stream(interface):
+            if interface.net not in self._streams:
                 # A stream that leads nowhere takes whatever comes, as Vivado's default of TREADY has it.
                 self._level(pins.get("TREADY", ""), int(sends(interface)))
                 return
