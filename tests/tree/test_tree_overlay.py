@@ -543,14 +543,17 @@ def test_subclasses_and_their_own_attributes(bit: str, device: OldDevice) -> Non
     overlay = Mine(bit, device=device, ignore_version=True)
     assert overlay.knob is overlay.knob_0
     assert overlay.level == 0
-    assert list(inspect.signature(pynq.Overlay).parameters) == [
+    parameters = inspect.signature(pynq.Overlay).parameters
+    assert list(parameters) == [
         "bitfile_name",
         "dtbo",
         "download",
         "ignore_version",
         "device",
         "gen_cache",
+        "rtl",  # ours, and so by keyword only
     ]
+    assert parameters["rtl"].kind is inspect.Parameter.KEYWORD_ONLY
     assert list(inspect.signature(Mine).parameters) == ["bitfile_name", "kwargs"]
     assert list(inspect.signature(pynq.DefaultOverlay).parameters)[:2] == ["bitfile_name", "download"]
 
