@@ -21,7 +21,6 @@ module polynomial #
 
     // Registers
     input  wire [C_S_AXI_ADDR_WIDTH-1:0]    s_axi_awaddr,
-    input  wire [2:0]                       s_axi_awprot,
     input  wire                             s_axi_awvalid,
     output wire                             s_axi_awready,
     input  wire [C_S_AXI_DATA_WIDTH-1:0]    s_axi_wdata,
@@ -32,7 +31,6 @@ module polynomial #
     output wire                             s_axi_bvalid,
     input  wire                             s_axi_bready,
     input  wire [C_S_AXI_ADDR_WIDTH-1:0]    s_axi_araddr,
-    input  wire [2:0]                       s_axi_arprot,
     input  wire                             s_axi_arvalid,
     output wire                             s_axi_arready,
     output wire [C_S_AXI_DATA_WIDTH-1:0]    s_axi_rdata,
@@ -172,8 +170,6 @@ module polynomial #
 
     assign word_out = m_axis_tvalid && m_axis_tready;
     assign busy     = inside_reg || valid_1_reg || valid_2_reg || m_axis_tvalid;
-
-    wire unused = &{1'b0, s_axi_awprot, s_axi_arprot};
 
 endmodule
 

@@ -24,7 +24,6 @@ module stream_filter #
 
     // Registers
     input  wire [C_S_AXI_ADDR_WIDTH-1:0]    s_axi_awaddr,
-    input  wire [2:0]                       s_axi_awprot,
     input  wire                             s_axi_awvalid,
     output wire                             s_axi_awready,
     input  wire [C_S_AXI_DATA_WIDTH-1:0]    s_axi_wdata,
@@ -35,7 +34,6 @@ module stream_filter #
     output wire                             s_axi_bvalid,
     input  wire                             s_axi_bready,
     input  wire [C_S_AXI_ADDR_WIDTH-1:0]    s_axi_araddr,
-    input  wire [2:0]                       s_axi_arprot,
     input  wire                             s_axi_arvalid,
     output wire                             s_axi_arready,
     output wire [C_S_AXI_DATA_WIDTH-1:0]    s_axi_rdata,
@@ -288,7 +286,7 @@ module stream_filter #
 
     assign m_axis_tkeep = 4'b1111;
 
-    wire unused = &{1'b0, s_axi_awprot, s_axi_arprot, s_axis_tkeep};
+    wire unused = &{1'b0, s_axis_tkeep};
 
 endmodule
 
