@@ -107,8 +107,11 @@ def mischief(case: Any) -> Any:
             os.kill(os.getpid(), signal.SIGKILL)
         return 2
     if what == "wait":
+        start = time.time()
         time.sleep(rest[0])
-        return rest[0]
+        if rest[1:] == ["raise"]:
+            raise ValueError("after a while")
+        return {"result": rest[0], "start": start, "end": time.time()}
     raise AssertionError(what)
 
 

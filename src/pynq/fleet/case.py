@@ -33,6 +33,7 @@ Job = Callable[..., Any]
 
 _OWN = (__file__, guard.__file__)  # frames that are no news to the user
 _MOST_OUTPUT = 64 << 10  # characters kept of what a case prints
+_IMPORTS = 60.0  # seconds more, while the job's modules are imported
 _MOST_STACK = 8 << 10
 
 
@@ -133,14 +134,18 @@ def _run(batch: Batch, task: Task, tell: Callable[[Any], None]) -> Outcome:
     try:
         with _folder(batch.folder), contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
             try:
-                value = _guard.run(
-                    partial(_call, batch.job, task, device),
+                watch = partial(
+                    _guard.run,
                     owner=batch.topic,
-                    seconds=batch.seconds,
                     grace=batch.grace,
                     over=lambda stack: tell({"case": task.index, "stack": stack[-_MOST_STACK:]}),
                     stop=device.close,
                 )
+                # The modules that the job needs may take their time, once.
+                imports = None if batch.seconds is None else batch.seconds + _IMPORTS
+                job = watch(partial(_load, batch.job), seconds=imports)
+                start = time.perf_counter()
+                value = watch(partial(_call, job, task, device), seconds=batch.seconds)
                 outcome = Outcome(task.index, "ok", cloudpickle().dumps(value))
             finally:
                 spent = time.perf_counter() - start
@@ -157,15 +162,14 @@ def _run(batch: Batch, task: Task, tell: Callable[[Any], None]) -> Outcome:
     )
 
 
-def _call(job: bytes, task: Task, device: SimDevice) -> Any:
+def _call(job: Job, task: Task, device: SimDevice) -> Any:
     """Run the user's function with its board as the active device."""
-    function = _load(job)
     case = pickle.loads(task.case)  # noqa: S301  what the sweep's own client sent
     random.seed(task.seed)
     np.random.seed(task.seed & 0xFFFF_FFFF)
     device.open()
     registry.choose(device)
-    return function(case, device=device) if wants_device(function) else function(case)
+    return job(case, device=device) if wants_device(job) else job(case)
 
 
 def _counts(device: SimDevice) -> tuple[int | None, float | None]:

@@ -34,6 +34,7 @@ from pynq.fleet.workers import LocalFleet
 __all__ = ["Limits", "Sweep"]
 
 _LOOK = 0.25  # seconds between two looks at which workers there are
+_LOOK_SOON = 0.03  # the same, while processes are starting
 _LONG = 0.25  # seconds that a batch should last at least
 _TRIP = 20.0  # times the journey that a batch should last at least
 _SUBMIT = 0.015  # seconds a batch should last more for each worker: one client feeds them all
@@ -96,6 +97,7 @@ class Sweep:
         self._news: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._workers: list[str] = []
         self._looked = 0.0
+        self._every = _LOOK  # seconds from that look to the next
         self._last_seen = time.monotonic()
         self._failed = 0
         self._batches = 0
@@ -111,7 +113,7 @@ class Sweep:
         self._client.subscribe_topic(self._topic, self._told)
         try:
             while len(self.done) < len(self._inputs):
-                if time.monotonic() - self._looked >= _LOOK:
+                if time.monotonic() >= self._looked + self._every:
                     self._look()
                 self._hand_out()
                 self._take_in()
@@ -133,6 +135,8 @@ class Sweep:
             text = "workers with several threads: each process runs one case at a time"
             emit(PynqWarning(text))
         self._workers = list(threads)
+        missing = self._fleet is not None and len(threads) < len(self._fleet.pids)
+        self._every = _LOOK_SOON if missing else _LOOK
         for worker in [name for name in self._flights if name not in threads]:
             # What it sent before it ended counts.
             self._drain()
@@ -254,7 +258,7 @@ class Sweep:
     # -- in ------------------------------------------------------------------------------------------------
     def _take_in(self) -> None:
         """Wait for news until it is time to look for workers again."""
-        left = self._looked + _LOOK - time.monotonic()
+        left = self._looked + self._every - time.monotonic()
         with contextlib.suppress(queue.Empty):
             self._news.get(timeout=max(left, 0.001))()
             self._drain()

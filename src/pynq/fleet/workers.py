@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections import deque
 from collections.abc import Iterable
 from types import TracebackType
@@ -40,6 +41,7 @@ _ENVIRONMENT = {
     **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"),
     "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "False",
 }
+_LINGER = 2.0  # seconds from the end of a connection to that of the process
 _MOST_STILLBORN = 3  # processes in a row that end before they have joined
 
 
@@ -179,7 +181,14 @@ class LocalFleet:
             self._slots[name] = self._start(name)
 
     def epitaph(self, address: str) -> str:
-        """Return how the worker at that address came to its end, "" where that is not known."""
+        """Return how the worker at that address, which the scheduler has lost, came to its end."""
+        for slot in self._slots.values():
+            if slot.address == address:
+                # The connection ends before the process does. One that lives on is of no use to anybody.
+                end = time.monotonic() + _LINGER
+                while not slot.ended() and time.monotonic() < end:
+                    time.sleep(0.01)
+                slot.end()
         self.tend()
         return self._graves.get(address, "")
 
