@@ -2,6 +2,8 @@
 // The module's time: cycles, resets, wires, and what the engine tells. Sleep is in sleep.cpp, making in build.cpp.
 #include "rtl.hpp"
 
+#include <nanobind/stl/string.h>
+
 #include <algorithm>
 
 #include "../engine.hpp"
@@ -305,7 +307,10 @@ void Rtl::deliver_lines() {
     nb::gil_scoped_acquire gil;
     for (const Line &line : lines) {
         if (!log_) return;
-        engine.call(log_.get(), line.text, line.file, line.line);
+        // RTL prints bytes; what is no UTF-8 in them is shown, not raised.
+        const nb::object text = nb::steal(PyUnicode_DecodeUTF8(line.text.data(), static_cast<Py_ssize_t>(line.text.size()), "replace"));
+        if (!text.is_valid()) throw nb::python_error();
+        engine.call(log_.get(), text, line.file, line.line);
     }
 }
 
