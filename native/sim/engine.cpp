@@ -127,7 +127,7 @@ void Engine::close(std::string reason) {
     if (!ending()) end_ = std::move(reason);
     if (hook_depth_ || running()) {
         close_requested_ = true;
-        attention_ = true;
+        attend();
         stimulate();  // wakes who sleeps in a quiet engine
         return;
     }
@@ -284,7 +284,8 @@ void Engine::stimulate() {
 // -- failures --------------------------------------------------------------------------------------------------------
 void Engine::fail(Error error) {
     if (failed_) return;
-    failed_ = attention_ = true;
+    failed_ = true;
+    attend();
     failure_ = std::move(error);
 }
 
@@ -293,7 +294,8 @@ void Engine::fail_python(nb::python_error &error) {
         error.discard_as_unraisable("pynq simulation engine: a second error in one step");
         return;
     }
-    failed_ = attention_ = true;
+    failed_ = true;
+    attend();
     python_failure_.emplace(std::move(error));
 }
 

@@ -145,12 +145,9 @@ class Engine {
     // -- for a component that runs many cycles in one event ----------------------------------------------------------
     // May it go on at that time, without looking up? Not where another event comes first or the wait ends, and not after
     // something happened that whoever waits may want to see: a net changed, a late answer, a failure.
-    bool may_go_on(Time at) const {
-        const Event *event = queue_.top();
-        return !attention_ && at <= limit_ && (!event || event->at > at);
-    }
+    bool may_go_on(Time at) const { return at <= limit_ && at < queue_.next(); }
     void step_to(Time at) { now_ = at; }
-    void attend() { attention_ = true; }
+    void attend() { limit_ = 0; }
     // Cycles that it may run in this event; a fixed number, since where a run can stop must not depend on the host.
     uint64_t grain() const { return grain_; }
     // It comes back only since it took its time (the host's): nobody but other threads and signals may notice.
@@ -265,9 +262,9 @@ class Engine {
     Time now_ = 0;
     uint64_t work_ = 0;
     uint64_t fired_ = 0, cycles_ = 0;
-    Time limit_ = 0;        // of the loop that goes on
+    Time limit_ = 0;        // of the loop that goes on; 0: come back now
     uint64_t grain_ = 1;    // the same
-    bool attention_ = false, paused_ = false;
+    bool paused_ = false;
 
     // adaptive cost of an access (DESIGN, rules of time)
     uint64_t last_address_ = ~uint64_t{0};
@@ -356,7 +353,7 @@ template <class Hit> Stop Engine::loop(const Wait &wait, Hit &&hit) {
         Event *event = queue_.top();
         if (!event) return Stop::Quiet;
         if (event->at > wait.deadline) return Stop::Time;
-        attention_ = paused_ = false;
+        paused_ = false;
         limit_ = wait.deadline;
         grain_ = wait.grain;
         fire_next();

@@ -14,6 +14,7 @@ void EventQueue::push(Event &event, Time at) {
     heap_.push_back(&event);
     event.index = static_cast<int64_t>(heap_.size() - 1);
     up(heap_.size() - 1);
+    next_ = heap_.front()->at;
 }
 
 void EventQueue::up(size_t index) {
@@ -46,10 +47,12 @@ void EventQueue::remove(Event &event) {
     event.index = -1;
     Event *moved = heap_.back();
     heap_.pop_back();
-    if (moved == &event) return;
-    place(moved, index);
-    up(index);
-    down(static_cast<size_t>(moved->index));
+    if (moved != &event) {
+        place(moved, index);
+        up(index);
+        down(static_cast<size_t>(moved->index));
+    }
+    next_ = heap_.empty() ? kNever : heap_.front()->at;
 }
 
 void EventQueue::remove(const EventTarget *target) {
@@ -68,6 +71,7 @@ Event *EventQueue::pop() {
 void EventQueue::clear() {
     for (Event *event : heap_) event->index = -1;
     heap_.clear();
+    next_ = kNever;
 }
 
 Clock::Clock(Engine &engine, std::string clock_name, double hertz) : name(std::move(clock_name)), engine_(engine) {

@@ -46,6 +46,8 @@ class EventQueue {
     bool empty() const { return heap_.empty(); }
     size_t size() const { return heap_.size(); }
     Event *top() const { return heap_.empty() ? nullptr : heap_.front(); }
+    // Time of the earliest event; kNever: there is none.
+    Time next() const { return next_; }
     void push(Event &event, Time at);
     void remove(Event &event);
     // All events of that target.
@@ -66,6 +68,7 @@ class EventQueue {
 
     std::vector<Event *> heap_;
     uint64_t sequence_ = 0;
+    Time next_ = kNever;
 };
 
 class ClockListener {

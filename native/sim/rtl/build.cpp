@@ -179,8 +179,38 @@ void Rtl::begin() {
     model_->state(size);
     least_patience_ = patience_ = 2 + size / 4096;
     if (!evaluate()) return;
-    for (const Output &output : outputs_) output.wire->drive(output.pin.get());
+    make_windows();
+    drive_outputs();
+    if (model_->spoke) deliver_lines();
     schedule_next();
+}
+
+// Ports are members of one object and lie near each other, so looking at eight bytes from an output on meets other ports,
+// or padding between them.
+void Rtl::make_windows() {
+    constexpr ptrdiff_t kOneObject = 1 << 16;
+    const uint8_t *lowest = nullptr, *highest = nullptr;
+    const pynq_rtl_design &design = model_->design();
+    for (uint32_t i = 0; i < design.port_count; ++i) {
+        const Pin pin = model_->pin(design.ports[i].name);
+        const auto *at = static_cast<const uint8_t *>(pin.at);
+        if (!lowest || at < lowest) lowest = at;
+        if (!highest || at + pin.storage() > highest) highest = at + pin.storage();
+    }
+    const bool one_object = highest - lowest >= 8 && highest - lowest < kOneObject;
+    for (const Output &output : outputs_) {
+        if (!one_object) {
+            lone_.push_back(output);
+            continue;
+        }
+        const auto *begin = static_cast<const uint8_t *>(output.pin.at), *end = begin + output.pin.storage();
+        for (const uint8_t *at = begin; at < end; ++at) {
+            const auto holds = [&](const Window &window) { return at >= window.at && at < window.at + 8; };
+            auto found = std::find_if(windows_.begin(), windows_.end(), holds);
+            if (found == windows_.end()) found = windows_.insert(found, {std::min(at, highest - 8), 0, 0});
+            found->mask |= uint64_t{0xff} << (8 * (at - found->at));
+        }
+    }
 }
 
 // Long names of which rtl.cpp needs only the result.

@@ -55,6 +55,7 @@ std::vector<Line> Model::end() {
     model_ = nullptr;
     std::vector<Line> out;
     out.swap(lines);
+    spoke = false;
     return out;
 }
 
@@ -75,6 +76,7 @@ Pin Model::pin(const std::string &name) const {
 
 void Model::print(void *context, const char *file, int line, const char *text, size_t length) {
     auto &self = *static_cast<Model *>(context);
+    self.spoke = true;
     self.lines.push_back({file ? file : "", line, std::string(text, length)});
 }
 

@@ -40,6 +40,7 @@ class Model {
 
     // What was printed and not fetched yet. It is kept, since nothing of Python's may run inside of an eval.
     std::vector<Line> lines;
+    bool spoke = false;  // there are some
 
   private:
     static void print(void *context, const char *file, int line, const char *text, size_t length);

@@ -18,6 +18,8 @@ struct Pin {
     // Bytes that hold the value.
     uint32_t size() const { return (bits + 7) / 8; }
 
+    uint32_t storage() const { return bytes ? bytes : (bits + 31) / 32 * 4; }
+
     // The value, of pins up to 64 bits; a pin that is not there is 0.
     uint64_t get() const {
         switch (bytes) {

@@ -5,6 +5,7 @@
 #include <nanobind/stl/string.h>
 
 #include <algorithm>
+#include <cstring>
 
 #include "../engine.hpp"
 #include "stream_model.hpp"
@@ -47,7 +48,6 @@ void Rtl::clock_changed(Clock &) {
 
 bool Rtl::evaluate() {
     const int status = model_->eval();
-    if (!model_->lines.empty()) deliver_lines();
     if (status == PYNQ_RTL_OK) return true;
     die(status);
     return false;
@@ -74,34 +74,28 @@ void Rtl::fire(Event &) {
     if (dead()) return;
     busy_ = true;
     asleep_ = false;
-    const bool single = domains_.size() == 1;
-    uint64_t left = engine.grain();
     const uint64_t begun = cycles_run_;
-    for (;;) {
-        replan_ = false;
-        if (single ? !cycle(domains_.front()) : !step()) break;
-        if (idle_ >= patience_ && try_sleep()) {
-            asleep_ = true;
-            break;
-        }
-        if (replan_ || --left == 0) break;
-        if (--until_look_ == 0 && turn_is_over()) {
-            engine.pause();
-            break;
-        }
-        const Time next = single ? engine.now() + domains_.front().clock->period() : next_edge();
-        if (!engine.may_go_on(next)) break;
-        engine.step_to(next);
-    }
+    if (domains_.size() > 1)
+        run_several();
+    else if (tells_time_ || observer)
+        run_single<false>();
+    else
+        run_single<true>();
     busy_ = false;
     engine.count_cycles(cycles_run_ - begun);
     if (!asleep_ && !dead()) schedule_next();
 }
 
-void Rtl::sample(Domain &domain) {
+inline __attribute__((always_inline)) void Rtl::sample(Domain &domain) {
     bool moved = false;
     for (StreamFeed *feed : domain.feeds) moved |= feed->sample_inline();
     for (StreamDrain *drain : domain.drains) moved |= drain->sample_inline();
+    ++idle_;
+    if (moved) idle_ = 0;
+    if (!domain.models.empty()) sample_models(domain);
+}
+
+void Rtl::sample_models(Domain &domain) {
     for (BusModel *model : domain.models) {
         if (model->in_reset_) continue;
         if (model->resting_) {
@@ -109,40 +103,89 @@ void Rtl::sample(Domain &domain) {
             for (const Pin &pin : model->watch) up |= *static_cast<const uint8_t *>(pin.at);
             if (!up) continue;
             model->resting_ = false;
-            moved = true;
+            idle_ = 0;
         }
         model->sample();
     }
-    ++idle_;
-    if (moved) idle_ = 0;
 }
 
-void Rtl::drive(Domain &domain) {
+inline __attribute__((always_inline)) void Rtl::drive(Domain &domain) {
     for (StreamFeed *feed : domain.feeds) feed->drive_inline();
     for (StreamDrain *drain : domain.drains) drain->drive_inline();
     for (BusModel *model : domain.models)
         if (!model->resting_ && !model->in_reset_) model->drive();
-    for (const Output &output : outputs_)
-        if (const uint64_t value = output.pin.get(); value != output.wire->level) {
-            output.wire->drive(value);
-            idle_ = 0;
-        }
+    uint64_t changed = 0;
+    for (const Window &window : windows_) {
+        uint64_t now;
+        std::memcpy(&now, window.at, 8);
+        changed |= (now & window.mask) ^ window.last;
+    }
+    for (const Output &output : lone_) changed |= output.pin.get() ^ output.wire->level;
+    if (changed) drive_outputs();
     ++cycles_run_;
 }
 
-// A whole cycle, at its rising edge. False: the module is dead.
-bool Rtl::cycle(Domain &domain) {
-    if (tells_time_) model_->design().set_time(model_->handle(), engine.now() - domain.clock->period() / 2);
-    domain.pin.put(false);
-    if (!evaluate()) return false;
-    if (observer) observer->observed(engine.now() - domain.clock->period() / 2);
-    if (inputs_changed_ && !apply_inputs()) return false;
-    sample(domain);
-    if (tells_time_) model_->design().set_time(model_->handle(), engine.now());
-    domain.pin.put(true);
-    if (!evaluate()) return false;
-    drive(domain);
-    return !observer || observe(engine.now());
+void Rtl::drive_outputs() {
+    idle_ = 0;
+    for (Window &window : windows_) {
+        std::memcpy(&window.last, window.at, 8);
+        window.last &= window.mask;
+    }
+    for (const Output &output : outputs_)
+        if (const uint64_t value = output.pin.get(); value != output.wire->level) output.wire->drive(value);
+}
+
+// One clock: a whole cycle at its rising edge. Plain: nobody wants to know the time or to look at half a cycle.
+template <bool kPlain> void Rtl::run_single() {
+    Domain &domain = domains_.front();
+    Model &model = *model_;
+    const Pin pin = domain.pin;
+    const Time half = domain.clock->period() / 2, period = domain.clock->period();
+    replan_ = false;
+    for (uint64_t left = engine.grain();;) {
+        if constexpr (!kPlain)
+            if (tells_time_) model.design().set_time(model.handle(), engine.now() - half);
+        pin.put(false);
+        if (const int status = model.eval(); status != PYNQ_RTL_OK) return die(status);
+        if constexpr (!kPlain)
+            if (observer) observer->observed(engine.now() - half);
+        if (inputs_changed_ && !apply_inputs()) return;
+        sample(domain);
+        if constexpr (!kPlain)
+            if (tells_time_) model.design().set_time(model.handle(), engine.now());
+        pin.put(true);
+        if (const int status = model.eval(); status != PYNQ_RTL_OK) return die(status);
+        drive(domain);
+        if constexpr (!kPlain)
+            if (observer && !observe(engine.now())) return;
+        if (model.spoke) deliver_lines();
+        if (idle_ >= patience_ && try_sleep()) {
+            asleep_ = true;
+            return;
+        }
+        if (dead() || replan_ || --left == 0) return;
+        if (--until_look_ == 0 && turn_is_over()) return engine.pause();
+        const Time next = engine.now() + period;
+        if (!engine.may_go_on(next)) return;
+        engine.step_to(next);
+    }
+}
+
+void Rtl::run_several() {
+    for (uint64_t left = engine.grain();;) {
+        replan_ = false;
+        if (!step()) return;
+        if (model_->spoke) deliver_lines();
+        if (idle_ >= patience_ && try_sleep()) {
+            asleep_ = true;
+            return;
+        }
+        if (dead() || replan_ || --left == 0) return;
+        if (--until_look_ == 0 && turn_is_over()) return engine.pause();
+        const Time next = next_edge();
+        if (!engine.may_go_on(next)) return;
+        engine.step_to(next);
+    }
 }
 
 // What was driven after the edge shows at once, and not half a cycle later.
@@ -230,9 +273,8 @@ void Rtl::wire_changed(WirePort &, uint64_t, uint64_t) {
     if (!begun_ || dead() || busy_) return;
     busy_ = true;
     while (inputs_changed_ && !dead())
-        if (apply_inputs())
-            for (const Output &output : outputs_)
-                if (const uint64_t value = output.pin.get(); value != output.wire->level) output.wire->drive(value);
+        if (apply_inputs()) drive_outputs();
+    if (model_->spoke) deliver_lines();
     busy_ = false;
     if (observer && !dead()) observer->observed(engine.now());
 }
@@ -303,6 +345,7 @@ void Rtl::connected(StreamPort &port) { port.link->set_clocked(port.source); }
 void Rtl::deliver_lines() {
     std::vector<Line> lines;
     lines.swap(model_->lines);
+    model_->spoke = false;
     if (!log_) return;
     nb::gil_scoped_acquire gil;
     for (const Line &line : lines) {
@@ -315,6 +358,7 @@ void Rtl::deliver_lines() {
 }
 
 void Rtl::die(int status) {
+    if (model_->spoke) deliver_lines();
     pynq_rtl_event event{"", 0, "", ""};
     model_->design().event(model_->handle(), &event);
     const auto text = [](const char *given) { return std::string(given ? given : ""); };

@@ -112,6 +112,11 @@ class Rtl final : public Component, private ClockListener {
         Pin pin;
         WirePort *wire;
     };
+    // Eight bytes of the model that hold outputs: one look says whether any of them changed.
+    struct Window {
+        const uint8_t *at;
+        uint64_t mask, last;
+    };
     Pin take_pin(const std::string &pin, const std::string &what);
     Pins take_pins(const std::string &port, const std::map<std::string, std::string> &pins);
     size_t domain_index(const std::string &clock, const std::string &port) const;
@@ -126,12 +131,17 @@ class Rtl final : public Component, private ClockListener {
     void schedule_next();
     bool turn_is_over();
     bool evaluate();
+    void make_windows();
+    bool outputs_moved();
+    void drive_outputs();
+    template <bool kPlain> void run_single();
+    void run_several();
     bool apply_inputs();
     void apply_resets();
-    bool cycle(Domain &domain);
     bool step();
     bool observe(Time now);
     void sample(Domain &domain);
+    void sample_models(Domain &domain);
     void drive(Domain &domain);
     bool try_sleep();
     bool busy_for_long();
@@ -151,6 +161,8 @@ class Rtl final : public Component, private ClockListener {
     std::deque<Reset> resets_;
     std::vector<Input> inputs_;
     std::vector<Output> outputs_;
+    std::vector<Window> windows_;  // over all of outputs_, but for:
+    std::vector<Output> lone_;
     std::map<std::string, std::string> used_;  // pin -> what for
     Event event_;
 

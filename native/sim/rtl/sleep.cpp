@@ -99,6 +99,7 @@ bool Rtl::trial_changes_nothing() {
     if (!fine && !dead()) {
         std::memcpy(state, snapshot_.data(), size);
         model_->lines.clear();
+        model_->spoke = false;
     }
     return fine;
 }

@@ -182,7 +182,8 @@ std::string StreamFeed::describe() const {
 StreamDrain::StreamDrain(Rtl &owner, std::string port_name, const Pins &pins) : StreamModel(owner, std::move(port_name), true, pins) {
     valid_at_ = static_cast<const uint8_t *>(tvalid_.at);
     last_at_ = tlast_ ? static_cast<const uint8_t *>(tlast_.at) : &no_last_;
-    plain_pins_ = tdata_ && !tkeep_ && !tstrb_ && !tuser_ && !tid_ && !tdest_;
+    keep_all_ = ones(width_);
+    plain_pins_ = tdata_ && !tstrb_ && !tuser_ && !tid_ && !tdest_;
     const unsigned size = (width_ + 7) / 8;
     full_.assign(size, 0xff);
     if (width_ % 8) full_.back() = static_cast<uint8_t>(ones(width_ % 8));
@@ -290,7 +291,7 @@ void StreamDrain::slow(bool valid) {
 
 void StreamDrain::take() {
     const bool last = *last_at_;
-    const Side now_side = plain_pins_ ? Side{} : side();
+    const Side now_side = side();
     const unsigned size = (width_ + 7) / 8;
     const uint8_t *keep = full_.data();
     if (tkeep_) {

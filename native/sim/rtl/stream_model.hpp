@@ -121,7 +121,7 @@ class StreamDrain final : public StreamModel {
     bool sample_inline() {
         const bool valid = *valid_at_;
         moved_ = valid && ready_;
-        if (moved_ && plain_pins_ && !waiting_) {
+        if (moved_ && plain_pins_ && !waiting_ && keeps_all()) {
             // The whole of a common beat.
             get_data(to_);
             to_ += width_;
@@ -156,6 +156,14 @@ class StreamDrain final : public StreamModel {
     static constexpr unsigned kStill = 16;  // idle cycles after which gathered beats go on
     static constexpr unsigned kBatch = 128;
 
+    // TKEEP says that the beat is full, as far as that is quick to see.
+    bool keeps_all() const {
+        switch (tkeep_.bytes) {
+        case 1: return *static_cast<const uint8_t *>(tkeep_.at) == keep_all_;
+        case 0: return !tkeep_.at;
+        default: return tkeep_.get() == keep_all_;
+        }
+    }
     void acquire();
     void commit(unsigned tail, bool last);
     void slow(bool valid);
@@ -172,7 +180,8 @@ class StreamDrain final : public StreamModel {
     const uint8_t *valid_at_, *last_at_;
     uint8_t no_last_ = 0;
     bool ready_ = false;
-    bool plain_pins_ = false;  // no TKEEP, TSTRB, TUSER, TID, TDEST
+    bool plain_pins_ = false;  // no TSTRB, TUSER, TID, TDEST
+    uint64_t keep_all_ = 0;    // TKEEP of a full beat
     bool waiting_ = false;     // TVALID was high and TREADY low at the last edge
     bool fresh_ = false;       // the first edge after reset
     uint8_t *to_ = nullptr;    // next free beat of the ring
