@@ -42,6 +42,7 @@ __all__ = [
     "RtlBuildError",
     "RtlError",
     "RtlFinished",
+    "SignalNotFoundError",
     "UnmodelledIPWarning",
     "UnsupportedByDeviceError",
     "UnsupportedConfiguration",
@@ -212,6 +213,10 @@ class FleetError(PynqError, RuntimeError):
 
 class CaseError(FleetError):
     """A case of a sweep failed, and the sweep was to stop then (``on_error="raise"``)."""
+
+
+class SignalNotFoundError(PynqError, LookupError, AttributeError):
+    """No signal of that name; the message has near ones."""
 
 
 class PynqWarning(UserWarning):

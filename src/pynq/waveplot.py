@@ -68,7 +68,7 @@ class WavePlot:
 
     Raises:
         ValueError: For a radix that is none of these.
-        KeyError: For a name in ``radix`` that the waveform has not.
+        SignalNotFoundError: For a name in ``radix`` that the waveform has not.
     """
 
     def __init__(

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pynq.errors import PynqError
+from pynq.errors import PynqError, SignalNotFoundError
 
 if TYPE_CHECKING:
     from pynq.waveplot import WavePlot
@@ -77,12 +77,12 @@ class Waveform:
         return [trace.name for trace in self.traces]
 
     def __getitem__(self, name: str) -> Trace:
-        """Return a signal by its name. Raises ``KeyError`` with those that are near."""
+        """Return a signal by its name. Raises :class:`SignalNotFoundError` with near names."""
         (wanted,) = choose([name], self.names)
         return self.traces[self.names.index(wanted)]
 
     def select(self, signals: Iterable[str]) -> Waveform:
-        """Return those signals only; globs may be used. Raises ``KeyError`` where nothing fits."""
+        """Return those signals only; globs may be used. Raises :class:`SignalNotFoundError`."""
         by_name = {trace.name: trace for trace in self.traces}
         return Waveform(tuple(by_name[name] for name in choose(signals, self.names)), self.begin, self.end)
 
@@ -108,8 +108,8 @@ class Waveform:
 def choose(wanted: Iterable[str], names: Sequence[str]) -> list[str]:
     """Return the full names that names or globs (``*``, ``?``) mean, each once, in the order asked for.
 
-    "/" and "." are the same; the end of a name is enough where only one signal ends so. Raises ``KeyError``
-    for what means nothing, with near names, or more than one thing.
+    "/" and "." are the same; the end of a name is enough where only one signal ends so. Raises
+    :class:`SignalNotFoundError` for what means nothing, with near names, or more than one thing.
     """
     found: dict[str, None] = {}
     plain = {name.replace("/", "."): name for name in names}
@@ -123,9 +123,9 @@ def choose(wanted: Iterable[str], names: Sequence[str]) -> list[str]:
         else:
             hits = [name for short, name in plain.items() if short.endswith(f".{key}")]
             if len(hits) > 1:
-                raise KeyError(f"{text!r} could be {', '.join(hits[:4])}{', ...' if len(hits) > 4 else ''}")
+                raise SignalNotFoundError(f"{text!r} could be {', '.join(hits[:4])}{', ...' if len(hits) > 4 else ''}")
         if not hits:
-            raise KeyError(f"no signal {text!r}; {suggest(key, plain)}")
+            raise SignalNotFoundError(f"no signal {text!r}; {suggest(key, plain)}")
         found.update(dict.fromkeys(hits))
     return list(found)
 
@@ -150,7 +150,7 @@ def read_waves(path: str | os.PathLike[str], signals: Iterable[str] | None = Non
     """Read a VCD or FST file, ours or another tool's; ``signals`` are names or globs, None all.
 
     FST needs the package pywellen (extra ``waves``). Raises :class:`PynqError` for a file that can't be
-    read, ``KeyError`` for a signal that it has not.
+    read, :class:`SignalNotFoundError` for a signal that it has not.
     """
     file = Path(path)
     with file.open("rb") as stream:
