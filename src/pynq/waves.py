@@ -123,7 +123,9 @@ def choose(wanted: Iterable[str], names: Sequence[str]) -> list[str]:
         else:
             hits = [name for short, name in plain.items() if short.endswith(f".{key}")]
             if len(hits) > 1:
-                raise SignalNotFoundError(f"{text!r} could be {', '.join(hits[:4])}{', ...' if len(hits) > 4 else ''}")
+                raise SignalNotFoundError(
+                    f"{text!r} could be {', '.join(hits[:4])}{', ...' if len(hits) > 4 else ''}"
+                )
         if not hits:
             raise SignalNotFoundError(f"no signal {text!r}; {suggest(key, plain)}")
         found.update(dict.fromkeys(hits))
@@ -167,7 +169,7 @@ def _read_fst(file: Path, signals: Iterable[str] | None) -> Waveform:
         ) from None
     try:
         waves = pywellen.Waveform(str(file))
-    except Exception as error:  # noqa: BLE001  (the reader has no class of its own)
+    except Exception as error:
         raise PynqError(f"{file} can't be read as waves: {error}") from error
     factor = round(waves.timescale.factor * _UNITS[str(waves.timescale.unit)])
     variables = {_joined(variable.full_name): variable for variable in waves.all_vars()}

@@ -32,6 +32,7 @@ _OPTIONS: dict[str, Callable[[str], object]] = {
     "ddr": _number,
     "access_cycles": _number,
     "patience": float,
+    "coverage": str,
 }
 
 

@@ -114,7 +114,9 @@ class Coverage:
             files += sorted(place.rglob("*.dat")) if place.is_dir() else [place]
         if not files:
             where = ", ".join(map(str, places)) or "no folder"
-            raise PynqError(f"{where}: no counts of a run (*.dat); a board makes some with coverage={where!r}")
+            raise PynqError(
+                f"{where}: no counts of a run (*.dat); a board makes some with coverage={where!r}"
+            )
         counts: dict[Point, int] = defaultdict(int)
         newest = 0.0
         for file in files:
@@ -173,7 +175,9 @@ class Coverage:
             each for each in self.files() if each.path.endswith(file)
         ]
         if not found:
-            raise KeyError(f"no counts of {file!r}; there are {', '.join(each.path for each in self.files())}")
+            raise KeyError(
+                f"no counts of {file!r}; there are {', '.join(each.path for each in self.files())}"
+            )
         lines, toggles = found[0].line_counts(), found[0].toggle_lines()
         out = []
         for number, text in enumerate(found[0].source(), 1):

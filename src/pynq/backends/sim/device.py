@@ -18,6 +18,7 @@ from pynq.backends.sim.assembly import Plant, assemble
 from pynq.backends.sim.board import Board
 from pynq.backends.sim.lines import SimInterruptLine, SimPin
 from pynq.backends.sim.model import Model, models, near
+from pynq.backends.sim.observe import Observed
 from pynq.backends.sim.rtl import attach
 from pynq.backends.sim.rtl.attach import Where
 from pynq.backends.sim.rtl.manifest import SUFFIX
@@ -44,12 +45,13 @@ _EMIO = {
 }
 
 
-class SimDevice(Device):
+class SimDevice(Observed, Device):
     """A board that exists in this process: the PL of any design with a PS, DDR, interrupts, EMIO, clocks.
 
     ``deterministic``: host time plays no part, and the same program gives the same trace bit for bit;
     otherwise the PL goes on while the program sleeps. ``seed``: of everything random. ``ddr``: bytes of DDR,
     the upper half for buffers. ``access_cycles``: what a register access costs, in cycles of the IP's clock.
+    ``coverage``: folder for the counts of lines and toggles of RTL (default: $PYNQ_COVERAGE; none: not counted).
     ``patience``: seconds (host) after which a wait in a quiet PL fails where other threads or tasks could
     still act. ``models`` gives cells their model by path, before those bound by type. ``rtl`` says what is
     RTL in all designs for which ``Overlay`` is not told: a manifest's path, a dictionary, or False.
@@ -69,8 +71,9 @@ class SimDevice(Device):
         patience: float = 2.0,
         models: Mapping[str, type[Model]] | None = None,
         rtl: Where = None,
+        coverage: str | os.PathLike[str] | None = None,
     ) -> None:
-        super().__init__(name)
+        super().__init__(name, coverage=coverage)
         if ddr < 1 << 20 or ddr % (1 << 20):
             raise ValueError(f"ddr={ddr}: expected a multiple of 1 MiB")
         self._deterministic = deterministic
@@ -117,6 +120,7 @@ class SimDevice(Device):
                 self._ddr_fd = -1
 
     def _unload(self, reason: str = "") -> None:
+        self._end_of_observation()
         plant, self._plant, self._board = self._plant, None, None
         if plant is not None:
             plant.engine.close(reason)
@@ -194,7 +198,8 @@ class SimDevice(Device):
             )
         builtin_models.load()
         self.open()
-        prepared = attach.prepare(design, self._rtl if rtl is None else rtl, description)
+        counted = self._coverage_folder is not None
+        prepared = attach.prepare(design, self._rtl if rtl is None else rtl, description, coverage=counted)
         with self._lock:
             if self._closed:
                 raise OverlayNotLoadedError(f"device {self.name!r} is closed")
@@ -211,6 +216,7 @@ class SimDevice(Device):
                 )
                 plant.aliases.update(prepared.aliases)
                 board = Board(plant)
+                self._observe_from_the_start(plant)
                 self._release_resets(plant)
             except BaseException:
                 engine.close()

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from pynq.backends.sim import _engine
-from pynq.backends.sim._engine import Recorder
+from pynq.backends.sim._engine import Engine, Recorder
 from pynq.backends.sim.signals import Directory, Signal
 from pynq.device.notes import emit
 from pynq.errors import PynqWarning
@@ -122,9 +122,9 @@ class Waves:
     :meth:`flush`, :meth:`stop` or second of recording.
     """
 
-    def __init__(self, plan: _Plan, period: Callable[[], float]) -> None:
+    def __init__(self, plan: _Plan) -> None:
         self._plan = plan
-        self._period = period
+        self._engine: Engine | None = None
         self._recorder: Recorder | None = None
         self._names: list[str] = []
         self._closed = False
@@ -191,12 +191,13 @@ class Waves:
         if self._recorder is not None:
             self._recorder.close()
 
-    def _begin(self, directory: Directory) -> None:
+    def _begin(self, directory: Directory, period: Callable[[], float]) -> None:
         """A design is loaded: begin. Raises :class:`SignalNotFoundError`, ``OSError``."""
         plan = self._plan
+        self._engine = directory.engine
 
         def time(when: Moment | None) -> int | None:
-            return None if when is None else moment(when, self._period)
+            return None if when is None else moment(when, period)
 
         self._names = directory.names if plan.signals is None else directory.choose(plan.signals)
         trigger = None if plan.trigger is None else _trigger(plan.trigger, directory)
@@ -231,13 +232,13 @@ class Waves:
 class WaveRecording(Waves):
     """A recording in memory, made by ``device.record_waves(...)``. In a notebook it shows itself drawn."""
 
-    def __init__(self, plan: _Plan, period: Callable[[], float]) -> None:
-        super().__init__(plan, period)
+    def __init__(self, plan: _Plan) -> None:
+        super().__init__(plan)
         self._kinds: list[tuple[int, str]] = []
         self._kept: Waveform | None = None
 
-    def _begin(self, directory: Directory) -> None:
-        super()._begin(directory)
+    def _begin(self, directory: Directory, period: Callable[[], float]) -> None:
+        super()._begin(directory, period)
         made = [directory.make(name) for name in self._names]
         self._kinds = [(signal.bits, signal.kind) for signal in made]
 
