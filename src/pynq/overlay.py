@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import inspect
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cached_property
@@ -271,6 +271,43 @@ class DefaultOverlay(Bitstream, Node):
     ) -> None:
         """Load a partial bitstream into a region (a hierarchy of the design)."""
         getattr(self, partial_region).download(bitfile_name=partial_bit, dtbo=dtbo, program=program)
+
+    def record_waves(self, signals: Iterable[str] | str | None = None, **options: Any) -> Any:
+        """Record signals of the PL in memory while a ``with`` block runs, for drawing.
+
+        ``with overlay.record_waves(["fir_0.*"]) as recording: ...``, then ``recording`` draws itself in a
+        notebook, and ``recording.plot(radix="signed")`` elsewhere. ``signals`` are names and globs, None all;
+        ``cycles`` keeps the last ones only. Only simulated boards have waves; others raise
+        :class:`~pynq.errors.UnsupportedByDeviceError`.
+        """
+        self._require_loaded("waves")
+        return self.device.record_waves(signals, **options)
+
+    def plot_waves(
+        self,
+        signals: Iterable[str] | str | None = None,
+        run: Callable[[], object] | None = None,
+        *,
+        of: Any = None,
+        **options: Any,
+    ) -> Any:
+        """Draw waveforms; in a notebook the result shows itself, elsewhere ``.save("waves.svg")``.
+
+        Args:
+            signals: Names and globs: ``["fir_0.acc", "fir_0/m_axis_tvalid"]``; None for all.
+            run: What to call; drawn is what happens meanwhile.
+            of: A VCD or FST file, or a recording, to draw instead.
+            **options: ``cycles``: how many, the last ones; without ``run``, ``of`` and a recording that goes
+                on so many (100) cycles pass now. ``start``, ``stop``: a piece of the time (seconds, "12 us").
+                ``radix``, ``width``, ``title``: see :class:`pynq.waveplot.WavePlot`.
+
+        Raises:
+            SignalNotFoundError: With near names.
+            UnsupportedByDeviceError: The device is no simulated board.
+        """
+        if of is None:
+            self._require_loaded("waves")
+        return self.device.plot_waves(signals, run, of=of, **options)
 
     def _require_loaded(self, what: str) -> None:
         """Raise :class:`~pynq.errors.OverlayNotLoadedError`, naming ``what``, unless this is loaded."""

@@ -8,9 +8,12 @@ import zlib
 from collections.abc import Iterator, Mapping
 from html import escape
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from pynq.waves import Trace, Value, Waveform, choose
+from pynq.wavenames import choose
+
+if TYPE_CHECKING:
+    from pynq.waves import Trace, Value, Waveform
 
 __all__ = ["RADIXES", "WavePlot", "format_value"]
 
@@ -133,7 +136,7 @@ class WavePlot:
             f'<defs><pattern id="{self._hatched}" width="6" height="6" patternUnits="userSpaceOnUse" '
             f'patternTransform="rotate(45)"><rect width="6" height="6" fill="{_UNKNOWN_FILL}"/>'
             f'<rect width="1.5" height="6" fill="{_UNKNOWN}" opacity=".45"/></pattern>'
-            f'<clipPath id="{self._clip}"><rect x="0" y="0" width="{self._left - 6}" height="{height:g}"/></clipPath>'
+            f'<clipPath id="{self._clip}"><rect width="{self._left - 6}" height="{height:g}"/></clipPath>'
             "</defs>"
             f'<rect x=".5" y=".5" width="{self.width - 1}" height="{height - 1:g}" rx="8" fill="{_CARD}" '
             f'stroke="{_GRID}"/>'
@@ -212,7 +215,7 @@ class WavePlot:
 
     # -- rows ------------------------------------------------------------------------------------------------
     def _pieces(self, trace: Trace) -> Iterator[tuple[float, float, int, int, Value, bool]]:
-        """Yield (x from, x to, time from, time to, value, busy); what is too narrow to see is put together."""
+        """Yield (x from, x to, time from, time to, value, busy); what is too narrow is one busy piece."""
         held: tuple[float, float, int, int] | None = None
         for start, stop, value in trace.between(self.wave.begin, max(self.wave.end, self.wave.begin + 1)):
             left, right = self._x(start), self._x(stop)
@@ -233,7 +236,7 @@ class WavePlot:
         last: float | None = None  # where the pen is
         for left, right, _, _, value, busy in self._pieces(row.trace):
             if busy:
-                yield f'<rect x="{left}" y="{high}" width="{max(right - left, 0.8):.2f}" height="{_HIGH}" fill="{_WIRE}" opacity=".55"/>'
+                yield _busy(left, right, high, _WIRE)
                 last = None
                 continue
             if value is None:
@@ -248,7 +251,7 @@ class WavePlot:
         if fill:
             yield f'<path d="{fill}" fill="{_WIRE_FILL}" opacity=".8"/>'
         if path:
-            yield f'<path d="{path}" fill="none" stroke="{_WIRE}" stroke-width="1.5" stroke-linejoin="round"/>'
+            yield _stroke(path, _WIRE)
 
     def _bus(self, row: _Row) -> Iterator[str]:
         low = row.top + (row.height + _HIGH) / 2
@@ -256,7 +259,7 @@ class WavePlot:
         shapes, texts, quiet = "", [], ""
         for left, right, start, stop, value, busy in self._pieces(row.trace):
             if busy:
-                yield f'<rect x="{left}" y="{high}" width="{max(right - left, 0.8):.2f}" height="{_HIGH}" fill="{_BUS}" opacity=".4"/>'
+                yield _busy(left, right, high, _BUS)
                 continue
             if value is None:
                 yield self._hatch(left, right, high, low)
@@ -306,7 +309,8 @@ class WavePlot:
             return round(bottom - (value - least) / span * (bottom - top), 2)
 
         if least < 0 < most:
-            yield f'<path d="M{self._left} {y(0)}H{self._right}" stroke="{_MUTED}" stroke-width=".6" stroke-dasharray="2 3"/>'
+            line = f"M{self._left} {y(0)}H{self._right}"
+            yield f'<path d="{line}" stroke="{_MUTED}" stroke-width=".6" stroke-dasharray="2 3"/>'
         path, column, lowest, highest, pen = "", -1.0, 0.0, 0.0, False
         for left, right, value in points:
             if right - left >= 1:
@@ -320,7 +324,7 @@ class WavePlot:
             elif value < lowest or value > highest:
                 lowest, highest = min(lowest, value), max(highest, value)
                 path += f"L{left} {y(value)}"
-        yield f'<path d="{path}" fill="none" stroke="{_CURVE}" stroke-width="1.4" stroke-linejoin="round"/>'
+        yield _stroke(path, _CURVE)
         for value, at in ((most, top + 7), (least, bottom)):
             yield (
                 f'<text x="{self._left - 4}" y="{at:g}" text-anchor="end" fill="{_MUTED}" font-size="9">'
@@ -343,6 +347,17 @@ def _signed(value: int | float, bits: int) -> float:
     if isinstance(value, float):
         return value
     return float(value - (1 << bits) if value >> (bits - 1) & 1 else value)
+
+
+def _busy(left: float, right: float, high: float, colour: str) -> str:
+    return (
+        f'<rect x="{left}" y="{high}" width="{max(right - left, 0.8):.2f}" height="{_HIGH}" '
+        f'fill="{colour}" opacity=".45"/>'
+    )
+
+
+def _stroke(path: str, colour: str) -> str:
+    return f'<path d="{path}" fill="none" stroke="{colour}" stroke-width="1.5" stroke-linejoin="round"/>'
 
 
 def _fit(text: str, room: float) -> str:

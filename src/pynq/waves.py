@@ -5,21 +5,19 @@ Times are picoseconds of virtual time. A value is an int, a float for a real, or
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from pynq.errors import PynqError, SignalNotFoundError
+from pynq.errors import PynqError
+from pynq.wavenames import choose
+from pynq.waveplot import WavePlot
 
-if TYPE_CHECKING:
-    from pynq.waveplot import WavePlot
-
-__all__ = ["Trace", "Value", "Waveform", "choose", "read_waves", "suggest"]
+__all__ = ["Trace", "Value", "Waveform", "read_waves"]
 
 Value = int | float | None
 
@@ -94,8 +92,6 @@ class Waveform:
 
     def plot(self, **options: Any) -> WavePlot:
         """Draw it; the options are those of :class:`pynq.waveplot.WavePlot`."""
-        from pynq.waveplot import WavePlot
-
         return WavePlot(self, **options)
 
     def _repr_svg_(self) -> str:
@@ -103,49 +99,6 @@ class Waveform:
 
     def __repr__(self) -> str:
         return f"<Waveform of {len(self.traces)} signals, {self.begin} to {self.end} ps>"
-
-
-def choose(wanted: Iterable[str], names: Sequence[str]) -> list[str]:
-    """Return the full names that names or globs (``*``, ``?``) mean, each once, in the order asked for.
-
-    "/" and "." are the same; the end of a name is enough where only one signal ends so. Raises
-    :class:`SignalNotFoundError` for what means nothing, with near names, or more than one thing.
-    """
-    found: dict[str, None] = {}
-    plain = {name.replace("/", "."): name for name in names}
-    for text in wanted:
-        key = text.replace("/", ".")
-        if key in plain:
-            hits = [plain[key]]
-        elif "*" in key or "?" in key:
-            pattern = re.compile(re.escape(key).replace(r"\*", ".*").replace(r"\?", "."))
-            hits = [name for short, name in plain.items() if pattern.fullmatch(short)]
-        else:
-            hits = [name for short, name in plain.items() if short.endswith(f".{key}")]
-            if len(hits) > 1:
-                raise SignalNotFoundError(
-                    f"{text!r} could be {', '.join(hits[:4])}{', ...' if len(hits) > 4 else ''}"
-                )
-        if not hits:
-            raise SignalNotFoundError(f"no signal {text!r}; {suggest(key, plain)}")
-        found.update(dict.fromkeys(hits))
-    return list(found)
-
-
-def suggest(name: str, names: Iterable[str]) -> str:
-    """Return "did you mean a or b", or what there is, for a message."""
-    known = list(names)
-    last = name.rpartition(".")[2]
-    near = difflib.get_close_matches(name, known, 3, 0.5)
-    near += [other for other in known if other.rpartition(".")[2] == last and other not in near][:3]
-    if near:
-        return f"did you mean {' or '.join(near[:4])}?"
-    shown = ", ".join(known[:8])
-    return (
-        f"there are {shown}{f' and {len(known) - 8} more' if len(known) > 8 else ''}"
-        if known
-        else "there are none"
-    )
 
 
 def read_waves(path: str | os.PathLike[str], signals: Iterable[str] | None = None) -> Waveform:

@@ -144,6 +144,19 @@ class Device(OldProtocol, metaclass=DeviceMeta):
         """Return one sentence on why ``what`` ("axi_dma_0/S2MM") does not go on, "" where unknown."""
         return ""
 
+    # -- may: what a simulated board lets be seen ------------------------------------------------------------
+    def waves(self, *args: Any, **options: Any) -> Any:
+        """Record signals of the PL into a file."""
+        raise self._unsupported("waves")
+
+    def record_waves(self, *args: Any, **options: Any) -> Any:
+        """Record signals of the PL in memory."""
+        raise self._unsupported("waves")
+
+    def plot_waves(self, *args: Any, **options: Any) -> Any:
+        """Draw signals of the PL over time."""
+        raise self._unsupported("waves")
+
     # -- for all ---------------------------------------------------------------------------------------------
     def program(self, bitstream: Bitstream, parser: Any = None) -> None:
         """Download a bitstream and note that it is loaded, whichever protocol the device speaks."""

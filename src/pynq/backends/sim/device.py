@@ -51,7 +51,7 @@ class SimDevice(Observed, Device):
     ``deterministic``: host time plays no part, and the same program gives the same trace bit for bit;
     otherwise the PL goes on while the program sleeps. ``seed``: of everything random. ``ddr``: bytes of DDR,
     the upper half for buffers. ``access_cycles``: what a register access costs, in cycles of the IP's clock.
-    ``coverage``: folder for the counts of lines and toggles of RTL (default: $PYNQ_COVERAGE; none: not counted).
+    ``coverage``: folder for the counts of lines and toggles of RTL (default: $PYNQ_COVERAGE, or not counted).
     ``patience``: seconds (host) after which a wait in a quiet PL fails where other threads or tasks could
     still act. ``models`` gives cells their model by path, before those bound by type. ``rtl`` says what is
     RTL in all designs for which ``Overlay`` is not told: a manifest's path, a dictionary, or False.

@@ -10,7 +10,7 @@ import warnings
 import weakref
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pynq.backends.sim import _engine
 from pynq.backends.sim.coverage import Coverage
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 __all__ = ["Observed"]
 
 _counting: weakref.WeakSet[Observed] = weakref.WeakSet()
+
+_Kind = TypeVar("_Kind", bound=Waves)
 
 Signals = str | Signal | Iterable[str | Signal]
 
@@ -137,7 +139,7 @@ class Observed:
             last = f"{cycles} cycles"
         return self._record(WaveRecording(plan_memory(signals, last, trigger)))
 
-    def _record(self, waves: Any) -> Any:
+    def _record(self, waves: _Kind) -> _Kind:
         if self._closed:
             raise PynqError("the device is closed: there is nothing to record any more")
         self._recordings = [other for other in self._recordings if other.state != "closed"]
@@ -225,7 +227,8 @@ class Observed:
         """
         if self._coverage_folder is None:
             raise PynqError(
-                "this device counts no coverage: make it with SimDevice(coverage='folder'), or set PYNQ_COVERAGE"
+                "this device counts no coverage: make it with SimDevice(coverage='folder'), "
+                "or set PYNQ_COVERAGE"
             )
         self._write_coverage()
         return Coverage.read(self._coverage_folder)

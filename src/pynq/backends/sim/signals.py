@@ -10,7 +10,7 @@ from typing import Any
 from pynq.backends.sim import _engine
 from pynq.backends.sim._engine import Engine
 from pynq.errors import SignalNotFoundError
-from pynq.waves import choose, suggest
+from pynq.wavenames import choose, suggest
 
 __all__ = ["Directory", "Signal", "SignalArray", "SignalScope"]
 
@@ -18,7 +18,7 @@ __all__ = ["Directory", "Signal", "SignalArray", "SignalScope"]
 class Signal:
     """A signal of the board, or some bits of one. Reading it lets no time pass.
 
-    ``int(signal)`` is :attr:`value`; ``signal[7:4]`` and ``signal[0]`` are bits of it, numbered as in the RTL.
+    ``int(signal)`` is :attr:`value`; ``signal[7:4]`` and ``signal[0]`` are bits, numbered as in the RTL.
 
     Attributes:
         name: In full: instances and signal with dots between them.

@@ -17,7 +17,7 @@ from pynq.backends.sim import _engine
 from pynq.backends.sim._engine import Engine, Recorder
 from pynq.backends.sim.signals import Directory, Signal
 from pynq.device.notes import emit
-from pynq.errors import PynqWarning
+from pynq.errors import PynqError, PynqWarning
 from pynq.waves import Trace, Value, Waveform
 
 if TYPE_CHECKING:
@@ -117,8 +117,8 @@ def _trigger(spec: TriggerSpec, directory: Directory) -> tuple[int, str, int, in
 class Waves:
     """A recording of the board's signals into a file, made by ``device.waves(...)``.
 
-    Use it as a context manager, or close it; it is closed as well when the next design is downloaded, with the
-    device, and at the end of the program. The file can be read whenever nothing runs, up to the last
+    Use it as a context manager, or close it; it is closed as well when the next design is downloaded, with
+    the device, and at the end of the program. The file can be read whenever nothing runs, up to the last
     :meth:`flush`, :meth:`stop` or second of recording.
     """
 
@@ -178,7 +178,7 @@ class Waves:
             self._recorder.check()
 
     def close(self) -> None:
-        """End the recording. Raises ``OSError`` if the file could not be written. A second call does nothing."""
+        """End the recording; once. Raises ``OSError`` if the file could not be written."""
         if self._closed:
             return
         self._end()
@@ -311,5 +311,5 @@ def _close_all() -> None:
     for waves in list(_open):
         try:
             waves._end()
-        except Exception as error:  # nobody is there to catch it: say so, and close the others
+        except (OSError, PynqError) as error:
             warnings.warn(PynqWarning(f"waves: {waves.path}: {error}"), stacklevel=1)
