@@ -18,6 +18,7 @@
 #include <cstdio>
 #include <cstring>
 #include <exception>
+#include <fstream>
 #include <memory>
 #include <new>
 
@@ -167,11 +168,33 @@ inline uint32_t changes(void *handle, uint32_t *values, uint32_t *codes) {
 inline int write_coverage(void *handle, const char *path) {
 #if VM_COVERAGE
     Model &model = model_of(handle);
+    const std::string part = std::string{path} + ".part";
     errno = 0;
-    std::FILE *file = std::fopen(path, "w");  // Verilator's writer does not tell whether it could open the file
-    if (!file) return errno ? errno : EIO;
-    std::fclose(file);
-    return guarded(model, [&] { model.context.coveragep()->write(path); }) == PYNQ_RTL_OK ? 0 : EIO;
+    try {
+        Enter enter{model};
+        std::ofstream{part}.close();  // Verilator's writer does not tell whether it could open the file
+        if (errno) return errno;
+        model.context.coveragep()->write(part);
+        std::ifstream in{part};
+        std::ofstream out{path};
+        if (!in || !out) return errno ? errno : EIO;
+        for (std::string line; std::getline(in, line);) {
+            // A point is C '\1key\2value\1key\2value...' count; the key f has the name of the file.
+            static const std::string key{"\1f\2"};
+            const size_t begin = line.find(key);
+            const size_t end = begin == std::string::npos ? begin : line.find_first_of("\1'", begin + key.size());
+            if (end != std::string::npos) {
+                const size_t name = begin + key.size();
+                line.replace(name, end - name, model.file_name(line.substr(name, end - name)));
+            }
+            out << line << '\n';
+        }
+        out.close();
+        std::remove(part.c_str());
+        return out ? 0 : errno ? errno : EIO;
+    } catch (...) {
+        return EIO;
+    }
 #else
     (void)handle, (void)path;
     return ENOSYS;

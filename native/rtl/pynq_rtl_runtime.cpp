@@ -72,9 +72,30 @@ Session::Session(const pynq_rtl_host *given, const char *const *paths, const cha
     : files_(files), fatals_(fatals) {
     if (given) host = *given;
     for (; paths && *paths; ++paths) {
+        given_.push_back(*paths);
         const std::string folder = real(*paths);
         if (!folder.empty()) folders.push_back(folder);
     }
+}
+
+std::string Session::file_name(std::string_view name) const {
+    if (name.find("Vdut") != std::string_view::npos) return "";
+    if (name.size() < 2 || name[0] != 's') return std::string{name};
+    size_t number = 0;
+    for (char c : name.substr(1)) {
+        if (!std::isdigit(static_cast<unsigned char>(c))) return std::string{name};
+        number = number * 10 + static_cast<size_t>(c - '0');
+    }
+    for (size_t i = 0; i <= number; ++i) {
+        if (!files_[i]) return std::string{name};
+    }
+    const std::string known = files_[number];
+    size_t slash = 0, folder = 0;
+    for (; std::isdigit(static_cast<unsigned char>(known[slash])); ++slash) {
+        folder = folder * 10 + static_cast<size_t>(known[slash] - '0');
+    }
+    if (slash == 0 || known[slash] != '/') return known;
+    return folder < given_.size() ? given_[folder] + known.substr(slash) : known.substr(slash + 1);
 }
 
 void Session::print(std::string_view text) {
@@ -108,7 +129,7 @@ void Session::line(std::string_view text) {
             break;
         }
         if (place.line == 0) {
-            place.file = files_[std::strtoul(text.data() + begin + 1, nullptr, 10)];
+            place.file = file_name("s" + std::string{text.substr(begin + 1, colon - begin - 1)});
             place.line = static_cast<int>(std::strtoul(text.data() + colon + 1, nullptr, 10));
         }
         text.remove_prefix(end + 1);
@@ -118,43 +139,48 @@ void Session::line(std::string_view text) {
         const char *word, *name;
     } severities[] = {
         {"] %Error: ", "error"}, {"] %Fatal: ", "fatal"}, {"] %Warning: ", "warning"}, {"] -Info: ", "info"}};
-    if (!clean.empty() && clean.front() == '[') {
-        for (const auto &severity : severities) {
-            const size_t at = clean.find(severity.word);
-            std::string_view rest;
-            Ended found{severity.name[0] == 'f' ? PYNQ_RTL_FATAL : PYNQ_RTL_STOP, "", 0, "", ""};
-            if (at == std::string::npos ||
-                !split_place(std::string_view{clean}.substr(at + std::strlen(severity.word)), found.file, found.line, rest)) {
-                continue;
-            }
-            static constexpr std::string_view lead = "Assertion failed in ";
-            if (rest.substr(0, lead.size()) == lead) rest.remove_prefix(lead.size());
-            const size_t colon = rest.find(": ");
-            if (colon != std::string_view::npos && rest.substr(0, colon).find(' ') == std::string_view::npos) {
-                found.scope = below_top(rest.substr(0, colon));
-                rest.remove_prefix(colon + 2);
-            }
-            found.text = rest;
-            place.file = found.file;
-            place.line = found.line;
-            clean = std::string{severity.name} + ": " + found.text;
-            if (!found.scope.empty()) clean += " (in " + found.scope + ")";
-            last_ = found;
-            break;
+    for (const auto &severity : severities) {
+        const size_t at = clean.find(severity.word);
+        const size_t bracket = clean.rfind('[', at);
+        std::string_view rest;
+        Ended found{severity.name[0] == 'f' ? PYNQ_RTL_FATAL : PYNQ_RTL_STOP, "", 0, "", ""};
+        if (at == std::string::npos || bracket == std::string::npos ||
+            !split_place(std::string_view{clean}.substr(at + std::strlen(severity.word)), found.file, found.line, rest)) {
+            continue;
         }
+        static constexpr std::string_view lead = "Assertion failed in ";
+        if (rest.substr(0, lead.size()) == lead) rest.remove_prefix(lead.size());
+        const size_t colon = std::min(rest.find(": "), rest.size());
+        if (rest.substr(0, colon).find(' ') == std::string_view::npos) {
+            found.scope = below_top(rest.substr(0, colon));
+            rest.remove_prefix(std::min(colon + 2, rest.size()));
+        }
+        found.text = rest.empty() ? std::string{"$"} + severity.name : std::string{rest};
+        if (bracket > 0) tell(place, clean.substr(0, bracket));  // what a $write left open
+        place.file = file_name(found.file);
+        place.line = found.line;
+        clean = severity.name + (": " + found.text);
+        if (!found.scope.empty()) clean += " (in " + found.scope + ")";
+        last_ = found;
+        break;
     }
+    tell(place, clean);
+}
+
+void Session::tell(const Place &place, const std::string &text) {
     ++prints;
-    if (host.print) host.print(host.context, place.file.c_str(), place.line, clean.c_str(), clean.size());
+    if (host.print) host.print(host.context, place.file.c_str(), place.line, text.c_str(), text.size());
 }
 
 void Session::end(int status, const char *file, int line, const std::string &text) {
     flush();
     // What is printed has the file's name without folders.
     const bool same = last_.line == line && line != 0 && base_name(last_.file) == base_name(file);
-    Ended result{status, file, line, same ? last_.scope : "", same ? last_.text : text};
+    Ended result{status, file_name(file), line, same ? last_.scope : "", same ? last_.text : text};
+    if (result.file.empty()) result.line = 0;
     if (same && last_.status == PYNQ_RTL_FATAL) result.status = PYNQ_RTL_FATAL;
-    if (status == PYNQ_RTL_STOP && fatals_) {  // 5.006 calls a $fatal "Error"
-        const std::string place = result.file + ":" + std::to_string(line);
+    if (status == PYNQ_RTL_STOP && same) {  // 5.006 calls a $fatal "Error"
+        const std::string place = std::string{file} + ":" + std::to_string(line);
         for (const char *const *fatal = fatals_; *fatal; ++fatal) {
             if (place == *fatal) result.status = PYNQ_RTL_FATAL;
         }
@@ -164,9 +190,7 @@ void Session::end(int status, const char *file, int line, const std::string &tex
 
 void Session::warn(const char *file, int line, const std::string &text) {
     flush();
-    ++prints;
-    const std::string all = "warning: " + text;
-    if (host.print) host.print(host.context, file, line, all.c_str(), all.size());
+    tell({file_name(file), line}, "warning: " + text);
 }
 
 std::string Session::locate(const std::string &name, bool write) const {
@@ -229,11 +253,27 @@ void vl_warn(const char *file, int line, const char *, const char *text) {
     if (current) current->warn(file, line, text);
 }
 
-// The linker sends the calls of fopen and system in a design's library here (--wrap).
+// The linker sends the calls of these functions in a design's library here (--wrap).
 extern "C" {
 std::FILE *__real_fopen(const char *, const char *);
 std::FILE *__wrap_fopen(const char *, const char *);
 int __wrap_system(const char *);
+size_t __real_fwrite(const void *, size_t, size_t, std::FILE *);
+size_t __wrap_fwrite(const void *, size_t, size_t, std::FILE *);
+int __real_fputs(const char *, std::FILE *);
+int __wrap_fputs(const char *, std::FILE *);
+
+// $fdisplay(1, ...) and its like.
+size_t __wrap_fwrite(const void *data, size_t size, size_t count, std::FILE *file) {
+    if (!current || (file != stdout && file != stderr)) return __real_fwrite(data, size, count, file);
+    current->print(std::string_view{static_cast<const char *>(data), size * count});
+    return count;
+}
+int __wrap_fputs(const char *text, std::FILE *file) {
+    if (!current || (file != stdout && file != stderr)) return __real_fputs(text, file);
+    current->print(text);
+    return 1;
+}
 
 std::FILE *__wrap_fopen(const char *name, const char *mode) {
     if (!current) return __real_fopen(name, mode);

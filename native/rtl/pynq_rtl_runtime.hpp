@@ -38,6 +38,8 @@ class Session {
     Session(const Session &) = delete;
     Session &operator=(const Session &) = delete;
 
+    // The user's name of a file: "s3" is number 3 of the design's files; "" for one of the C++ that Verilator wrote.
+    std::string file_name(std::string_view name) const;
     void print(std::string_view text);
     void flush();  // a line without its newline
     // Of the file that `name` means, for reading or writing; throws Ended where it may not be opened.
@@ -55,16 +57,16 @@ class Session {
     // Names for the C interface; strings of the table of signals live here.
     std::vector<pynq_rtl_signal> table;
     VerilatedVcd *trace = nullptr;
-    bool sampled = false;
     std::vector<uint32_t> changed;
 
   private:
     void line(std::string_view text);
+    void tell(const Place &place, const std::string &text);
 
-    const char *const *files_;   // of the numbers in marks
-    const char *const *fatals_;  // "file:line" of each $fatal
+    const char *const *files_;   // "0/top.v" is in the first folder
+    const char *const *fatals_;  // "s3:15" for each $fatal, where Verilator does not tell it from $error
+    std::vector<std::string> given_;  // folders, as they were given
     std::string pending_;
-    Place place_;
     Ended last_{PYNQ_RTL_OK, "", 0, "", ""};  // what Verilator printed before it stops: the text of the error
 };
 

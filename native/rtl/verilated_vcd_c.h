@@ -21,6 +21,8 @@
 
 class VerilatedVcd;
 
+#define PYNQ_TRACE_CALL __attribute__((noinline))
+
 // Where the generated code stores values: full* always, chg* where the value differs from the one stored.
 class PynqTraceBuffer final {
   public:
@@ -29,33 +31,33 @@ class PynqTraceBuffer final {
 
     uint32_t *oldp(uint32_t code) { return values + code; }
 
-    void fullBit(uint32_t *at, uint32_t value) { *at = value; }
-    void fullCData(uint32_t *at, uint32_t value, int) { *at = value; }
-    void fullSData(uint32_t *at, uint32_t value, int) { *at = value; }
-    void fullIData(uint32_t *at, uint32_t value, int) { *at = value; }
-    void fullQData(uint32_t *at, uint64_t value, int) { std::memcpy(at, &value, sizeof value); }
-    template <class Words> void fullWData(uint32_t *at, const Words &words, int bits) {
+    PYNQ_TRACE_CALL void fullBit(uint32_t *at, uint32_t value) { *at = value; }
+    PYNQ_TRACE_CALL void fullCData(uint32_t *at, uint32_t value, int) { *at = value; }
+    PYNQ_TRACE_CALL void fullSData(uint32_t *at, uint32_t value, int) { *at = value; }
+    PYNQ_TRACE_CALL void fullIData(uint32_t *at, uint32_t value, int) { *at = value; }
+    PYNQ_TRACE_CALL void fullQData(uint32_t *at, uint64_t value, int) { std::memcpy(at, &value, sizeof value); }
+    template <class Words> PYNQ_TRACE_CALL void fullWData(uint32_t *at, const Words &words, int bits) {
         const int count = (bits + 31) / 32;
         for (int i = 0; i < count; ++i) at[i] = words[i];
     }
-    void fullDouble(uint32_t *at, double value) { std::memcpy(at, &value, sizeof value); }
-    template <class Event> void fullEvent(uint32_t *at, const Event &event) { *at = triggered(event); }
-    void fullEventTriggered(uint32_t *at) { *at = 1; }
+    PYNQ_TRACE_CALL void fullDouble(uint32_t *at, double value) { std::memcpy(at, &value, sizeof value); }
+    template <class Event> PYNQ_TRACE_CALL void fullEvent(uint32_t *at, const Event &event) { *at = triggered(event); }
+    PYNQ_TRACE_CALL void fullEventTriggered(uint32_t *at) { *at = 1; }
 
-    void chgBit(uint32_t *at, uint32_t value) {
+    PYNQ_TRACE_CALL void chgBit(uint32_t *at, uint32_t value) {
         if (*at != value) put(at, value);
     }
-    void chgCData(uint32_t *at, uint32_t value, int) { chgBit(at, value); }
-    void chgSData(uint32_t *at, uint32_t value, int) { chgBit(at, value); }
-    void chgIData(uint32_t *at, uint32_t value, int) { chgBit(at, value); }
-    void chgQData(uint32_t *at, uint64_t value, int) {
+    PYNQ_TRACE_CALL void chgCData(uint32_t *at, uint32_t value, int) { chgBit(at, value); }
+    PYNQ_TRACE_CALL void chgSData(uint32_t *at, uint32_t value, int) { chgBit(at, value); }
+    PYNQ_TRACE_CALL void chgIData(uint32_t *at, uint32_t value, int) { chgBit(at, value); }
+    PYNQ_TRACE_CALL void chgQData(uint32_t *at, uint64_t value, int) {
         uint64_t old;
         std::memcpy(&old, at, sizeof old);
         if (old == value) return;
         std::memcpy(at, &value, sizeof value);
         note(at);
     }
-    template <class Words> void chgWData(uint32_t *at, const Words &words, int bits) {
+    template <class Words> PYNQ_TRACE_CALL void chgWData(uint32_t *at, const Words &words, int bits) {
         const int count = (bits + 31) / 32;
         for (int i = 0; i < count; ++i) {
             if (at[i] == words[i]) continue;
@@ -64,14 +66,14 @@ class PynqTraceBuffer final {
             return;
         }
     }
-    void chgDouble(uint32_t *at, double value) {
+    PYNQ_TRACE_CALL void chgDouble(uint32_t *at, double value) {
         // As bits: a NaN is equal to itself here.
         uint64_t bits;
         std::memcpy(&bits, &value, sizeof bits);
         chgQData(at, bits, 64);
     }
-    template <class Event> void chgEvent(uint32_t *at, const Event &event) { chgBit(at, triggered(event)); }
-    void chgEventTriggered(uint32_t *at) { put(at, 1); }
+    template <class Event> PYNQ_TRACE_CALL void chgEvent(uint32_t *at, const Event &event) { chgBit(at, triggered(event)); }
+    PYNQ_TRACE_CALL void chgEventTriggered(uint32_t *at) { put(at, 1); }
 
   private:
     template <class Event> static uint32_t triggered(const Event &event) {

@@ -110,6 +110,27 @@ def _inspect(
     _show(found, render.inspection, as_json)
 
 
+cache_app = typer.Typer(help="Libraries of RTL that were built on this machine.", no_args_is_help=True)
+app.add_typer(cache_app, name="cache")
+
+
+@cache_app.command("info")
+def _cache_info(as_json: AsJson = False) -> None:
+    """Show where the cache is, how large it may get, and what is in it."""
+    from pynq.cli import cache
+
+    _show(cache.collect(), render.cache, as_json)
+
+
+@cache_app.command("clear")
+def _cache_clear() -> None:
+    """Remove everything from the cache but what is being built just now."""
+    from pynq.cli import cache
+
+    folder, freed = cache.clear()
+    sys.stdout.write(f"{folder}: {freed / 1e6:.1f} MB freed\n")
+
+
 def _show(found: Any, tables: Any, as_json: bool) -> None:
     if as_json:
         sys.stdout.write(json.dumps(found, indent=2) + "\n")

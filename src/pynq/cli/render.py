@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -14,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
-__all__ = ["devices", "info", "inspection"]
+__all__ = ["cache", "devices", "info", "inspection"]
 
 _DIM_KINDS = {"interconnect", "logic"}
 
@@ -47,6 +48,18 @@ def _table(console: Console, title: str, *columns: str, right: Sequence[str] = (
         number = column in right
         table.add_column(column, justify="right" if number else "left", overflow="fold", no_wrap=number)
     return table
+
+
+def cache(console: Console, found: dict[str, Any]) -> None:
+    """``pynq cache info``: folder and sizes, then one line an entry."""
+    size = f"{found['size'] / 1e6:.1f} of {found['bound'] / 1e6:.0f} MB used"
+    table = _table(console, f"{found['folder']}: {size}", "kind", "of", "MB", "last used", "name", right=["MB"])
+    for entry in found["entries"]:
+        used = time.strftime("%Y-%m-%d %H:%M", time.localtime(entry["used"]))
+        megabytes = f"{entry['size'] / 1e6:.1f}"
+        table.add_row(entry["kind"], escape(entry["label"]), megabytes, used, entry["name"])
+    if found["entries"]:
+        console.print(table)
 
 
 def info(console: Console, found: dict[str, Any]) -> None:

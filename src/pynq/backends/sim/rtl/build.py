@@ -1,32 +1,47 @@
-"""From the sources of RTL blocks to libraries that the engine loads."""
+"""From the sources of RTL blocks to libraries that the engine loads.
+
+A build has four stages. The first two are fast and take all blocks before anything is compiled, so that all errors
+of the user's come together and soon: preprocessing (with the look at what is in the text), verilation (with the
+check of the ports by the caller). Then the C++ is compiled and linked. Everything runs in parallel over blocks, and
+what the cache has is not done again; see docs/design/rtl.md.
+"""
 
 from __future__ import annotations
 
-import hashlib
-import json
+import contextlib
 import os
-import re
-import shlex
-import shutil
-import subprocess
-import tempfile
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import time
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from pynq.backends.sim.rtl.glue import RtlPort, ports_of, write_glue
+from pynq.backends.sim.rtl import glue
+from pynq.backends.sim.rtl.cache import Cache, digest, hash_of
+from pynq.backends.sim.rtl.compile import Runtime, compile_design, runtime
+from pynq.backends.sim.rtl.glue import RtlPort
+from pynq.backends.sim.rtl.process import Limits, Runner
+from pynq.backends.sim.rtl.progress import Progress
 from pynq.backends.sim.rtl.sources import Sources
-from pynq.backends.sim.rtl.toolchain import Toolchain, find, include_folder
-from pynq.errors import RtlBuildError
+from pynq.backends.sim.rtl.toolchain import Toolchain, find
+from pynq.backends.sim.rtl.verilate import Preprocessed, folders_of, preprocess, verilate
+from pynq.errors import BackendWarning, RtlBuildError
 
 __all__ = ["Library", "RtlPort", "Sources", "build"]
+
+SIGNALS, COVERAGE = 256, 512  # of native/include/pynq/rtl.h
+
+Check = Callable[[int, tuple[RtlPort, ...]], None]
 
 
 @dataclass(frozen=True)
 class Library:
     """A verilated design, built: ``flags`` and the C interface are of ``pynq/rtl.h``.
 
-    ``folders`` is where the RTL's ``$readmem`` looks; ``log`` holds the warnings of the tools.
+    ``folders`` goes to ``create``: where the RTL's ``$readmem`` looks, and what the places in its messages are
+    relative to. ``log`` holds the warnings of the tools.
     """
 
     path: Path
@@ -37,156 +52,307 @@ class Library:
     log: str
 
 
-def _cache() -> Path:
-    base = os.environ.get("PYNQ_CACHE")
-    if base:
-        return Path(base) / "rtl"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pynq-anywhere" / "rtl"
+@dataclass
+class _Block:
+    """One block on its way."""
+
+    sources: Sources
+    request: str
+    indexes: list[int]
+    text: Preprocessed | None = None
+    key: str = ""
+    log: str = ""
+    code: Path | None = None
+    ports: tuple[glue.CppPort, ...] = ()
+    flags: int = 0
+    library: Library | None = None
+    stable: bool = True
+    units: list[Callable[[], None]] = field(default_factory=list)
 
 
 def build(
     blocks: Sequence[Sources],
     *,
     coverage: bool = False,
-    check: Callable[[int, tuple[RtlPort, ...]], None] | None = None,
+    check: Check | None = None,
     progress: bool | None = None,
     jobs: int | None = None,
 ) -> list[Library]:
     """Build the library of each block, or take it from the cache.
 
-    ``check(index, ports)`` is called for every block once its ports are known, before anything is compiled.
-    Raises :class:`RtlBuildError`.
+    ``check(index, ports)`` is called once for every block when its ports are known, before anything is compiled;
+    what it raises for several blocks is raised together. ``progress``: whether to tell on the standard error
+    what is being built (nothing where all is in the cache). ``jobs``: how many tools run at a time (default: one
+    per core).
+
+    Raises :class:`RtlBuildError` with all errors of all blocks, each with the user's file and line; what
+    ``check`` raises.
     """
-    cache = _cache()
-    tools = find(cache)
-    return [_build(block, i, tools, cache, coverage, check) for i, block in enumerate(blocks)]
+    cache = Cache.open(lambda text: warnings.warn(text, BackendWarning, stacklevel=4))
+    tools = find(cache.folder)
+    distinct: dict[str, _Block] = {}
+    for index, sources in enumerate(blocks):
+        request = _request(sources, tools, coverage)
+        distinct.setdefault(request, _Block(sources, request, [])).indexes.append(index)
+    work = list(distinct.values())
+    for block in work:
+        _from_cache(block, cache)
+    missing = [block for block in work if block.library is None]
+    if missing:
+        shown = Progress(progress)
+        count = jobs or len(os.sched_getaffinity(0))
+        with (
+            contextlib.closing(shown),
+            Runner(Limits.default()) as runner,
+            ThreadPoolExecutor(count, thread_name_prefix="pynq-rtl") as pool,
+            contextlib.ExitStack() as stack,
+        ):
+            stages = _Build(cache, tools, coverage, runner, pool, shown, stack)
+            stack.callback(runner.stop)  # before the folder that the tools work in goes
+            stages.run(missing, work, check)
+        cache.prune()
+    elif check is not None:
+        _check_ports(work, check)
+    result: list[Library | None] = [None] * len(blocks)
+    for block in work:
+        for index in block.indexes:
+            result[index] = block.library
+    return [library for library in result if library is not None]
 
 
-def _build(
-    block: Sources,
-    index: int,
-    tools: Toolchain,
-    cache: Path,
-    coverage: bool,
-    check: Callable[[int, tuple[RtlPort, ...]], None] | None,
-) -> Library:
-    state = hashlib.sha256(f"{tools.key} {coverage} {block!r}".encode())
-    for folder in block.folders():
-        for file in sorted(folder.iterdir()):
-            if file.suffix in (".v", ".sv", ".vh", ".svh") or file in block.files:
-                state.update(file.read_bytes())
-    place = cache / "libraries" / state.hexdigest()[:24]
-    record = place / "library.json"
-    if record.is_file():
-        data = json.loads(record.read_text())
-        ports = tuple(RtlPort(*port) for port in data["ports"])
-        if check:
-            check(index, ports)
-        return Library(place / "design.so", block.top, ports, block.folders(), data["flags"], data["log"])
-    place.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=cache, prefix="work-") as folder:
-        work = Path(folder)
-        out = work / "o"
-        verilator = tools.verilator
-        new = verilator.number >= (5, 36)
-        command = [
-            str(verilator.binary), "--cc", "--Mdir", "o", "-O3", "--x-assign", "fast", "--x-initial", "fast",
-            "--no-timing", "--assert", "--trace-vcd" if new else "--trace", "--trace-structs",
-            "--trace-params", "-Wno-fatal", "--prefix", "Vdut", "--top-module", block.top,
-            *(f"-I{folder}" for folder in block.include),
-            *(f"-D{name}={value}" for name, value in block.defines.items()),
-            *(f"-G{name}={value}" for name, value in block.parameters.items()),
-            *(["--coverage-line", "--coverage-toggle"] if coverage else []),
-            *map(str, block.files),
-        ]  # fmt: skip
-        done = subprocess.run(
-            command, cwd=work, capture_output=True, text=True, check=False,
-            env={**os.environ, "VERILATOR_ROOT": str(verilator.root)},
-        )  # fmt: skip
-        log = done.stdout + done.stderr
-        if done.returncode:
-            raise RtlBuildError(log)
-        found = ports_of(out / "Vdut.h")
-        ports = tuple(port.port for port in found)
-        if check:
-            check(index, ports)
-        flags = 256 | (512 if coverage else 0)
-        write_glue(out / "glue.cpp", block.top, found, flags)
-        base = _compile_command(tools, coverage)
-        runtime = _runtime(tools, cache, coverage, base)
-        (out / "all.cpp").write_text(
-            "".join(
-                f'#include "{file.name}"\n' for file in sorted(out.glob("*.cpp")) if file.name != "all.cpp"
-            )
-        )
-        objects = sorted(runtime.glob("*.o"))
-        library = work / "design.so"
-        header = ["-include", str(runtime / "pch.h")]
-        _run([*base, "-O3", "-c", *header, "-I", str(out), str(out / "all.cpp"), "-o", str(work / "all.o")])
-        linker = [f"-fuse-ld={tools.compiler.linker}"] if tools.compiler.linker else []
-        _run(
-            [*tools.compiler.command, "-shared", *linker, "-Wl,--wrap=fopen", "-Wl,--wrap=system", "-o",
-             str(library), str(work / "all.o"), *map(str, objects), "-lpthread"]
-        )  # fmt: skip
-        final = work / "final"
-        final.mkdir()
-        library.rename(final / "design.so")
-        data = {"ports": [(p.name, p.direction, p.bits) for p in ports], "flags": flags, "log": log}
-        (final / "library.json").write_text(json.dumps(data))
-        try:
-            final.rename(place)
-        except OSError:
-            if not record.is_file():
-                raise
-    return Library(place / "design.so", block.top, ports, block.folders(), flags, log)
-
-
-def _compile_command(tools: Toolchain, coverage: bool) -> list[str]:
-    include = tools.verilator.include
-    base = re.search(r"class VerilatedTraceBaseC", (include / "verilated_trace.h").read_text())
-    return [
-        *tools.compiler.command, "-std=c++17", "-fPIC", "-fvisibility=hidden", "-w", "-DVL_TIME_CONTEXT",
-        "-DVERILATOR=1", "-DVM_TRACE=1", "-DVM_TRACE_VCD=1", "-DVM_TRACE_FST=0", f"-DVM_COVERAGE={int(coverage)}",
-        "-DVM_SC=0", "-DVM_TIMING=0", "-DVL_USER_FINISH", "-DVL_USER_STOP", "-DVL_USER_FATAL", "-DVL_USER_WARN",
-        *(["-DPYNQ_RTL_TRACE_BASE"] if base else []),
-        f"-I{include_folder()}", f"-I{include}", f"-I{include}/vltstd",
-    ]  # fmt: skip
-
-
-def _runtime(tools: Toolchain, cache: Path, coverage: bool, base: list[str]) -> Path:
-    key = hashlib.sha256(shlex.join([tools.key, *base]).encode()).hexdigest()[:20]
-    place = cache / "runtime" / key
-    if (place / "done").is_file():
-        return place
-    shutil.rmtree(place, ignore_errors=True)
-    place.mkdir(parents=True)
-    hooks = ["-include", str(include_folder() / "pynq_rtl_hooks.h")]
-    include = tools.verilator.include
-    sources = [
-        include / "verilated.cpp",
-        include / "verilated_threads.cpp",
-        include_folder() / "pynq_rtl_runtime.cpp",
-    ]
-    if coverage:
-        sources.append(include / "verilated_cov.cpp")
-    (place / "pch.h").write_text(
-        '#include "pynq_rtl_hooks.h"\n#include "verilated.h"\n#include "verilated_vcd_c.h"\n'
-        '#include "pynq_rtl_runtime.hpp"\n#include <memory>\n#include <vector>\n'
+def _request(sources: Sources, tools: Toolchain, coverage: bool) -> str:
+    return digest(
+        tools.key,
+        coverage,
+        sources.top,
+        [list(map(str, group)) for group in (sources.files, sources.include, sources.roots)],
+        dict(sources.defines),
+        dict(sources.parameters),
+        sources.options,
     )
-    commands = [[*base, *hooks, "-O2", "-c", str(s), "-o", str(place / f"{s.stem}.o")] for s in sources]
-    commands.append([*base, "-O3", "-x", "c++-header", str(place / "pch.h"), "-o", str(place / "pch.h.gch")])
-    children = [
-        subprocess.Popen(c, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) for c in commands
-    ]
-    for child, command in zip(children, commands, strict=True):
-        text, _ = child.communicate()
-        if child.returncode:
-            raise RtlBuildError(f"{shlex.join(command)}\n{text}")
-    (place / "done").touch()
-    return place
 
 
-def _run(command: list[str]) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise RtlBuildError(f"{shlex.join(command)}\n{done.stdout}{done.stderr}")
+def _from_cache(block: _Block, cache: Cache) -> None:
+    record = cache.lookup(block.request)
+    if record is not None:
+        block.key = record["library"]
+        block.log = record["log"]
+        block.library = _load(block, cache)
+
+
+def _load(block: _Block, cache: Cache) -> Library | None:
+    entry = cache.load("library", block.key)
+    if entry is None:
+        return None
+    ports = tuple(RtlPort(name, direction, bits) for name, direction, bits in entry["ports"])
+    folders = folders_of(block.sources)
+    path = cache.place("library", block.key) / "design.so"
+    return Library(path, block.sources.top, ports, folders, entry["flags"], block.log or entry["log"])
+
+
+def _check_ports(blocks: Iterable[_Block], check: Check) -> None:
+    """Call ``check`` for every block in the order of their indexes; raise what it raised, together."""
+    failures: list[RtlBuildError] = []
+    order = sorted(((index, block) for block in blocks for index in block.indexes), key=lambda pair: pair[0])
+    for index, block in order:
+        ports = block.library.ports if block.library else tuple(port.port for port in block.ports)
+        try:
+            check(index, ports)
+        except RtlBuildError as error:
+            failures.append(error)
+    _raise(failures)
+
+
+def _raise(failures: Sequence[RtlBuildError]) -> None:
+    """Raise nothing, the only failure, or one error with the text of all, of their class where it is the same."""
+    if not failures:
+        return
+    if len(failures) == 1:
+        raise failures[0]
+    kinds = {type(error) for error in failures}
+    kind = kinds.pop() if len(kinds) == 1 else RtlBuildError
+    raise kind("\n".join(dict.fromkeys(map(str, failures)))) from failures[0]
+
+
+class _Build:
+    """The stages for the blocks that the cache does not have."""
+
+    def __init__(
+        self,
+        cache: Cache,
+        tools: Toolchain,
+        coverage: bool,
+        runner: Runner,
+        pool: Executor,
+        progress: Progress,
+        stack: contextlib.ExitStack,
+    ) -> None:
+        self.cache, self.tools, self.coverage = cache, tools, coverage
+        self.runner, self.pool, self.progress, self.stack = runner, pool, progress, stack
+        self.work: Path = stack.enter_context(cache.work())
+
+    def run(self, missing: list[_Block], everything: list[_Block], check: Check | None) -> None:
+        self._each(self._preprocess, missing)
+        # Locks in one order, so that two processes with the same blocks can't wait for each other.
+        leaders: dict[str, _Block] = {}
+        for block in missing:
+            leaders.setdefault(block.key, block)
+        for key in sorted(leaders):
+            if self.cache.load("library", key) is None:
+                top = leaders[key].sources.top
+                waiting = f"pynq: waiting for another process that builds {top}"
+                self.stack.enter_context(self.cache.lock(key, lambda text=waiting: self.progress.line(text)))  # type: ignore[misc]
+        todo = []
+        for block in leaders.values():
+            block.library = _load(block, self.cache)
+            if block.library is None:
+                todo.append(block)
+        self._each(self._verilate, todo)
+        for block in missing:
+            leader = leaders[block.key]
+            block.ports = leader.ports
+            block.log = block.log or leader.log
+            block.library = block.library or _load(block, self.cache)
+        if check is not None:
+            _check_ports(everything, check)
+        if todo:
+            base = runtime(
+                self.tools, self.cache, self.coverage, self.runner, self.pool, self.progress.step
+            )
+            self._compile(todo, base)
+        for block in missing:
+            block.library = _load(block, self.cache)
+            if block.library is None:
+                raise RtlBuildError(
+                    f"{block.sources.top}: its library went from the cache {self.cache.folder} while it was built; "
+                    "is the bound of the cache (PYNQ_CACHE_SIZE) too small?"
+                )
+            self._remember(block)
+
+    def _each(self, stage: Callable[[_Block], None], blocks: Sequence[_Block]) -> None:
+        """Run a stage for all blocks in parallel; raise the failures of all of them together."""
+        futures = [self.pool.submit(stage, block) for block in blocks]
+        failures: list[RtlBuildError] = []
+        for future in futures:
+            try:
+                future.result()
+            except RtlBuildError as error:
+                failures.append(error)
+        _raise(failures)
+
+    def _folder(self, block: _Block) -> Path:
+        folder = self.work / f"b{block.indexes[0]}"
+        folder.mkdir(exist_ok=True)
+        return folder
+
+    def _preprocess(self, block: _Block) -> None:
+        before = {path: hash_of(path) for path in block.sources.files}
+        start = time.time_ns()
+        block.text = preprocess(block.sources, self.tools, self._folder(block), self.runner)
+        # A file that somebody writes while it is read: what was built is of no known content. The times of
+        # files lag behind the clock by up to a tick of the kernel.
+        for path in block.text.read:
+            known = before.get(path)
+            same = hash_of(path) == known if known else path.stat().st_mtime_ns < start - 20_000_000
+            block.stable = block.stable and same
+        block.log = block.text.log
+        sources = block.sources
+        # Files are numbered in the text, and the library has their names relative to the folders.
+        block.key = digest(
+            self.tools.key,
+            self.coverage,
+            sources.top,
+            dict(sources.parameters),
+            sources.options,
+            block.text.scanned.text,
+            [hash_of(path) for path in block.text.control],
+            _relative(block.text.scanned.files, folders_of(sources)),
+        )
+
+    def _verilate(self, block: _Block) -> None:
+        assert block.text is not None
+        folder = self._folder(block)
+        block.code, block.log = verilate(
+            block.sources, block.text, self.tools, folder, self.runner, self.coverage
+        )
+        block.ports = glue.ports_of(block.code / "Vdut.h", block.sources.top)
+        block.flags = (
+            block.text.scanned.flags
+            | glue.flags_of(block.code)
+            | SIGNALS
+            | (COVERAGE if self.coverage else 0)
+        )
+
+    def _compile(self, blocks: Sequence[_Block], base: Runtime) -> None:
+        """Compile the units of all blocks side by side, and link each block as soon as its units are done."""
+        steps: dict[int, Any] = {}
+        running: dict[Future[None], _Block] = {}
+        left: dict[int, int] = {}
+        for block in blocks:
+            assert block.code is not None
+            assert block.text is not None
+            made = self._folder(block) / "made"
+            made.mkdir()
+            table = self._folder(block) / "glue.cxx"
+            names = _relative(block.text.scanned.files, folders_of(block.sources))
+            fatals = [f"s{file}:{line}" for file, line in block.text.scanned.fatals]
+            if fatals and glue.names_fatals(block.code):
+                fatals = []
+            glue.write_glue(table, block.sources.top, block.ports, block.flags, names, fatals)
+            block.units = list(
+                compile_design(
+                    block.sources.top, block.code, table, base, self.tools, made / "design.so", self.runner, self.cache
+                )
+            )
+            steps[id(block)] = step = self.progress.step(f"building {block.sources.top}")
+            step.__enter__()
+            left[id(block)] = len(block.units) - 1
+            for unit in block.units[:-1]:
+                running[self.pool.submit(unit)] = block
+        try:
+            while running:
+                done, _ = wait(running, return_when=FIRST_COMPLETED)
+                for future in done:
+                    block = running.pop(future)
+                    future.result()
+                    left[id(block)] -= 1
+                    if left[id(block)] == 0:
+                        running[self.pool.submit(block.units[-1])] = block
+                    elif left[id(block)] < 0:
+                        self._publish(block)
+                        steps.pop(id(block)).__exit__(None, None, None)
+        except BaseException as error:
+            self.runner.stop()
+            for future in running:
+                future.cancel()
+            for step in steps.values():
+                step.__exit__(type(error), error, None)
+            raise
+
+    def _publish(self, block: _Block) -> None:
+        made = self._folder(block) / "made"
+        entry = {
+            "label": block.sources.top + (" (coverage)" if self.coverage else ""),
+            "ports": [(p.port.name, p.port.direction, p.port.bits) for p in block.ports],
+            "flags": block.flags,
+            "log": block.log,
+        }
+        self.cache.publish("library", block.key, made, entry)
+
+    def _remember(self, block: _Block) -> None:
+        if block.text is not None and block.stable:
+            read = [(path, hash_of(path)) for path in block.text.read]
+            self.cache.remember(block.request, block.key, read, block.text.absent, block.log)
+
+
+def _relative(files: Sequence[Path], folders: Sequence[Path]) -> list[str]:
+    """Return the names of files as the library holds them: number of the folder, "/", path in it."""
+    names = []
+    for file in files:
+        for i, folder in enumerate(folders):
+            if file.is_relative_to(folder):
+                names.append(f"{i}/{file.relative_to(folder)}")
+                break
+        else:
+            names.append(str(file))
+    return names
