@@ -174,7 +174,7 @@ inline int write_coverage(void *handle, const char *path) {
         Enter enter{model};
         std::ofstream{part}.close();  // Verilator's writer does not tell whether it could open the file
         if (errno) return errno;
-        model.context.coveragep()->write(part);
+        model.context.coveragep()->write(part.c_str());
         std::ifstream in{part};
         std::ofstream out{path};
         if (!in || !out) return errno ? errno : EIO;

@@ -81,7 +81,18 @@ def test_counts(make: Make) -> None:
 
 
 def test_names_of_ports_are_those_of_the_source(make: Make) -> None:
-    names = ["interrupt", "class", "int", "a__b", "x__DOT__y", "_lead", "new", "main", "\\odd.name ", "\\a[0] "]
+    names = [
+        "interrupt",
+        "class",
+        "int",
+        "a__b",
+        "x__DOT__y",
+        "_lead",
+        "new",
+        "main",
+        "\\odd.name ",
+        "\\a[0] ",
+    ]
     ports = ", ".join(f"output {name}" for name in names if name not in ("class", "int", "new"))
     model = make(f"module t(input clk, {ports}, output signed [3:-4] s, output [127:64] wide);\nendmodule\n")
     expected = {"clk", "interrupt", "a__b", "x__DOT__y", "_lead", "main", "odd.name", "a[0]", "s", "wide"}
@@ -90,7 +101,9 @@ def test_names_of_ports_are_those_of_the_source(make: Make) -> None:
     assert (model.ports["wide"][1].bits, model.ports["wide"][1].bytes) == (64, 8)
 
 
-@pytest.mark.parametrize(("bits", "storage"), [(1, 1), (8, 1), (9, 2), (17, 4), (33, 8), (64, 8), (65, 0), (512, 0)])
+@pytest.mark.parametrize(
+    ("bits", "storage"), [(1, 1), (8, 1), (9, 2), (17, 4), (33, 8), (64, 8), (65, 0), (512, 0)]
+)
 def test_widths(make: Make, bits: int, storage: int) -> None:
     model = make(
         "module t #(parameter W = 1) (input clk, input [W-1:0] d, output reg [W-1:0] q);\n"
@@ -277,45 +290,33 @@ interface link(input logic c);
   logic [3:0] v;
   modport m(output v);
 endinterface
-module sub #(parameter real R = 1.5, parameter [99:0] WP = 100'h123) (input clk, link.m b, output logic [3:0] o);
-  always_ff @(posedge clk) b.v <= b.v + 1;
-  assign o = b.v;
-endmodule
-module t #(parameter int W = 8) (input clk, output logic [W-1:0] q, output [99:0] wide, output interrupt);
-  import pk::*;
-  state_t state;
-  mode_t mode;
-  real r;
-  logic [7:0] mem[4];
-  struct {int x; logic y;} plain;
-  logic [0:7] rising;
-  link b(clk);
-  sub u(.clk, .b(b), .o());
-  for (genvar i = 0; i < 2; i++) begin : g
-    logic [7:0] x;
-    always @(posedge clk) x <= x + 8'(i) + 1;
-  end
-  initial begin q = 0; r = 0.25; end
-  always @(posedge clk) begin
-    q <= q + 1;
-    state.count <= state.count + 1;
-    state.flag <= ~state.flag;
-    mode <= RUN;
-    mem[q[1:0]] <= q;
-    r <= r * 2;
-    plain.x <= plain.x - 1;
-    rising <= rising + 1;
-  end
-  assign wide = {q, 92'h1};
-  assign interrupt = q[0];
-endmodule
+module sub #(parameter real R = 1.5, parameter [99:0] WP = 100'h123) (input clk, link.m b, output logic
+[3:0] o); always_ff @(posedge clk) b.v <= b.v + 1; assign o = b.v; endmodule module t #(parameter int W =
+8) (input clk, output logic [W-1:0] q, output [99:0] wide, output interrupt); import pk::*; state_t
+state; mode_t mode; real r; logic [7:0] mem[4]; struct {int x; logic y;} plain; logic [0:7] rising; link
+b(clk); sub u(.clk, .b(b), .o()); for (genvar i = 0; i < 2; i++) begin : g logic [7:0] x; always
+@(posedge clk) x <= x + 8'(i) + 1; end initial begin q = 0; r = 0.25; end always @(posedge clk) begin q
+<= q + 1; state.count <= state.count + 1; state.flag <= ~state.flag; mode <= RUN; mem[q[1:0]] <= q; r <=
+r * 2; plain.x <= plain.x - 1; rising <= rising + 1; end assign wide = {q, 92'h1}; assign interrupt =
+q[0]; endmodule
 """
 
 
 def test_signals_by_name(make: Make, verilator: str) -> None:
     model = make(SIGNALS_TEXT)
     table = model.signals()
-    for name in ("clk", "q", "wide", "interrupt", "state.count", "state.flag", "mode", "r", "mem[0]", "mem[3]"):
+    for name in (
+        "clk",
+        "q",
+        "wide",
+        "interrupt",
+        "state.count",
+        "state.flag",
+        "mode",
+        "r",
+        "mem[0]",
+        "mem[3]",
+    ):
         assert name in table
     for name in ("plain.x", "rising", "b/v", "u/o", "g[0]/x", "g[1]/x", "W", "u/WP", "u/R"):
         assert name in table
@@ -473,7 +474,8 @@ def test_odd_paths(tmp_path: Path, verilator: str) -> None:
     (folder / "inc.vh").write_text("`define STEP 3\n")
     library = compiled(
         folder,
-        '`include "inc.vh"\nmodule t(input clk);\n always @(posedge clk) $display("%0d", `STEP);\nendmodule\n',
+        '`include "inc.vh"\nmodule t(input clk);\n'
+        ' always @(posedge clk) $display("%0d", `STEP);\nendmodule\n',
         name="a file (1).sv",
     )
     model = Model(library.path, library.folders)
@@ -483,7 +485,9 @@ def test_odd_paths(tmp_path: Path, verilator: str) -> None:
 
 
 def test_ports_that_are_no_vectors_are_an_error(tmp_path: Path, verilator: str) -> None:
-    with pytest.raises(RtlBuildError, match=r"^t: ports that are no vectors .*: arr, r; give the block a top module"):
+    with pytest.raises(
+        RtlBuildError, match=r"^t: ports that are no vectors .*: arr, r; give the block a top module"
+    ):
         compiled(tmp_path, "module t(input clk, input [3:0] arr [2], input real r, output q);\nendmodule\n")
 
 
@@ -495,5 +499,3 @@ def test_dumpvars_of_the_rtl_does_no_harm(make: Make, tmp_path: Path) -> None:
     assert model.cycle(2) == OK
     assert "q" in model.signals()
     assert not Path("x.vcd").exists()
-
-

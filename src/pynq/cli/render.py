@@ -53,7 +53,9 @@ def _table(console: Console, title: str, *columns: str, right: Sequence[str] = (
 def cache(console: Console, found: dict[str, Any]) -> None:
     """``pynq cache info``: folder and sizes, then one line an entry."""
     size = f"{found['size'] / 1e6:.1f} of {found['bound'] / 1e6:.0f} MB used"
-    table = _table(console, f"{found['folder']}: {size}", "kind", "of", "MB", "last used", "name", right=["MB"])
+    table = _table(
+        console, f"{found['folder']}: {size}", "kind", "of", "MB", "last used", "name", right=["MB"]
+    )
     for entry in found["entries"]:
         used = time.strftime("%Y-%m-%d %H:%M", time.localtime(entry["used"]))
         megabytes = f"{entry['size'] / 1e6:.1f}"

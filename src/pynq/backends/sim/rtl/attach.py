@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from pynq.backends.sim.nets import active_low
 from pynq.backends.sim.rtl import build as builder
-from pynq.backends.sim.rtl import manifest
+from pynq.backends.sim.rtl import cache, manifest
 from pynq.backends.sim.rtl.buses import answers, pins_of, protocol_of, sends
 from pynq.backends.sim.rtl.glue import RtlPort
 from pynq.backends.sim.rtl.hierarchy import Stand, collapse, stand_in
@@ -75,7 +75,7 @@ def prepare(
     table = find(description or Path(design.file), rtl)
     if table is None:
         return Prepared(design)
-    blocks = resolve(table, design, builder._cache())
+    blocks = resolve(table, design, cache.default_folder())
     if not blocks:
         return Prepared(design)
     check = _Check(design, blocks)

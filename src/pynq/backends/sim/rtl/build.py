@@ -1,9 +1,9 @@
 """From the sources of RTL blocks to libraries that the engine loads.
 
-A build has four stages. The first two are fast and take all blocks before anything is compiled, so that all errors
-of the user's come together and soon: preprocessing (with the look at what is in the text), verilation (with the
-check of the ports by the caller). Then the C++ is compiled and linked. Everything runs in parallel over blocks, and
-what the cache has is not done again; see docs/design/rtl.md.
+A build has four stages. The first two are fast and take all blocks before anything is compiled, so that
+all errors of the user's come together and soon: preprocessing (with the look at what is in the text),
+verilation (with the check of the ports by the caller). Then the C++ is compiled and linked. Everything
+runs in parallel over blocks, and what the cache has is not done again; see docs/design/rtl.md.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import warnings
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -40,8 +41,8 @@ Check = Callable[[int, tuple[RtlPort, ...]], None]
 class Library:
     """A verilated design, built: ``flags`` and the C interface are of ``pynq/rtl.h``.
 
-    ``folders`` goes to ``create``: where the RTL's ``$readmem`` looks, and what the places in its messages are
-    relative to. ``log`` holds the warnings of the tools.
+    ``folders`` goes to ``create``: where the RTL's ``$readmem`` looks, and what the places in its
+    messages are relative to. ``log`` holds the warnings of the tools.
     """
 
     path: Path
@@ -80,10 +81,10 @@ def build(
 ) -> list[Library]:
     """Build the library of each block, or take it from the cache.
 
-    ``check(index, ports)`` is called once for every block when its ports are known, before anything is compiled;
-    what it raises for several blocks is raised together. ``progress``: whether to tell on the standard error
-    what is being built (nothing where all is in the cache). ``jobs``: how many tools run at a time (default: one
-    per core).
+    ``check(index, ports)`` is called once for every block when its ports are known, before anything is
+    compiled; what it raises for several blocks is raised together. ``progress``: whether to tell on the
+    standard error what is being built (nothing where all is in the cache). ``jobs``: how many tools run
+    at a time (default: one per core).
 
     Raises :class:`RtlBuildError` with all errors of all blocks, each with the user's file and line; what
     ``check`` raises.
@@ -164,7 +165,7 @@ def _check_ports(blocks: Iterable[_Block], check: Check) -> None:
 
 
 def _raise(failures: Sequence[RtlBuildError]) -> None:
-    """Raise nothing, the only failure, or one error with the text of all, of their class where it is the same."""
+    """Raise nothing, the only failure, or all as one error, of their class if it is the same for all."""
     if not failures:
         return
     if len(failures) == 1:
@@ -201,7 +202,7 @@ class _Build:
             if self.cache.load("library", key) is None:
                 top = leaders[key].sources.top
                 waiting = f"pynq: waiting for another process that builds {top}"
-                self.stack.enter_context(self.cache.lock(key, lambda text=waiting: self.progress.line(text)))  # type: ignore[misc]
+                self.stack.enter_context(self.cache.lock(key, partial(self.progress.line, waiting)))
         todo = []
         for block in leaders.values():
             block.library = _load(block, self.cache)
@@ -216,16 +217,14 @@ class _Build:
         if check is not None:
             _check_ports(everything, check)
         if todo:
-            base = runtime(
-                self.tools, self.cache, self.coverage, self.runner, self.pool, self.progress.step
-            )
+            base = runtime(self.tools, self.cache, self.coverage, self.runner, self.pool, self.progress.step)
             self._compile(todo, base)
         for block in missing:
             block.library = _load(block, self.cache)
             if block.library is None:
                 raise RtlBuildError(
-                    f"{block.sources.top}: its library went from the cache {self.cache.folder} while it was built; "
-                    "is the bound of the cache (PYNQ_CACHE_SIZE) too small?"
+                    f"{block.sources.top}: its library went from the cache {self.cache.folder} "
+                    "while it was built; is the bound of the cache (PYNQ_CACHE_SIZE) too small?"
                 )
             self._remember(block)
 
@@ -293,7 +292,7 @@ class _Build:
             assert block.text is not None
             made = self._folder(block) / "made"
             made.mkdir()
-            table = self._folder(block) / "glue.cxx"
+            table = block.code / "glue.cxx"
             names = _relative(block.text.scanned.files, folders_of(block.sources))
             fatals = [f"s{file}:{line}" for file, line in block.text.scanned.fatals]
             if fatals and glue.names_fatals(block.code):
@@ -301,7 +300,14 @@ class _Build:
             glue.write_glue(table, block.sources.top, block.ports, block.flags, names, fatals)
             block.units = list(
                 compile_design(
-                    block.sources.top, block.code, table, base, self.tools, made / "design.so", self.runner, self.cache
+                    block.sources.top,
+                    block.code,
+                    table,
+                    base,
+                    self.tools,
+                    made / "design.so",
+                    self.runner,
+                    self.cache,
                 )
             )
             steps[id(block)] = step = self.progress.step(f"building {block.sources.top}")

@@ -1,9 +1,10 @@
-"""Where libraries of RTL are kept between runs: by content, safe with several processes at once and after a kill.
+"""Where libraries of RTL are kept between runs: safe with several processes at once, and after a kill.
 
-Two levels. A *request* (sources by path, options, tools) leads to a record of the files that were read for it, with
-their hashes; where these still hold, the record names a *library*, whose name is its content (preprocessed text,
-options, tools). So a file that was only touched costs nothing, and two copies of the same sources share one
-library. Everything appears by an atomic rename; a lock is one of the kernel's, so it goes with its process.
+Two levels. A *request* (sources by path, options, tools) leads to a record of the files that were read
+for it, with their hashes; where these still hold, the record names a *library*, whose name is its
+content (preprocessed text, options, tools). So a file that was only touched costs nothing, and two
+copies of the same sources share one library. Everything appears by an atomic rename; a lock is one of
+the kernel's, so it goes with its process.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ _DAY = 86400.0
 
 
 def default_folder() -> Path:
-    """Return the cache's folder: ``$PYNQ_CACHE``/rtl, else ``pynq-anywhere/rtl`` in the user's cache folder."""
+    """Return the cache's folder: in ``$PYNQ_CACHE``, else in the user's folder for caches."""
     given = os.environ.get("PYNQ_CACHE", "")
     if given:
         return Path(given).expanduser().absolute() / "rtl"
@@ -43,12 +44,12 @@ def default_folder() -> Path:
 
 def digest(*parts: object) -> str:
     """Return a name for ``parts`` (whatever JSON can hold)."""
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode("utf-8", "surrogateescape")).hexdigest()[:32]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
 
 
 @dataclass(frozen=True)
 class Entry:
-    """What the cache holds: ``kind`` "library", "runtime" or "work"; ``size`` in bytes, ``used`` as time.time()."""
+    """What the cache holds: ``kind`` "library", "runtime" or "work"; ``size`` in bytes, ``used`` a time."""
 
     kind: str
     path: Path
@@ -66,7 +67,7 @@ class Cache:
 
     @classmethod
     def open(cls, warn: Callable[[str], None]) -> Cache:
-        """Return the user's cache; where its folder can't be written, one in a temporary folder of this process.
+        """Return the user's cache, or one of this process only where its folder can't be written.
 
         ``warn`` gets one sentence then.
         """
@@ -78,8 +79,8 @@ class Cache:
             if cache.folder.is_dir() and error.errno == errno.ENOSPC:
                 raise _full(cache.folder, error) from error
             warn(
-                f"the cache {cache.folder} can't be written ({error.strerror}): RTL is built into a temporary "
-                "folder, once more in every program; set PYNQ_CACHE to a folder of yours"
+                f"the cache {cache.folder} can't be written ({error.strerror}): RTL is built into a "
+                "temporary folder, once more in every program; set PYNQ_CACHE to a folder of yours"
             )
             return cls(_temporary())
 
@@ -95,7 +96,7 @@ class Cache:
     # Requests
 
     def lookup(self, request: str) -> dict[str, Any] | None:
-        """Return the record of a request if every file that was read for it is as it was, and none came before it."""
+        """Return the record of a request, if every file read for it is as it was and none came before it."""
         try:
             record: dict[str, Any] = json.loads((self.folder / "requests" / f"{request}.json").read_bytes())
         except (OSError, ValueError):
@@ -161,7 +162,7 @@ class Cache:
 
     @contextlib.contextmanager
     def work(self) -> Iterator[Path]:
-        """Make a folder for a build; it goes with the build, or with a later one if this process is killed."""
+        """Make a folder that goes with the build, or with a later one if this process is killed."""
         try:
             folder = Path(tempfile.mkdtemp(prefix="build-", dir=self.folder / "work"))
             lock = os.open(folder / "lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
@@ -328,8 +329,8 @@ def _remove_unlocked(folder: Path) -> bool:
 
 def _full(folder: Path, error: OSError) -> RtlBuildError:
     return RtlBuildError(
-        f"the cache {folder} can't be written: {error.strerror}; free some space (`pynq cache clear`), or set "
-        "PYNQ_CACHE to another folder"
+        f"the cache {folder} can't be written: {error.strerror}; free some space (`pynq cache clear`), or "
+        "set PYNQ_CACHE to another folder"
     )
 
 

@@ -54,8 +54,8 @@ def _base(tools: Toolchain, coverage: bool) -> tuple[str, ...]:
         *tools.compiler.command,
         "-std=c++17", "-fPIC", "-fvisibility=hidden", "-fvisibility-inlines-hidden", "-w",
         # Assertions of the runtime would end the process.
-        "-DNDEBUG", "-DVL_TIME_CONTEXT", "-DVERILATOR=1", "-DVM_TRACE=1", "-DVM_TRACE_VCD=1", "-DVM_TRACE_FST=0",
-        f"-DVM_COVERAGE={int(coverage)}", "-DVM_SC=0", "-DVM_TIMING=0",
+        "-DNDEBUG", "-DVL_TIME_CONTEXT", "-DVERILATOR=1", "-DVM_TRACE=1", "-DVM_TRACE_VCD=1",
+        "-DVM_TRACE_FST=0", f"-DVM_COVERAGE={int(coverage)}", "-DVM_SC=0", "-DVM_TIMING=0",
         "-DVL_USER_FINISH", "-DVL_USER_STOP", "-DVL_USER_FATAL", "-DVL_USER_WARN",
         *(["-DPYNQ_RTL_TRACE_BASE"] if re.search(r"class VerilatedTraceBaseC\b", trace) else []),
         # Ours first: it has a verilated_vcd_c.h of its own.
@@ -64,7 +64,12 @@ def _base(tools: Toolchain, coverage: bool) -> tuple[str, ...]:
 
 
 def runtime(
-    tools: Toolchain, cache: Cache, coverage: bool, runner: Runner, pool: Executor, tell: Callable[[str], object]
+    tools: Toolchain,
+    cache: Cache,
+    coverage: bool,
+    runner: Runner,
+    pool: Executor,
+    tell: Callable[[str], object],
 ) -> Runtime:
     """Return the runtime for these tools; compile it if this machine has none. ``tell`` shows progress.
 
@@ -84,19 +89,35 @@ def runtime(
             made.mkdir()
             include = tools.verilator.include
             ours = include_folder()
-            sources = [include / "verilated.cpp", ours / "pynq_rtl_runtime.cpp", include / "verilated_threads.cpp"]
+            sources = [
+                include / "verilated.cpp",
+                ours / "pynq_rtl_runtime.cpp",
+                include / "verilated_threads.cpp",
+            ]
             sources += [include / "verilated_cov.cpp"] if coverage else []
             commands = [
-                [*base, "-include", str(ours / "pynq_rtl_hooks.h"), "-O1", "-c", str(source), "-o", f"{source.stem}.o"]
+                [
+                    *base,
+                    "-include",
+                    str(ours / "pynq_rtl_hooks.h"),
+                    "-O1",
+                    "-c",
+                    str(source),
+                    "-o",
+                    f"{source.stem}.o",
+                ]
                 for source in sources
             ]
             for level in ("-O1", "-O3"):
                 header = made / f"pch{level}.h"
                 header.write_text(_HEADER.format(coverage='#include "verilated_cov.h"\n' if coverage else ""))
                 suffix = "pch" if tools.compiler.clang else "gch"
-                commands.insert(1, [*base, level, "-x", "c++-header", header.name, "-o", f"{header.name}.{suffix}"])
+                commands.insert(
+                    1, [*base, level, "-x", "c++-header", header.name, "-o", f"{header.name}.{suffix}"]
+                )
             futures = [
-                pool.submit(_compile, "Verilator's runtime", command, made, runner, cache) for command in commands
+                pool.submit(_compile, "Verilator's runtime", command, made, runner, cache)
+                for command in commands
             ]
             _all(futures, runner)
             cache.publish("runtime", key, made, {"label": f"Verilator {tools.verilator.version} runtime"})
@@ -109,35 +130,44 @@ def _say(tell: Callable[[str], object], text: str) -> None:
 
 
 def compile_design(
-    top: str, code: Path, glue: Path, found: Runtime, tools: Toolchain, target: Path, runner: Runner, cache: Cache
+    top: str,
+    code: Path,
+    glue: Path,
+    found: Runtime,
+    tools: Toolchain,
+    target: Path,
+    runner: Runner,
+    cache: Cache,
 ) -> Iterator[Callable[[], None]]:
-    """Yield what has to be done to make the library ``target``: units first, in any order, then None and the link.
+    """Yield the steps that make the library ``target``; each raises :class:`RtlBuildError`.
 
-    The units may run at the same time in several threads; the last one yielded is the link, to be called when
-    all others are done. Raises :class:`RtlBuildError`.
+    They may run at the same time in several threads, but for the last one: the link, to be called when all
+    others are done.
     """
     files = sorted(code.glob("*.cpp"))
     traces = [file for file in files if "__Trace" in file.name]
     model = [file for file in files if file not in traces]
     level = "-O3" if sum(file.stat().st_size for file in model) < SMALL else "-O1"
     units = [(level, piece) for piece in _pieces(model)]
-    # What reads the signals is large and seldom used: the low level, and a unit of its own beside the model's.
+    # What reads the signals is large and seldom used: the low level, and a unit of its own beside the
+    # model's.
     units += [("-O1", piece) for piece in _pieces(traces)]
-    units[-1][1].insert(0, glue)
-    objects = []
+    units[0][1].insert(0, glue)
+    objects: list[str] = []
     for i, (optimise, piece) in enumerate(units):
         unit = code / f"unit{i}.cc"
-        unit.write_text("".join(f'#include "{file}"\n' for file in piece))
+        unit.write_text("".join(f'#include "{file.name}"\n' for file in piece))
         objects.append(str(code / f"unit{i}.o"))
         command = [
-            *found.base, optimise, "-include", str(found.header(optimise)), f"-I{code}", "-c", str(unit), "-o", objects[-1]
+            *found.base, optimise, "-include", str(found.header(optimise)), f"-I{code}", "-c", str(unit),
+            "-o", objects[-1],
         ]  # fmt: skip
         yield lambda command=command: _compile(top, command, code, runner, cache)  # type: ignore[misc]
     linker = [f"-fuse-ld={tools.compiler.linker}"] if tools.compiler.linker else []
     wraps = [f"-Wl,--wrap={name}" for name in ("fopen", "system", "fwrite", "fputs")]
     command = [
-        *tools.compiler.command, "-shared", *linker, *wraps, "-Wl,-s", "-o", str(target), *objects, *found.objects,
-        "-lpthread", *(["-latomic"] if tools.compiler.clang else []),
+        *tools.compiler.command, "-shared", *linker, *wraps, "-Wl,-s", "-o", str(target), *objects,
+        *found.objects, "-lpthread", *(["-latomic"] if tools.compiler.clang else []),
     ]  # fmt: skip
     yield lambda: _compile(top, command, code, runner, cache)
 
@@ -164,7 +194,9 @@ def _compile(what: str, command: Sequence[str], folder: Path, runner: Runner, ca
     log = cache.folder / f"failed-{digest(text)[:12]}.log"
     cache.write(log, text.encode())
     advice = runner.memory_advice(result)
-    first = next((line for line in result.output.splitlines() if "error" in line.lower()), result.output[:300])
+    first = next(
+        (line for line in result.output.splitlines() if "error" in line.lower()), result.output[:300]
+    )
     raise RtlBuildError(
         f"{what}: the C++ compiler failed (exit code {result.code}): {first.strip()}\n"
         + (advice or "The fault is not in the RTL: please report it with the log")

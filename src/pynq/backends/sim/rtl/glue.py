@@ -32,7 +32,9 @@ class RtlPort:
 
 @dataclass(frozen=True)
 class CppPort:
-    """A port and where its value lies: ``bytes`` of storage (0: 32-bit words), C++ expression of the member."""
+    """A port and where its value lies: ``bytes`` of storage (0: 32-bit words), C++ expression of the
+    member.
+    """
 
     port: RtlPort
     bytes: int
@@ -49,8 +51,8 @@ def original_name(name: str) -> str:
 def ports_of(header: Path, top: str) -> tuple[CppPort, ...]:
     """Return the ports that ``Vdut.h`` declares, in the order of the source.
 
-    Raises :class:`RtlBuildError` that names all ports that a board can't be connected to: unpacked arrays, reals
-    and strings.
+    Raises :class:`RtlBuildError` that names all ports that a board can't be connected to: unpacked
+    arrays, reals and strings.
     """
     text = header.read_text()
     section = re.search(r"^\s*// PORTS\n(.*?)^\s*// CELLS", text, re.MULTILINE | re.DOTALL)
@@ -91,7 +93,9 @@ def flags_of(code: Path) -> int:
     for file in code.iterdir():
         if file.suffix == ".h" and not file.name.endswith(("__Syms.h", "__pch.h", "Vdut.h")):
             text = file.read_text()
-            members = "\n".join(line for line in text.splitlines() if line.startswith("    ") and line.endswith(";"))
+            members = "\n".join(
+                line for line in text.splitlines() if line.startswith("    ") and line.endswith(";")
+            )
             if _HEAP.search(members):
                 flags |= HEAP
         elif file.suffix == ".cpp" and "__Trace" not in file.name and _RANDOM.search(file.read_text()):
@@ -124,8 +128,8 @@ def write_glue(
 ) -> None:
     """Write the design's part of the C interface (see native/rtl/pynq_rtl_glue.hpp).
 
-    ``files``: name of file ``s<i>`` of the text, as the runtime takes it (``0/top.v``: in folder 0). ``fatals``:
-    the places of ``$fatal`` in the text, ``s<i>:<line>``.
+    ``files``: name of file ``s<i>`` of the text, as the runtime takes it (``0/top.v``: in folder 0).
+    ``fatals``: the places of ``$fatal`` in the text, ``s<i>:<line>``.
     """
     rows = [
         f"    {{{_string(p.port.name)}, {p.port.bits}u, '{p.port.direction[0]}', {p.bytes}}}," for p in ports

@@ -98,7 +98,9 @@ class Runner:
         limited = f'ulimit -v {self.limits.memory // 1024}; ulimit -c 0; exec "$@"'
         with contextlib.ExitStack() as stack:
             into = stack.enter_context(output.open("wb")) if output is not None else subprocess.PIPE
-            with self._started(["/bin/sh", "-c", limited, "sh", *command], folder, environment, into) as child:
+            with self._started(
+                ["/bin/sh", "-c", limited, "sh", *command], folder, environment, into
+            ) as child:
                 try:
                     out, err = child.communicate(timeout=self.limits.seconds)
                 except subprocess.TimeoutExpired:
@@ -117,8 +119,9 @@ class Runner:
         if result.code < 0 and -result.code not in (signal.SIGKILL, signal.SIGABRT, signal.SIGSEGV):
             return ""
         return (
-            f"the tool may have run out of memory (its limit is {self.limits.memory // _MEGABYTE} MB); allow more "
-            "with PYNQ_RTL_MEMORY=<MB>, build fewer blocks at once (jobs=1), or simulate less of the design as RTL"
+            f"the tool may have run out of memory (its limit is {self.limits.memory // _MEGABYTE} MB); allow "
+            "more with PYNQ_RTL_MEMORY=<MB>, build fewer blocks at once (jobs=1), or simulate less of the "
+            "design as RTL"
         )
 
     @contextlib.contextmanager

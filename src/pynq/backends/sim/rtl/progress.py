@@ -12,7 +12,9 @@ __all__ = ["Progress"]
 
 
 class Progress:
-    """Shows steps on the standard error: with rich on a terminal, else as plain lines. ``shown`` False: nothing."""
+    """Shows steps on the standard error: with rich on a terminal, else as plain lines. ``shown`` False:
+    nothing.
+    """
 
     def __init__(self, shown: bool | None = None) -> None:
         self._shown = True if shown is None else shown
@@ -20,9 +22,7 @@ class Progress:
         self._status: Any = None
         self._running: dict[int, str] = {}
         self._next = 0
-        self._rich = (
-            self._shown and sys.stderr.isatty() and importlib.util.find_spec("rich") is not None
-        )
+        self._rich = self._shown and sys.stderr.isatty() and importlib.util.find_spec("rich") is not None
 
     def line(self, text: str) -> None:
         """Print one line."""

@@ -1,8 +1,8 @@
 """A look at preprocessed Verilog: what may not be in it, what it does, and where it prints.
 
-Verilator's preprocessor has been over the text: macros are expanded, included files are in place, and `` `line``
-directives tell where everything came from. So nothing can hide behind a macro here, and what is looked at is
-exactly what is compiled afterwards.
+Verilator's preprocessor has been over the text: macros are expanded, included files are in place, and ``
+`line`` directives tell where everything came from. So nothing can hide behind a macro here, and what is
+looked at is exactly what is compiled afterwards.
 """
 
 from __future__ import annotations
@@ -178,7 +178,9 @@ class _Scanner:
             self.result.flags |= TIME
 
     def _message(self, name: str, end: int) -> None:
-        """Note a ``$fatal``, which Verilator 5.006 calls an error; the text of these has its place already."""
+        """Note a ``$fatal``, which Verilator 5.006 calls an error; the text of these has its place
+        already.
+        """
         if name == "$fatal":
             self.result.fatals.append((self.file, self.line))
         self.quiet_until = max(self.quiet_until, self._call_end(end))

@@ -16,9 +16,10 @@ _NOTHING: Mapping[str, str] = MappingProxyType({})
 class Sources:
     """The sources of one block. All paths are absolute and exist.
 
-    ``parameters`` and ``defines`` hold text as Verilog takes it: ``5``, ``8'h3``, ``"abc"``. ``roots`` are the
-    folders that may be read; empty: the folders of ``files`` and ``include``. ``options`` are further options
-    for Verilator, from the list of those allowed (:data:`pynq.backends.sim.rtl.verilate.ALLOWED`).
+    ``parameters`` and ``defines`` hold text as Verilog takes it: ``5``, ``8'h3``, ``"abc"``. ``roots``
+    are the folders that may be read; empty: the folders of ``files`` and ``include``. ``options`` are
+    further options for Verilator, from the list of those allowed
+    (:data:`pynq.backends.sim.rtl.verilate.ALLOWED`).
     """
 
     top: str

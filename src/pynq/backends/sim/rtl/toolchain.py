@@ -55,7 +55,9 @@ class Verilator:
 
 @dataclass(frozen=True)
 class Compiler:
-    """A C++ compiler: command words, its own version line, and the linker to ask it for ("" for its default)."""
+    """A C++ compiler: command words, its own version line, and the linker to ask it for ("" for its
+    default).
+    """
 
     command: tuple[str, ...]
     version: str
@@ -83,7 +85,9 @@ class Toolchain:
 
 @functools.cache
 def include_folder() -> Path:
-    """Return the folder of our C++ for verilated designs (in an editable install it is not beside this file)."""
+    """Return the folder of our C++ for verilated designs (in an editable install it is not beside this
+    file).
+    """
     places = [Path(_engine.__file__).parent / "rtl" / "include", Path(__file__).parent / "include"]
     for place in places:
         if (place / "pynq_rtl_glue.hpp").is_file():
@@ -106,9 +110,9 @@ def own_key() -> str:
 def find(memory: Path | None = None, verilator: str | os.PathLike[str] | None = None) -> Toolchain:
     """Find the tools.
 
-    ``verilator`` (default: ``$PYNQ_VERILATOR``) is a root folder or an executable; without one the wheel in this
-    environment comes first, then the system's. ``memory`` is a folder where the hashes of tools are remembered
-    by path, size and time of change, so that usually nothing is run here.
+    ``verilator`` (default: ``$PYNQ_VERILATOR``) is a root folder or an executable; without one the wheel
+    in this environment comes first, then the system's. ``memory`` is a folder where the hashes of tools
+    are remembered by path, size and time of change, so that usually nothing is run here.
 
     Raises :class:`RtlBuildError` that says how to get what is missing.
     """
@@ -136,7 +140,7 @@ def find_verilator(memory: Path | None, wanted: str | os.PathLike[str] | None = 
         raise RtlBuildError(
             f"PYNQ_VERILATOR={given} is no Verilator: "
             + ("; ".join(tried) or "neither a folder nor a file")
-            + ". It has to be the root of an installation (with bin/verilator_bin and include/), or an executable"
+            + ". It has to be the root of an installation (with bin/verilator_bin and include/), or a file"
         )
     reasons = "".join(f"\n  {line}" for line in tried)
     raise RtlBuildError(f"Verilator is not installed; {_GET_VERILATOR}{reasons and '. Looked at:'}{reasons}")

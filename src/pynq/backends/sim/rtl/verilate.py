@@ -16,7 +16,8 @@ from pynq.errors import RtlBuildError
 
 __all__ = ["ALLOWED", "Preprocessed", "folders_of", "preprocess", "verilate"]
 
-#: Options that a block may have, and how many words follow each. None of them reads or writes a file, or adds code.
+#: Options that a block may have, and how many words follow each. None of them reads or writes a file, or
+#: adds code.
 ALLOWED = {
     "--bbox-sys": 0,
     "--bbox-unsup": 0,
@@ -47,7 +48,8 @@ _HEAD = re.compile(
     r"^%(?P<level>Error|Warning)(?:-(?P<code>\w+))?: "
     r"(?:(?P<file>[^\n:]+(?::[^\n:0-9][^\n:]*)*):(?P<line>\d+):(?:(?P<column>\d+):)? )?(?P<text>.*)$"
 )
-#: What we leave out: its excerpt (of the preprocessed text; ours is of the source), and pointers to its manual.
+#: What we leave out: its excerpt (of the preprocessed text; ours is of the source), and pointers to its
+#: manual.
 _NOISE = re.compile(
     r"^\s*\d*\s*\|"
     r"|^\s*\.\.\. (?:For|Use|See|Suggest see) .*(?:verilator\.org|lint_off|manual)"
@@ -74,7 +76,9 @@ class Preprocessed:
 
 @dataclass
 class _Names:
-    """Names for the preprocessor's command line without blanks or strange letters, which 5.006 can't quote."""
+    """Names for the preprocessor's command line without blanks or strange letters, which 5.006 can't
+    quote.
+    """
 
     work: Path
     folders: tuple[Path, ...]
@@ -129,7 +133,7 @@ def check_options(options: tuple[str, ...]) -> list[str]:
             continue
         if name not in ALLOWED:
             raise RtlBuildError(
-                f"option {word!r} for Verilator is not allowed; allowed are -Wno-<CODE>, -fno-<optimisation>, "
+                f"option {word!r} for Verilator is not allowed; allowed are -Wno-<CODE>, -fno-<name>, "
                 + ", ".join(sorted(ALLOWED))
             )
         result.append(name)
@@ -142,7 +146,8 @@ def check_options(options: tuple[str, ...]) -> list[str]:
 
 
 def _environment(tools: Toolchain) -> dict[str, str]:
-    # Its own options and libraries come from the environment as well; a build has to be the same for everyone.
+    # Its own options and libraries come from the environment as well; a build has to be the same for
+    # everyone.
     return {"VERILATOR_ROOT": str(tools.verilator.root), "VERILATOR_SOLVER": "", "SYSTEMC_INCLUDE": ""}
 
 
@@ -160,7 +165,9 @@ def preprocess(block: Sources, tools: Toolchain, work: Path, runner: Runner) -> 
         raise RtlBuildError(f"{block.top}: no Verilog files among its sources")
     # Verilator searches the include folders, then the folders of the files.
     search = list(dict.fromkeys([*block.include, *(file.parent for file in block.files)]))
-    language = [word for i, word in enumerate(options) if "--default-language" in options[max(i - 1, 0) : i + 1]]
+    language = [
+        word for i, word in enumerate(options) if "--default-language" in options[max(i - 1, 0) : i + 1]
+    ]
     command = [
         str(tools.verilator.binary),
         "-E",
@@ -197,7 +204,7 @@ class _Resolve(dict[str, Path]):
         super().__init__(known)
         self._names = names
 
-    def setdefault(self, name: str, _: object = None) -> Path:  # type: ignore[override]
+    def setdefault(self, name: str, _: object = None) -> Path:
         if name not in self:
             self[name] = self._names.real(name)
         return self[name]
@@ -225,7 +232,8 @@ def verilate(
 ) -> tuple[Path, str]:
     """Turn a preprocessed block into C++; return its folder and the warnings.
 
-    Raises :class:`RtlBuildError` with the user's file, line and column, the source line, and Verilator's text.
+    Raises :class:`RtlBuildError` with the user's file, line and column, the source line, and Verilator's
+    text.
     """
     source = work / "design.sv"
     source.write_text(text.scanned.text, errors="surrogateescape")
@@ -256,10 +264,10 @@ def verilate(
 
 
 def _too_large(what: str, runner: Runner, size: int | None = None) -> str:
-    megabytes = f" ({size >> 20} MB)" if size else ""
+    found = f" ({size >> 20} MB)" if size else ""
     return (
-        f"{what} is larger than {runner.limits.code >> 20} MB{megabytes}; allow more with PYNQ_RTL_CODE=<MB>, "
-        "or simulate less of the design as RTL (smaller parameters, fewer copies)"
+        f"{what} is larger than {runner.limits.code >> 20} MB{found}; allow more with PYNQ_RTL_CODE=<MB>, or "
+        "simulate less of the design as RTL (smaller parameters, fewer copies)"
     )
 
 
@@ -288,7 +296,7 @@ def _messages(output: str, place: _Placer) -> Iterator[tuple[str, str]]:
             yield level, "\n".join([*lines, *(_excerpt(at) if at else [])])
         level = match["level"]
         text = match["text"]
-        if text.startswith("Exiting due to") or text.startswith("Command Failed"):
+        if text.startswith(("Exiting due to", "Command Failed")):
             level = ""
             continue
         at = place(match["file"], int(match["line"]), int(match["column"] or 0)) if match["file"] else None
