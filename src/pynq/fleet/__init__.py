@@ -19,12 +19,18 @@ from __future__ import annotations
 
 import itertools
 import numbers
+import os
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
-if TYPE_CHECKING:
-    from pynq.fleet.workers import LocalFleet
+from pynq.errors import FleetError
+from pynq.fleet.case import seed_of
+from pynq.fleet.dask import cloudpickle, distributed
+from pynq.fleet.dispatch import Limits, Sweep
+from pynq.fleet.progress import make_progress
+from pynq.fleet.table import Row, make_table
+from pynq.fleet.workers import LocalFleet
 
 __all__ = ["SweepInterrupted", "grid", "local", "sweep"]
 
@@ -53,8 +59,6 @@ def local(workers: int | None = None) -> LocalFleet:
     ``workers``: how many, default one for each core. Use it in a ``with`` block; its end ends the processes.
     Raises :class:`~pynq.errors.FleetError` where ``distributed`` is not installed.
     """
-    from pynq.fleet.workers import LocalFleet
-
     return LocalFleet(workers)
 
 
@@ -108,13 +112,6 @@ def sweep(
     if workers is not None and scheduler is not None:
         raise ValueError("workers are processes of this machine; with scheduler= its own workers do the work")
 
-    from pynq.errors import FleetError
-    from pynq.fleet.case import seed_of
-    from pynq.fleet.dask import cloudpickle
-    from pynq.fleet.dispatch import Limits, Sweep
-    from pynq.fleet.progress import make_progress
-    from pynq.fleet.table import Row, make_table
-
     inputs = []
     for index, case in enumerate(cases):
         own = case.get("seed") if isinstance(case, Mapping) else None
@@ -147,13 +144,7 @@ def _connect(
     scheduler: Any, workers: int | None, most: int, stack: ExitStack
 ) -> tuple[Any, LocalFleet | None]:
     """Return a client, and the fleet where its processes are ours to look after."""
-    from pynq.errors import FleetError
-    from pynq.fleet.dask import distributed
-    from pynq.fleet.workers import LocalFleet
-
     if scheduler is None:
-        import os
-
         count = len(os.sched_getaffinity(0)) if workers is None else workers
         fleet = stack.enter_context(LocalFleet(min(count, most)))
         return fleet.client, fleet

@@ -130,7 +130,7 @@ class LocalFleet:
                 host="127.0.0.1",
                 dashboard_address="127.0.0.1:0",
                 scheduler_kwargs={"dashboard": False},
-                silence_logs=logging.ERROR,
+                silence_logs=logging.CRITICAL,  # of workers that are lost the sweep itself tells
             )
             for number in range(count):
                 self._slots[f"pynq-{number}"] = self._start(f"pynq-{number}")
