@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.rtl.attach_kit import Board, vector
 
 from pynq import allocate
 from pynq.design.model import Endpoint
 from pynq.errors import DeadlockError, PortMismatchError, UnmodelledIPWarning
+
+from .attach_kit import Board, vector
 
 PLUS = """
 module plus #(parameter C_ADD = 1, parameter WIDTH = 32) (
