@@ -40,7 +40,7 @@ class Board:
     def __init__(self, name: str = "board") -> None:
         self.design = BlockDesign(name, SYSTEM, vivado="2022.1", timestamp="")
         self.clock = Clocking(self.design, f"{PS}/FCLK_CLK0", 100_000_000)
-        self.ps = processing_system7(self.design, PS, self.clock, hp=True, interrupts=1)
+        self.ps = processing_system7(self.design, PS, self.clock, hp=True, interrupts=4)
         proc_sys_reset(self.design, "rst_ps7_0_100M", self.clock, f"{PS}/FCLK_RESET0_N")
         self._slaves: list[tuple[Cell, str, int, int]] = []
         self._masters: list[tuple[Cell, str]] = []

@@ -75,9 +75,7 @@ def test_a_hierarchy_that_does_not_fit(tmp_path: Path) -> None:
     with pytest.raises(PortMismatchError) as caught:
         chain_board().load(tmp_path, table, chain_v=text)
     whys = {problem.message for problem in caught.value.problems}
-    assert any(
-        "in: nothing of that name crosses the boundary; did you mean plus_0/s_axis" in why for why in whys
-    )
+    assert any("in: nothing of that name crosses the boundary" in why for why in whys)
     assert any("port busy: the RTL has no such port" in why for why in whys)
     assert any("port m_axis_tdata: width: RTL out 16, description out 32" in why for why in whys)
     assert any("port mode: stands for nothing outside" in why for why in whys)
@@ -85,8 +83,8 @@ def test_a_hierarchy_that_does_not_fit(tmp_path: Path) -> None:
     assert any("port plus_0/s_axis: no ports of the RTL stand for it" in why for why in whys)
 
 
-CROSS = """
-module cross (
+CDC = """
+module cdc (
   input aclk, input aresetn, input bclk,
   input [31:0] s_axis_tdata, input [3:0] s_axis_tkeep, input s_axis_tlast, input s_axis_tvalid,
   output s_axis_tready,
@@ -139,13 +137,13 @@ def test_two_clocks(tmp_path: Path) -> None:
     dma = board.dma()
     out = board.source()
     out[1].parameters |= {"CLK_DOMAIN": "board_clk_b", "FREQ_HZ": "30000000"}
-    cross = board.cell(
-        "cross_0", [board.sink(), out], [vector("bclk", "I", None, kind="clk"), vector("slow", "O", 32)]
+    cdc = board.cell(
+        "cdc_0", [board.sink(), out], [vector("bclk", "I", None, kind="clk"), vector("slow", "O", 32)]
     )
-    second_clock(board, "cross_0/bclk")
-    board.design.connect(dma, "M_AXIS_MM2S", cross, "s_axis")
-    board.design.connect(cross, "m_axis", dma, "S_AXIS_S2MM")
-    overlay = board.load(tmp_path, rtl={"cross_0": str(tmp_path / "cross.v")}, cross_v=CROSS)
+    second_clock(board, "cdc_0/bclk")
+    board.design.connect(dma, "M_AXIS_MM2S", cdc, "s_axis")
+    board.design.connect(cdc, "m_axis", dma, "S_AXIS_S2MM")
+    overlay = board.load(tmp_path, rtl={"cdc_0": str(tmp_path / "cdc.v")}, cdc_v=CDC)
     device = overlay.device
     start = device.cycles(0), device.cycles("clk_b")
     data = np.arange(100, dtype=np.uint32) * 7

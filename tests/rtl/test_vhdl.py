@@ -104,16 +104,28 @@ def test_translation_in_any_order_of_files_and_kept_by_content(files: list[Path]
     assert top.lower() == "pipe"
     assert "[7:0]" in made.read_text()
     again, _ = vhdl.translate("pipe", files[::-1], {"WIDTH": "8"}, cache=cache)
-    before = made.stat().st_mtime_ns
+    before = made.stat().st_ino
     start = time.perf_counter()
     assert vhdl.translate("pipe", files, {"WIDTH": "8"}, cache=cache)[0] == made
-    assert made.stat().st_mtime_ns == before
+    assert made.stat().st_ino == before
     assert time.perf_counter() - start < 0.5
     other, _ = vhdl.translate("pipe", files, {"WIDTH": "9"}, cache=cache)
     files[1].write_text(PACKAGE.replace("not x", "x"))
     changed, _ = vhdl.translate("pipe", files, {"WIDTH": "8"}, cache=cache)
     assert len({made, again, other, changed}) == 4
     assert sorted(cache.iterdir()) == sorted({made, again, other, changed})  # nothing is left over
+
+
+@needs_ghdl
+def test_what_was_not_used_for_a_month_goes(files: list[Path], tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    old, _ = vhdl.translate("pipe", files, {"WIDTH": "8"}, cache=cache)
+    used, _ = vhdl.translate("pipe", files, {"WIDTH": "9"}, cache=cache)
+    for file in (old, used):
+        os.utime(file, (1, 1))
+    assert vhdl.translate("pipe", files, {"WIDTH": "9"}, cache=cache)[0] == used
+    vhdl.translate("pipe", files, {"WIDTH": "10"}, cache=cache)
+    assert (old.exists(), used.exists()) == (False, True)
 
 
 @needs_ghdl

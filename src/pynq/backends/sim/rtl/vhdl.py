@@ -6,12 +6,16 @@ writes them (some releases use lower case); VHDL does not tell cases apart, nor 
 
 from __future__ import annotations
 
+import atexit
+import contextlib
+import functools
 import hashlib
 import os
 import re
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -34,6 +38,7 @@ Generic = str
 
 _WHOLE = ("integer", "natural", "positive")
 _VECTORS = ("std_logic_vector", "std_ulogic_vector", "unsigned", "signed", "bit_vector")
+_MONTH = 30 * 86400.0
 _SINGLES = ("std_logic", "std_ulogic", "bit")
 
 
@@ -122,9 +127,13 @@ def translate(
             f"{top} is VHDL, which needs GHDL: install the package ghdl (Debian, Ubuntu: apt install ghdl), "
             "so that `ghdl` is on PATH, or translate the sources to Verilog"
         )
+    cache = _writable(cache)
     target = cache / f"{_key(program, top, files, values, standard)}.v"
-    if not target.is_file():
-        cache.mkdir(parents=True, exist_ok=True)
+    if target.is_file():
+        with contextlib.suppress(OSError):
+            os.utime(target)  # in use: not to be removed soon
+    else:
+        _remove_unused(cache)
         with tempfile.TemporaryDirectory(dir=cache, prefix="ghdl-") as work:
             text = _run(program, top, files, values, standard, work)
             # Written beside and renamed: another process sees all of it or nothing.
@@ -135,6 +144,30 @@ def translate(
     if not names:
         raise RtlBuildError(f"{top}: GHDL wrote no module of that name")
     return target, names[-1].strip("\\")
+
+
+def _writable(folder: Path) -> Path:
+    """Return the folder, or one of this process only where it can't be made or written."""
+    with contextlib.suppress(OSError):
+        folder.mkdir(parents=True, exist_ok=True)
+        if os.access(folder, os.W_OK | os.X_OK):
+            return folder
+    return _temporary()
+
+
+@functools.cache
+def _temporary() -> Path:
+    folder = tempfile.mkdtemp(prefix="pynq-vhdl-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Path(folder)
+
+
+def _remove_unused(folder: Path) -> None:
+    """Remove what no build has used for a month."""
+    for file in folder.glob("*.v"):
+        with contextlib.suppress(OSError):
+            if time.time() - file.stat().st_mtime > _MONTH:
+                file.unlink()
 
 
 def _key(program: str, top: str, files: Sequence[Path], values: Mapping[str, str], standard: str) -> str:
