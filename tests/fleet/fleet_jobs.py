@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
-import random
 import shutil
 import signal
 import sys
@@ -46,9 +45,9 @@ def add(case: int, device: Any) -> dict[str, object]:
     return {"last": int(total[-1]), "device": device.name}
 
 
-def chance(case: object) -> tuple[float, float]:
+def chance(case: object) -> float:
     """Return what is random."""
-    return random.random(), float(np.random.random())
+    return float(np.random.random())
 
 
 class NotReadable:

@@ -191,6 +191,7 @@ def job(case):  # of __main__, which the workers don't have
         return os.getpid()
     if case == "class":
         return Own().value
+    open(f"{case}-{os.getpid()}", "w").close()
     time.sleep(1000)
 
 class Own:
@@ -201,13 +202,14 @@ print("started", flush=True)
 """
 
 
-def script(text: str, mark: str, *arguments: str) -> subprocess.Popen[str]:
+def script(folder: Path, mark: str, *arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, *arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        cwd=folder,
         env={**os.environ, MARK: mark},
     )
 
@@ -224,10 +226,10 @@ except pynq.fleet.SweepInterrupted as stop:
     raise
 """
     )
-    process = script("", mark, str(file))
+    process = script(tmp_path, mark, str(file))
     try:
-        wait_for(lambda: len(marked(mark)) == 3)
-        time.sleep(3.0)
+        wait_for(lambda: len(list(tmp_path.glob("hang-*"))) == 2, 30)
+        time.sleep(0.5)
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=10)
     finally:
@@ -240,21 +242,21 @@ except pynq.fleet.SweepInterrupted as stop:
 def test_a_script_that_is_killed_leaves_no_worker(tmp_path: Path) -> None:
     mark, file = uuid.uuid4().hex, tmp_path / "script.py"
     file.write_text(SCRIPT + "pynq.fleet.sweep(job, ['hang'] * 4, workers=2)\n")
-    process = script("", mark, str(file))
+    process = script(tmp_path, mark, str(file))
     try:
-        wait_for(lambda: len(marked(mark)) == 3)
-        time.sleep(1.0)
+        wait_for(lambda: len(list(tmp_path.glob("hang-*"))) == 2, 30)
+        assert len(marked(mark)) == 3
     finally:
         process.kill()
         process.communicate()
     wait_for(lambda: not marked(mark), 3.0)
 
 
-def test_at_the_prompt() -> None:
+def test_at_the_prompt(tmp_path: Path) -> None:
     mark = uuid.uuid4().hex
-    process = script("", mark, "-q", "-i", "-")
+    process = script(tmp_path, mark, "-q", "-i", "-")
     text = SCRIPT + "\nprint(pynq.fleet.sweep(job, ['class'] * 3, workers=1, pandas=False)[2]['result'])\n"
-    out, err = process.communicate(text, timeout=30)
+    out, err = process.communicate(text, timeout=60)
     assert out.splitlines() == ["started", "5"], err
     assert marked(mark) == []
 

@@ -8,7 +8,6 @@ import inspect
 import io
 import os
 import pickle
-import random
 import threading
 import time
 import traceback
@@ -165,7 +164,6 @@ def _run(batch: Batch, task: Task, tell: Callable[[Any], None]) -> Outcome:
 def _call(job: Job, task: Task, device: SimDevice) -> Any:
     """Run the user's function with its board as the active device."""
     case = pickle.loads(task.case)  # noqa: S301  what the sweep's own client sent
-    random.seed(task.seed)
     np.random.seed(task.seed & 0xFFFF_FFFF)
     device.open()
     registry.choose(device)

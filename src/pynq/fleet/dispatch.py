@@ -20,6 +20,7 @@ import uuid
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError, Future
+from concurrent.futures import TimeoutError as FutureTimeout  # another class before Python 3.11
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -39,6 +40,7 @@ _LONG = 0.25  # seconds that a batch should last at least
 _TRIP = 20.0  # times the journey that a batch should last at least
 _SUBMIT = 0.015  # seconds a batch should last more for each worker: one client feeds them all
 _MOST = 256  # cases in a batch
+_ANSWER = 2.0  # seconds that workers get to hear that a sweep is over
 _PATIENCE = 10.0  # seconds without any worker before that is worth a line
 
 
@@ -251,6 +253,9 @@ class Sweep:
         self._flights.setdefault(worker, []).append(flight)
         answer.add_done_callback(lambda _: self._news.put(lambda: self._landed(flight)))
 
+    async def _stop(self, addresses: list[str]) -> None:
+        await self._client.run(stop_sweep, self._topic, workers=addresses, on_error="ignore")
+
     async def _fetch(self, future: Any) -> Any:
         (value,) = await self._client.gather([future], asynchronous=True)
         return value
@@ -329,7 +334,11 @@ class Sweep:
             if addresses and self._fleet is not None:
                 self._fleet.drop(addresses)
             elif addresses:
-                self._client.run(stop_sweep, self._topic, workers=addresses, wait=False)
+                stopping = asyncio.run_coroutine_threadsafe(
+                    self._stop(addresses), self._client.loop.asyncio_loop
+                )
+                with contextlib.suppress(TimeoutError, FutureTimeout):  # one that can't even answer
+                    stopping.result(_ANSWER)
 
 
 def _opened(outcome: Outcome) -> tuple[Outcome, Any]:

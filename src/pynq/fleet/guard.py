@@ -100,7 +100,8 @@ class Guard:
                 return
             watched.fired = reason
             _raise_in(watched.thread, Stopped)
-        watched.stop()
+        # Not here: the caller is the thread that answers the scheduler, and this may wait for a lock.
+        threading.Thread(target=watched.stop, name="pynq-fleet-stop", daemon=True).start()
 
     def _loop(self) -> None:
         while True:
