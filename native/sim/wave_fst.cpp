@@ -149,7 +149,7 @@ class Fst final : public WaveWriter {
         file_.close();
     }
 
-    uint64_t bytes() const override { return file_.size() + held_ + times_.size(); }
+    uint64_t bytes() const override { return file_.size() + (held_ ? held_ + times_.size() : 0); }
 
   private:
     static constexpr uint32_t kNever = ~uint32_t{0};

@@ -311,19 +311,27 @@ class WavePlot:
         if least < 0 < most:
             line = f"M{self._left} {y(0)}H{self._right}"
             yield f'<path d="{line}" stroke="{_MUTED}" stroke-width=".6" stroke-dasharray="2 3"/>'
-        path, column, lowest, highest, pen = "", -1.0, 0.0, 0.0, False
+        pieces: list[str] = []
+        column: list[float] = []  # values within one pixel
+        place = -1.0
+
+        def leave_column() -> None:
+            if column:
+                marks = dict.fromkeys((column[0], min(column), max(column), column[-1]))
+                pieces.extend(f"L{place} {y(value)}" for value in marks)
+                column.clear()
+
         for left, right, value in points:
             if right - left >= 1:
-                path += f"{'L' if pen else 'M'}{left} {y(value)}H{right}"
-                pen, column = True, -1.0
+                leave_column()
+                pieces.append(f"L{left} {y(value)}H{right}")
                 continue
-            if math.floor(left) != column:
-                column, lowest, highest = math.floor(left), value, value
-                path += f"{'L' if pen else 'M'}{left} {y(value)}"
-                pen = True
-            elif value < lowest or value > highest:
-                lowest, highest = min(lowest, value), max(highest, value)
-                path += f"L{left} {y(value)}"
+            if math.floor(left) != math.floor(place):
+                leave_column()
+                place = left
+            column.append(value)
+        leave_column()
+        path = "M" + "".join(pieces)[1:]
         yield _stroke(path, _CURVE)
         for value, at in ((most, top + 7), (least, bottom)):
             yield (
