@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from pynq._native import Arena, Window
 from pynq.backends.sim import models as builtin_models
+from pynq.backends.sim import swap
 from pynq.backends.sim._engine import Engine, Net
 from pynq.backends.sim.assembly import Plant, assemble
 from pynq.backends.sim.board import Board
@@ -23,12 +24,14 @@ from pynq.backends.sim.rtl import attach
 from pynq.backends.sim.rtl.attach import Where
 from pynq.backends.sim.rtl.manifest import SUFFIX
 from pynq.design.model import Clock, Design, Endpoint
+from pynq.design.partial import empty
 from pynq.device.base import Device
 from pynq.device.contract import Block
 from pynq.device.notes import emit
 from pynq.errors import (
     OverlayNotLoadedError,
     PynqError,
+    RegionError,
     UnmodelledIPWarning,
     UnsupportedByDeviceError,
 )
@@ -91,6 +94,7 @@ class SimDevice(Observed, Device):
         #: naps of :meth:`SimInterruptLine.wait_async` by event loop
         self.naps: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, int] = weakref.WeakKeyDictionary()
         self._lock = threading.RLock()
+        self._swapping = threading.Lock()
         self._closed = False
 
     # -- must ------------------------------------------------------------------------------------------
@@ -179,6 +183,7 @@ class SimDevice(Observed, Device):
         dtbo: Path | None = None,
         rtl: Where = None,
         description: Path | None = None,
+        region: str = "",
     ) -> None:
         """Build the PL that a design describes and let it come out of reset; bitstream and device tree are
         not needed.
@@ -187,16 +192,18 @@ class SimDevice(Observed, Device):
         manifest beside ``description`` (default: the design's file). It is built before anything that runs is
         touched.
 
+        A partial one exchanges the contents of a region while the rest goes on; ``rtl`` and ``description``
+        are then those of the partial design. That takes as long as the bitstream has bytes at 400 MB/s of
+        virtual time, 0.5 ms where there is none; see :func:`pynq.backends.sim.swap.swap` for what happens
+        meanwhile, and after a failure.
+
         Raises :class:`DesignError` for a design that can't be built (ranges that overlap, a combinational
-        loop), :class:`RtlBuildError` where RTL can't be, and :class:`UnsupportedByDeviceError` for a partial
-        one. Warns once with what has no model.
+        loop), and :class:`RtlBuildError` where RTL can't be. Warns once with what has no model.
         """
-        if partial:
-            raise UnsupportedByDeviceError(
-                f"device {self.name!r} can't exchange a part of the running design yet; "
-                "download a full design instead"
-            )
         builtin_models.load()
+        if partial:
+            self._download_partial(design, bitstream, region, rtl, description)
+            return
         self.open()
         counted = self._coverage_folder is not None
         prepared = attach.prepare(design, self._rtl if rtl is None else rtl, description, coverage=counted)
@@ -238,11 +245,49 @@ class SimDevice(Observed, Device):
             if plant.unmodelled
             else []
         )
-        parts += plant.limited
+        self._tell(_label(design), parts + plant.limited, design.file)
+
+    def _download_partial(
+        self, design: Design, bitstream: Path | None, region: str, rtl: Where, description: Path | None
+    ) -> None:
+        if region not in design.partials:
+            raise RegionError(
+                f"device {self.name!r} needs to know the region of a partial bitstream: "
+                "overlay.pr_download(region, partial) or overlay.region.download(partial)"
+            )
+        partial = design.partials[region]
+        prepared = attach.prepare(partial, self._rtl if rtl is None else rtl, description)
+        if not self._swapping.acquire(blocking=False):
+            raise PynqError(f"device {self.name!r} is being reconfigured by another thread; try again later")
+        try:
+            plant = self.plant
+            if plant.design.file != design.file:
+                raise OverlayNotLoadedError(
+                    f"{_label(design)!r} is not loaded on device {self.name!r}, which holds "
+                    f"{_label(plant.design)!r}: nothing can be downloaded into region {region}"
+                )
+            nbytes = bitstream.stat().st_size if bitstream is not None else None
+            duration = swap.configuration_time(nbytes)
+            done = False
+            try:
+                notes = swap.swap(plant, region, prepared, duration, models, self._chosen)
+                done = True
+            finally:
+                if self._plant is plant and done:
+                    self.design = design
+                elif self._plant is plant and region not in plant.design.partials:
+                    self.design = empty(design, region)
+        finally:
+            self._swapping.release()
+        self._tell(f"{_label(design)}, region {region}", notes, partial.file)
+
+    @staticmethod
+    def _tell(where: str, parts: list[str], file: str) -> None:
+        """Warn of what is not modelled, if anything."""
         if parts:
             text = (
-                f"{_label(design)}: {'; '.join(parts)}. A pynq.sim.Model brings one to life, or its own RTL, "
-                f"named in {Path(design.file).stem}{SUFFIX}."
+                f"{where}: {'; '.join(parts)}. A pynq.sim.Model brings one to life, or its own RTL, "
+                f"named in {Path(file).stem}{SUFFIX}."
             )
             emit(UnmodelledIPWarning(text))
 

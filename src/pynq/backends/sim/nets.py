@@ -211,8 +211,6 @@ class Nets:
         found = [net for end in gone if (net := self._made.pop(end)) is not None]
         for path in [path for path in self._loose if inside(path, region)]:
             found += self._loose.pop(path)
-        for end in [end for end in self.initial if inside(end.cell, region)]:
-            del self.initial[end]
         return found
 
     def redesign(self, design: Design) -> None:
@@ -237,7 +235,7 @@ class Nets:
             ]
             self._engine.elaborate()
             for end, net, source in pairs:
-                if source is not None:
+                if source is not None and not net.driver:
                     self._engine.gate("buf", f"{end.cell}/{end.port}", [source], net)
         self._engine.elaborate(silent=False)
 

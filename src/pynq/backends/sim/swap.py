@@ -1,0 +1,229 @@
+"""Partial reconfiguration on the simulated board: the contents of a region change while the rest goes on.
+
+Everything of a region is known by its paths, so nothing is kept in books: what lies below the region's path
+goes, what the new design has below it comes. Nets and links on the boundary belong to the static part; they
+stay, and so does what is queued in them towards the region.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TypeVar
+
+from pynq._native import Arena
+from pynq.backends.sim._engine import Clock, Component, Engine, Link, Memory, Net, Space
+from pynq.backends.sim.assembly import Assembly, Plant
+from pynq.backends.sim.model import Model, ModelRegistry, moment
+from pynq.design.model import Design, Endpoint
+from pynq.design.partial import empty, inside, regions
+from pynq.device.notes import emit
+from pynq.errors import PynqError, PynqWarning
+
+__all__ = ["configuration_time", "swap"]
+
+RATE = 400_000_000
+"""Bytes a second that configure the PL: 32 bits at 100 MHz, what ICAP and PCAP reach (UG470, UG585)."""
+UNKNOWN = 200_000
+"""Bytes of a partial bitstream that is not there: a small region of a Zynq-7000."""
+
+K = TypeVar("K")
+V = TypeVar("V")
+_PS = 1_000_000_000_000
+
+
+def configuration_time(nbytes: int | None) -> int:
+    """Return how long a partial bitstream of that size takes, in picoseconds of virtual time."""
+    return (UNKNOWN if nbytes is None else nbytes) * (_PS // RATE)
+
+
+def swap(
+    plant: Plant,
+    design: Design,
+    region: str,
+    duration: int,
+    registry: ModelRegistry,
+    chosen: Mapping[str, type[Model]],
+) -> list[str]:
+    """Exchange the contents of a region for those that ``design`` has there, in ``duration`` picoseconds.
+
+    During that time accesses to the region raise :class:`~pynq.errors.BusError`, its streams stand still and
+    its outputs idle; everything else goes on. Returns what has no model, for a warning.
+
+    Raises whatever the new contents can't be built with; the old ones then go on as if nothing had happened.
+    What fails later (the running board, Ctrl-C) leaves the region empty, and accesses say why.
+    """
+    engine = plant.engine
+    with _held(engine):
+        until = engine.now + duration
+        old = _Contents.set_aside(plant, region)
+        try:
+            assembly, notes = _create(plant, design, region, registry, chosen)
+        except BaseException:
+            _Contents.set_aside(plant, region).take_out(plant)
+            old.put_back(plant)
+            raise
+        old.take_out(plant)
+        plant.nets.part(region)
+        _occupy(plant, region, f"region {region} is being reconfigured (until {moment(until)})")
+        assembly.map()
+    try:
+        while engine.now < until:
+            engine.run(until - engine.now)
+        with _held(engine):
+            _connect(plant, assembly, region)
+    except BaseException as error:
+        if not engine.closed:
+            with _held(engine):
+                _clear(plant, region, error)
+        raise
+    return notes
+
+
+@contextmanager
+def _held(engine: Engine) -> Iterator[None]:
+    """Keep other threads out of the engine for a moment."""
+    engine.hold()
+    try:
+        yield
+    finally:
+        engine.let_go()
+
+
+@dataclass
+class _Contents:
+    """What a region holds: the part of each table of the plant that lies below the region's path."""
+
+    region: str
+    design: Design
+    components: dict[str, Component]
+    models: dict[str, Model]
+    clocks: dict[Endpoint | None, Clock]
+    derived: dict[Endpoint, tuple[Endpoint, float]]
+    memories: dict[str, Memory]
+    spaces: dict[tuple[str, str], Space]
+    links: dict[str, Link]
+    reach: dict[int, tuple[int, Memory, int]]
+    arenas: dict[tuple[str, int], Arena]
+    initial: dict[Endpoint, int]
+
+    @classmethod
+    def set_aside(cls, plant: Plant, region: str) -> _Contents:
+        """Take what a region holds out of the plant's tables; in the engine it goes on, without names."""
+
+        def mine(path: str) -> bool:
+            return inside(path, region)
+
+        memories = _pop(plant.memories, mine)
+        gone = set(memories)
+        found = cls(
+            region,
+            plant.design,
+            _pop(plant.components, mine),
+            _pop(plant.models, mine),
+            _pop(plant.clocks, lambda end: end is not None and mine(end.cell)),
+            _pop(plant.derived, lambda end: mine(end.cell)),
+            memories,
+            _pop(plant.spaces, lambda key: mine(key[0])),
+            _pop(plant.links, lambda net: net.startswith(f"{region}/")),
+            {base: plant.reach.pop(base) for base in list(plant.reach) if plant.reach[base][1].name in gone},
+            _pop(plant.arenas, lambda key: key[0] in gone),
+            _pop(plant.nets.initial, lambda end: mine(end.cell)),
+        )
+        plant.engine.bench(found.components.values(), True)
+        return found
+
+    def put_back(self, plant: Plant) -> None:
+        """Undo :meth:`set_aside`."""
+        plant.engine.bench(self.components.values(), False)
+        plant.components.update(self.components)
+        plant.models.update(self.models)
+        plant.clocks.update(self.clocks)
+        plant.derived.update(self.derived)
+        plant.memories.update(self.memories)
+        plant.spaces.update(self.spaces)
+        plant.links.update(self.links)
+        plant.reach.update(self.reach)
+        plant.arenas.update(self.arenas)
+        plant.nets.initial.update(self.initial)
+        _redesign(plant, self.design)
+
+    def take_out(self, plant: Plant) -> None:
+        """End it for good. A model that fails on its way out is reported, and goes all the same."""
+        parts: list[Component | Net | Link | Space | Memory | Clock] = [
+            *self.components.values(),
+            *self.clocks.values(),
+            *self.memories.values(),
+            *self.spaces.values(),
+            *self.links.values(),
+            *plant.nets.leave(self.region),
+        ]
+        try:
+            plant.engine.take_out(parts)
+        except PynqError as error:
+            emit(PynqWarning(f"region {self.region}: {error}, while it was taken out"))
+
+
+def _pop(table: dict[K, V], test: Callable[[K], bool]) -> dict[K, V]:
+    """Take the entries whose keys pass a test out of a table."""
+    return {key: table.pop(key) for key in list(table) if test(key)}
+
+
+def _redesign(plant: Plant, design: Design) -> None:
+    plant.design = design
+    plant.nets.redesign(design)
+
+
+def _create(
+    plant: Plant, design: Design, region: str, registry: ModelRegistry, chosen: Mapping[str, type[Model]]
+) -> tuple[Assembly, list[str]]:
+    """Make the new contents, not connected to anything yet; the old ones go on meanwhile."""
+    limits, unknown = len(plant.limited), len(plant.unmodelled)
+    _redesign(plant, design)
+    try:
+        assembly = Assembly(plant, registry, chosen, region)
+        assembly.create()
+        names = plant.unmodelled[unknown:]
+        notes = [f"no model, only a register file each: {', '.join(names)}"] if names else []
+        return assembly, notes + plant.limited[limits:]
+    finally:
+        del plant.limited[limits:], plant.unmodelled[unknown:]
+
+
+def _occupy(plant: Plant, region: str, why: str) -> None:
+    """Let everything at a region's boundary say why it does not work; "": it works again."""
+    for path, component in plant.components.items():
+        if inside(path, region):
+            component.refusal = why
+    hollow = regions(plant.design)[region]
+    for interface in hollow.interfaces.values():
+        link = plant.links.get(interface.net)
+        if link is not None:
+            link.vacancy = why
+
+
+def _connect(plant: Plant, assembly: Assembly, region: str) -> None:
+    """Join the new contents with the rest, and let them come out of reset."""
+    plant.nets.loaded = False
+    try:
+        assembly.connect()
+        plant.nets.join(region)
+    finally:
+        plant.nets.loaded = True
+    _occupy(plant, region, "")
+    for path in assembly.cells:
+        if path in plant.components and path not in plant.models:
+            plant.components[path].reset()
+    assembly.begin()
+
+
+def _clear(plant: Plant, region: str, error: BaseException) -> None:
+    """Leave the region empty: what its cell in the static design stands for, which refuses every access."""
+    _Contents.set_aside(plant, region).take_out(plant)
+    plant.nets.part(region)
+    assembly, _ = _create(plant, empty(plant.design, region), region, ModelRegistry(), {})
+    assembly.connect()
+    plant.nets.join(region)
+    reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    _occupy(plant, region, f"region {region} is empty, since its reconfiguration failed ({reason})")
