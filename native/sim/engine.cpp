@@ -334,8 +334,14 @@ int Engine::pass_failure(std::string &text) {
 }
 
 // -- diagnosis -------------------------------------------------------------------------------------------------------
+namespace {
+std::string said(Component &component, std::string_view channel) {
+    return component.refusal.empty() ? component.explain(channel) : component.refusal;
+}
+}  // namespace
+
 std::string Engine::explain(Component &component, std::string_view channel, bool peers) {
-    std::string out = component.explain(channel);
+    std::string out = said(component, channel);
     if (!peers) return out;
     // Who is connected by streams may be the one to blame: follow them, nearest first.
     std::vector<Component *> found{&component};
@@ -350,7 +356,7 @@ std::string Engine::explain(Component &component, std::string_view channel, bool
             }
             if (!other || std::find(found.begin(), found.end(), other->owner) != found.end()) continue;
             found.push_back(other->owner);
-            const std::string more = other->owner->explain("");
+            const std::string more = said(*other->owner, "");
             if (more.empty()) continue;
             out += (out.empty() ? "" : "; ") + more;
             ++sentences;
@@ -389,7 +395,7 @@ std::string Engine::explain(Net &net) {
 std::string Engine::explain_all() {
     std::string out;
     for (const auto &component : components_) {
-        const std::string sentence = component->explain("");
+        const std::string sentence = said(*component, "");
         if (!sentence.empty()) out += (out.empty() ? "" : "; ") + sentence;
     }
     return out;

@@ -99,7 +99,10 @@ Resp Engine::ps_beats(bool write, const Space::Range &range, uint64_t address, u
             Wait wait;
             wait.horizon = true;
             wait.released = released;
+            const std::weak_ptr<void> life = port.owner->life;
             stop = loop(wait, [&] { return access.done; });
+            // Another thread may have had a turn and exchanged a part of the board: the port is no more.
+            if (life.expired()) return access.resp == Resp::Okay ? Resp::SlvErr : access.resp;
             if (stop != Stop::Hit) {
                 if (stop == Stop::Quiet || stop == Stop::Time) {
                     const std::string why = port.owner->explain(port.name);
@@ -137,7 +140,7 @@ int Engine::ps_access(bool write, uint64_t address, unsigned width, uint64_t &va
             resp = disturb(range->slave->injections, random, offset, offset + width - 1, extra);
         }
     }
-    const uint64_t version = ps_->version();
+    uint64_t version = ps_->version();
     Clock *clock = range && range->slave ? range->slave->owner->clock : nullptr;
     bool standing = clock && !clock->running();
     if (!nested) {
@@ -145,6 +148,7 @@ int Engine::ps_access(bool write, uint64_t address, unsigned width, uint64_t &va
         const Stop stop = advance(now_ + (cost + extra) * period, released);
         if (stop != Stop::Time) return stop_status(stop, error);
         if (version != ps_->version()) {  // another thread had a turn, and exchanged a part of the board
+            version = ps_->version();
             range = ps_->find(address);
             if (range && width - 1 > range->high - address) range = nullptr;
             standing = range && range->slave && !range->slave->owner->clock->running();
@@ -153,7 +157,7 @@ int Engine::ps_access(bool write, uint64_t address, unsigned width, uint64_t &va
     if (!range)
         resp = Resp::DecErr;
     else if (resp == Resp::Okay && standing) {
-        error = range->slave->owner->name + " can't answer: its clock " + clock->name + " stands still";
+        error = range->slave->owner->name + " can't answer: its clock " + range->slave->owner->clock->name + " stands still";
         resp = Resp::SlvErr;
     } else if (resp == Resp::Okay) {
         Stop stop = Stop::Hit;
@@ -162,6 +166,10 @@ int Engine::ps_access(bool write, uint64_t address, unsigned width, uint64_t &va
         if (stop == Stop::Signal || stop == Stop::Closed) return stop_status(stop, error);
     }
     (write ? ps_->statistics.writes : ps_->statistics.reads) += 1;
+    const auto name = [&]() -> const std::string & {
+        const Space::Range *now = version == ps_->version() ? range : ps_->find(address);
+        return now ? now->name : ps_->name;
+    };
     if (resp != Resp::Okay) {
         ++ps_->statistics.errors;
         last_address_ = ~uint64_t{0};
@@ -171,11 +179,11 @@ int Engine::ps_access(bool write, uint64_t address, unsigned width, uint64_t &va
     }
     if (write) {
         ps_->statistics.bytes_written += width;
-        record(TraceKind::Write, range->name, address, value);
+        record(TraceKind::Write, name(), address, value);
         if (access_listener) access_listener->accessed(true, address, value);
     } else {
         ps_->statistics.bytes_read += width;
-        record(TraceKind::Read, range->name, address, value);
+        record(TraceKind::Read, name(), address, value);
         if (access_listener) access_listener->accessed(false, address, value);
         if (repeated_ && value == last_value_)
             cost_ = std::min(cost_ * 2, std::max(options.access_limit, options.access_cycles));

@@ -29,6 +29,7 @@ void Space::map(Range range) {
                                        " overlaps " + clash->name + " at " + hex(clash->base) + "-" + hex(clash->high));
     ranges_.insert(after, std::move(range));
     recent_ = 0;
+    ++version_;
 }
 
 void Space::unmap(const std::function<bool(const Range &)> &gone) {

@@ -36,7 +36,7 @@ class Space : public Mortal {
     void map(Range range);
     // Take every range away that leads to a port of such a component, or to such a memory.
     void unmap(const std::function<bool(const Range &)> &gone);
-    // Changes whenever ranges are taken away: what find returned before is not to be used any more.
+    // Changes whenever ranges come or go: what find returned before is not to be used any more.
     uint64_t version() const { return version_; }
     const Range *find(uint64_t address);
     const std::vector<Range> &ranges() const { return ranges_; }

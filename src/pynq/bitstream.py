@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pynq.design import Located, locate, read
+from pynq.design.partial import merge
 from pynq.device import Device, resolve
 from pynq.errors import DesignNotFoundError
 
 if TYPE_CHECKING:
     from pynq.design.model import Design
 
-__all__ = ["Bitstream", "Rtl", "find_image"]
+__all__ = ["Bitstream", "PartialBitstream", "Rtl", "find_image"]
 
 #: What ``Overlay(..., rtl=...)`` takes.
 Rtl = str | os.PathLike[str] | Mapping[str, Any] | bool | None
@@ -70,6 +71,14 @@ class Bitstream:
     def image(self) -> Path | None:
         """The file to program the device with, None where there is the description only."""
         return None if self._found is None or self._found.bitstream is None else self._image
+
+    region = ""
+    """Path of the region that a partial bitstream is for."""
+
+    @property
+    def whole(self) -> Design:
+        """Everything that is in the PL once this is loaded."""
+        return self.design.static or self.design
 
     @property
     def design(self) -> Design:
@@ -146,6 +155,60 @@ class Bitstream:
     def __repr__(self) -> str:
         state = "loaded" if self.is_loaded() else "not loaded"
         return f"<{type(self).__name__} {self.bitfile_name!r} on {self.device.name!r}: {state}>"
+
+
+class PartialBitstream(Bitstream):
+    """A bitstream for one region of a design that runs.
+
+    Args:
+        bitfile_name: Path or bare name; also looked for in the folder ``beside``.
+        region: Path of the region.
+        running: What is in the PL now.
+        beside: The folder of the overlay's own bitstream.
+        rtl: What of it is simulated as RTL; see :class:`Bitstream`.
+
+    Raises:
+        DesignNotFoundError: No such file; the message lists the places searched.
+    """
+
+    def __init__(
+        self,
+        bitfile_name: str | os.PathLike[str],
+        region: str,
+        running: Design,
+        dtbo: str | os.PathLike[str] | None = None,
+        *,
+        beside: Path,
+        device: Device | str | None = None,
+        rtl: Rtl = None,
+    ) -> None:
+        try:
+            super().__init__(bitfile_name, dtbo, True, device, rtl)
+        except DesignNotFoundError as error:
+            if Path(bitfile_name).is_absolute():
+                raise
+            try:
+                super().__init__(beside / bitfile_name, dtbo, True, device, rtl)
+            except DesignNotFoundError:
+                raise DesignNotFoundError(f"{error}\n  {beside}") from None
+        self.region = region
+        self._running = running
+        self._whole: Design | None = None
+
+    @property
+    def whole(self) -> Design:
+        """The running design with this in the region.
+
+        Raises :class:`~pynq.errors.DesignError` when it does not fit; the message has every reason.
+        """
+        if self._whole is None:
+            self._whole = merge(self._running, self.region, self.design)
+        return self._whole
+
+    def is_loaded(self) -> bool:
+        """Say whether this is what the region holds now."""
+        held = self.device.design
+        return held is not None and held.partials.get(self.region) == self.design
 
 
 def find_image(name: str | os.PathLike[str]) -> tuple[Located, Path]:

@@ -27,6 +27,7 @@ import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from pynq.design.partial import changes, inside
 from pynq.errors import (
     DeadlockError,
     DesignError,
@@ -185,14 +186,20 @@ _growing = threading.Lock()
 def tree_of(device: Device, afresh: bool = False) -> _Tree:
     """Return the tree of what is loaded now."""
     tree: _Tree | None = vars(device).get(_KEY)
-    loaded = (device.design, device.timestamp)
-    if tree is not None and tree.design is loaded[0] and tree.timestamp == loaded[1] and not afresh:
+    if tree is not None and not afresh and tree.holds(device):
         return tree
     with _growing:
         if device.design is None:
             raise OverlayNotLoadedError(f"device {device.name!r} holds no overlay")
         tree = vars(device)[_KEY] = _Tree(device, device.design)
         return tree
+
+
+def follow(device: Device) -> None:
+    """Let the tree be that of what is in the regions now, if only that has changed."""
+    tree: _Tree | None = vars(device).get(_KEY)
+    if tree is not None:
+        tree.holds(device)
 
 
 class _Tree:
@@ -207,6 +214,38 @@ class _Tree:
         self.controllers: dict[str, _Controller] = {}
         self.pins: dict[str, Pin] = {}
 
+    def holds(self, device: Device) -> bool:
+        """Return whether this is the tree of what is loaded; other contents of regions are taken over."""
+        design = device.design
+        if self.timestamp != device.timestamp or design is None:
+            return False
+        if self.design is design:
+            return True
+        if (self.design.static or self.design) is not (design.static or design):
+            return False
+        with self.lock:
+            gone = changes(self.design, design)
+            self.design = design
+            for pin in [pin for pin in self.pins.values() if _among(pin.info.cell, gone)]:
+                self._remove(pin)
+            for path in [path for path in self.controllers if _among(path, gone)]:
+                controller = self.controllers.pop(path)
+                (controller.parent.controllers if controller.parent else controller.line.controllers).remove(
+                    controller
+                )
+        return True
+
+    def _remove(self, pin: Pin) -> None:
+        """Forget a pin that is no longer in the PL; its waits end."""
+        error = OverlayNotLoadedError(
+            f"interrupt {pin.info.path!r} went with the region it was in, which was reconfigured"
+        )
+        for waiter in list(pin.waiters):
+            pin.line._forget_quietly(waiter)
+            waiter.fail(error)
+        (pin.controller.pins if pin.controller else pin.line.pins).remove(pin)
+        del self.pins[pin.info.path]
+
     def pin(self, wanted: InterruptPin) -> Pin:
         """Return the state of a pin; set up what it passes on first use."""
         with self.lock:
@@ -214,8 +253,8 @@ class _Tree:
             if pin is not None and pin.info is wanted:
                 return pin
             info = self.design.interrupt_pins.get(wanted.path)
-            way = (wanted.controller, wanted.index, wanted.gic)
-            if info is None or (info.controller, info.index, info.gic) != way:
+            way = (wanted.controller, wanted.index, wanted.gic, wanted.source.file)
+            if info is None or (info.controller, info.index, info.gic, info.source.file) != way:
                 raise OverlayNotLoadedError(
                     f"interrupt {wanted.path!r} belongs to an overlay that is no longer loaded: device "
                     f"{self.device.name!r} holds {self.design.name!r} now"
@@ -643,6 +682,8 @@ class _Line:
                 try:
                     fired = self.hardware.wait(limit)
                 except DeadlockError as reason:
+                    if waiter.error is not None:  # its region was reconfigured meanwhile
+                        raise waiter.error from None
                     if not waiter.pin.hopeful():
                         raise waiter.pin.dead(reason) from reason
                     fired = False
@@ -709,6 +750,10 @@ def _registers(tree: _Tree, path: str) -> Window:
         f"interrupt controller {path!r} of design {tree.design.name!r} ({tree.design.cells[path].source}) "
         "has no address in the processor's map: assign one in Vivado's address editor"
     )
+
+
+def _among(path: str, regions: list[str]) -> bool:
+    return any(inside(path, region) for region in regions)
 
 
 def _integer(text: str | None) -> int | None:

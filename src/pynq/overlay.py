@@ -24,8 +24,11 @@ from pynq.binding import (
     companion,
     document,
     drivers,
+    renew,
+    within,
 )
-from pynq.bitstream import Bitstream, Rtl, find_image
+from pynq.bitstream import Bitstream, PartialBitstream, Rtl, find_image
+from pynq.design.partial import changes, find_region, inside
 from pynq.device.notes import emit
 from pynq.errors import (
     CompanionError,
@@ -33,12 +36,15 @@ from pynq.errors import (
     DesignNotFoundError,
     FieldValueError,
     OverlayNotLoadedError,
+    UnsupportedByDeviceError,
     UnsupportedConfiguration,
 )
+from pynq.interrupt_tree import follow
 from pynq.mmio import MMIO
 from pynq.utils import ReprDict
 
 if TYPE_CHECKING:
+    from pynq.design.model import Design
     from pynq.device import Device
 
 __all__ = ["DefaultHierarchy", "DefaultIP", "DefaultOverlay", "Overlay", "UnsupportedConfiguration"]
@@ -153,9 +159,11 @@ class DefaultOverlay(Bitstream, Node):
         self.ignore_version = ignore_version
         self._followers: WeakSet[Any] = WeakSet()
         self.pr_dict: dict[str, Any] = {}
+        self._trees: dict[str, str] = {}  # device-tree overlays of what is in the regions
         foreign = self.device.get_bitfile_metadata(self.bitfile_name)
         views = Views.of(self.design) if foreign is None else Views.copy(foreign)
         views = views.map(lambda name, found: ReprDict(found, rootname=name))
+        self._views = views
         self.parser: Any = foreign or Parser(views, SystemGraph(self))
         self.systemgraph = getattr(self.parser, "systemgraph", None)
         plan = bind_views(
@@ -171,15 +179,12 @@ class DefaultOverlay(Bitstream, Node):
         self.clock_dict = views.clock_dict
         self.interrupt_pins = views.interrupt_pins
         self.interrupt_controllers = views.interrupt_controllers
-        self.description = {
+        self.description: dict[str, Any] = {
             "ip": self.ip_dict,
             "hierarchies": self.hierarchy_dict,
             "interrupts": {},
             "gpio": {},
-            "memories": {
-                **{attribute_name(name): entry for name, entry in self.mem_dict.items() if entry.get("used")},
-                **self._memories_of_ps(),
-            },
+            "memories": self._memories(),
             "device": self.device,
             "overlay": self,
         }
@@ -191,6 +196,12 @@ class DefaultOverlay(Bitstream, Node):
             self.download()
         else:
             self.device.trust(self)
+            if self.is_loaded():
+                self._follow_regions()
+
+    def _memories(self) -> dict[str, dict[str, Any]]:
+        used = {attribute_name(name): entry for name, entry in self.mem_dict.items() if entry.get("used")}
+        return {**used, **self._memories_of_ps()}
 
     def _memories_of_ps(self) -> dict[str, dict[str, Any]]:
         """The DDR at the PS's own controller, which ``mem_dict`` does not have: ``target=overlay.PSDDR``."""
@@ -221,6 +232,8 @@ class DefaultOverlay(Bitstream, Node):
 
     def _programmed(self) -> None:
         """Called by the device after each download: let what was handed out work, or refuse, accordingly."""
+        if self.is_loaded():
+            self._follow_regions()
         for follower in list(self._followers):
             follower._reopen()
 
@@ -267,10 +280,112 @@ class DefaultOverlay(Bitstream, Node):
         entry["state"] = os.fspath(data)
 
     def pr_download(
-        self, partial_region: str, partial_bit: str, dtbo: str | None = None, program: bool = True
+        self,
+        partial_region: str,
+        partial_bit: str,
+        dtbo: str | None = None,
+        program: bool = True,
+        *,
+        rtl: Rtl = None,
     ) -> None:
-        """Load a partial bitstream into a region (a hierarchy of the design)."""
-        getattr(self, partial_region).download(bitfile_name=partial_bit, dtbo=dtbo, program=program)
+        """Load a partial bitstream into a region; the rest of the design goes on.
+
+        The dictionaries tell of what is in the region now, ``pr_dict`` which file it is. See
+        :meth:`DefaultHierarchy.download`, which this calls, for what becomes of the objects of the region.
+
+        Args:
+            partial_region: Path of the region (``"pr_0"``, ``"block/rp"``).
+            partial_bit: Path or bare name of the partial bitstream; also looked for beside the overlay's own.
+            dtbo: Device-tree overlay to apply with it.
+            program: Whether to program the device; without, the dictionaries change only.
+            rtl: What of it the simulated board runs as RTL; None: as the manifest beside the partial
+                description says.
+
+        Raises:
+            RegionError: No such region; the message lists those there are.
+            DesignNotFoundError: No such file, or no description for it.
+            DesignError: The description can't be used, or does not fit the region. Nothing has changed then.
+            OverlayNotLoadedError: The overlay is not loaded.
+        """
+        if self.described:
+            partial_region = find_region(self.design, partial_region)
+        more = {} if rtl is None else {"rtl": rtl}  # a hierarchy's own download may have PYNQ's signature
+        self[partial_region].download(bitfile_name=partial_bit, dtbo=dtbo, program=program, **more)
+
+    def _load_partial(
+        self, path: str, name: str, dtbo: str | None, program: bool, rtl: Rtl
+    ) -> tuple[PartialBitstream, Parser]:
+        """Do what ``download`` of a region's hierarchy says; return the bitstream and what it describes."""
+        if not self.described:
+            raise UnsupportedByDeviceError(f"{path}: {self.bitfile_name} has no description, so no regions")
+        region = find_region(self.design, path)
+        if program:
+            self._require_loaded(f"region {region}")
+        running = self.device.design if self.is_loaded() else self.design
+        folder = Path(self.bitfile_name).parent
+        image = PartialBitstream(name, region, running, dtbo, beside=folder, device=self.device, rtl=rtl)
+        whole = image.whole  # everything that can be wrong with the files is found here
+        before = self._trees.pop(region, None)
+        if before:
+            self.device.remove_device_tree(before)
+        if program:
+            image.download()
+        else:
+            self._adopt(whole)
+        self.pr_dict[region] = {"loaded": image.bitfile_name, "dtbo": dtbo}
+        if image.dtbo:
+            self._trees[region] = image.dtbo
+        return image, Parser(Views.of(image.design), SystemGraph(image))
+
+    def _follow_regions(self) -> None:
+        """Show what the device has in the regions of this design."""
+        held = self.device.design
+        if self.described and held is not None:
+            self._adopt(held)
+
+    def _adopt(self, design: Design) -> None:
+        """Go on with another form of this design: other contents in its regions."""
+        before, self._design = self.design, design
+        changed = changes(before, design)
+        for region in [region for region in self.pr_dict if any(inside(region, path) for path in changed)]:
+            del self.pr_dict[region]
+        follow(self.device)
+        if not changed:
+            return
+        fresh = Views.of(design)
+        plan = bind_views(
+            within(fresh, changed),
+            drivers.snapshot(),
+            ignore_version=self.ignore_version,
+            common={"device": self.device, "overlay": self},
+        )
+        for region in changed:
+            old, new = (form.partials.get(region) for form in (before, design))
+            now = f"{new.name or new.file} was loaded" if new else "it was emptied"
+            was = f", which held {old.name or old.file}" if old else ""
+            reason = f"region {region}{was}, was reconfigured: {now}. Take the object from the overlay anew."
+            for follower in list(self._followers):
+                path = follower.description.get("fullpath", "")
+                if inside(path, region):
+                    self._followers.discard(follower)
+                    follower._retire(f"{path}: {reason}")
+        renew(self._views, fresh, changed)
+        self.description["memories"] = self._memories()
+        for region in changed:
+            self._renew_node(region)
+        self.__doc__ = document(self.description, f"overlay {self.bitfile_name}", type(self))
+        for note in plan.warnings:
+            emit(note)
+
+    def _renew_node(self, region: str) -> None:
+        """Let a region's hierarchy hand out its new contents; one with a driver of its own is made anew."""
+        node, entry = self._held(region), self.hierarchy_dict[region]
+        if isinstance(node, Node):
+            node._drop()
+        if type(node) is DefaultHierarchy and entry["driver"] is DefaultHierarchy:
+            node.__doc__ = document(entry, f"hierarchy {region}", DefaultHierarchy)
+        else:
+            self._drop(region)
 
     def record_waves(self, signals: Iterable[str] | str | None = None, **options: Any) -> Any:
         """Record signals of the PL in memory while a ``with`` block runs, for drawing.

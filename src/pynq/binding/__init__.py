@@ -7,6 +7,7 @@ from pynq.binding.drivers import Drivers
 from pynq.binding.drivers import registry as drivers
 from pynq.binding.ip import DefaultIP, class_name
 from pynq.binding.plan import Plan, Views, bind, bind_views
+from pynq.binding.renew import renew, within
 from pynq.binding.tree import DefaultHierarchy, Memory, Node, attribute_name, document
 
 __all__ = [
@@ -24,4 +25,6 @@ __all__ = [
     "companion",
     "document",
     "drivers",
+    "renew",
+    "within",
 ]

@@ -19,7 +19,7 @@ from pynq.mmio import MMIO
 from pynq.native import NativeIP, native_ip
 from pynq.registers import RegisterMap, register_map_class
 
-__all__ = ["DefaultIP", "Unusable", "class_name", "missing", "open_window", "wire"]
+__all__ = ["DefaultIP", "Unusable", "class_name", "closed_window", "missing", "open_window", "wire"]
 
 
 def class_name(kind: type[Any]) -> str:
@@ -73,8 +73,15 @@ def open_window(base: int, length: int, name: str, device: Any, overlay: Any) ->
     if overlay is None or overlay.is_loaded():
         window: Window = device.map(base, length)
     else:
-        window = Window.from_functions(_no_access, _no_access, base, length)
-        window.invalidate(overlay._why_not_loaded())
+        return closed_window(base, length, name, overlay._why_not_loaded())
+    window.name = name
+    return window
+
+
+def closed_window(base: int, length: int, name: str, reason: str) -> Window:
+    """Return a window that refuses every access, and says why."""
+    window = Window.from_functions(_no_access, _no_access, base, length)
+    window.invalidate(reason)
     window.name = name
     return window
 
@@ -161,6 +168,15 @@ class DefaultIP:
         else:
             self.mmio = self._open()
         self._make_wires()
+
+    def _retire(self, reason: str) -> None:
+        """Refuse every use from now on: this IP is no longer in the PL."""
+        base, length = self.description["phys_addr"], self.description["addr_range"]
+        if isinstance(self.mmio, Window):
+            Window.__init__(self.mmio, closed_window(base, length, self._fullpath, reason))
+        for name in (*self._interrupts, *self._gpio):
+            if name in self._wired:
+                setattr(self, name, Unusable(f"{self._fullpath}/{name}", OverlayNotLoadedError(reason)))
 
     @classmethod
     def unregister(cls) -> None:

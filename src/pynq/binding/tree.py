@@ -8,7 +8,7 @@ from typing import Any
 
 from pynq._native import Window
 from pynq.binding.drivers import registry
-from pynq.binding.ip import DefaultIP, Unusable, class_name, missing, open_window, wire
+from pynq.binding.ip import DefaultIP, Unusable, class_name, closed_window, missing, open_window, wire
 from pynq.device.notes import emit
 from pynq.errors import (
     DriverError,
@@ -62,6 +62,11 @@ class Memory:
         """Let the window be that of what was just loaded."""
         if self._mmio is not None:
             Window.__init__(self._mmio, self._window())
+
+    def _retire(self, reason: str) -> None:
+        """Refuse every access from now on."""
+        self._mmio = MMIO.of(self._window(), self.device) if self._mmio is None else self._mmio
+        Window.__init__(self._mmio, closed_window(self.base_address, self.size, self.name, reason))
 
     def read(self, offset: int = 0, length: int = 4) -> Any:
         """Read ``length`` bytes (1, 2, 4 or 8) from ``offset`` (bytes) on, as an integer."""
@@ -142,6 +147,23 @@ class Node:
         contents = f"; it holds {', '.join(names)}" if names else "; it holds nothing"
         raise missing(self, self._what(), name, dir(self), contents if len(contents) < 400 else "")
 
+    def _held(self, path: str) -> Any:
+        """Return the object of a path if it was made already, else None."""
+        head, _, rest = path.partition("/")
+        found = self.__dict__.get("_made", {}).get(head)
+        return found if not rest or found is None else found._held(rest) if isinstance(found, Node) else None
+
+    def _drop(self, path: str = "") -> None:
+        """Forget the object of a path, or all of them; the next use makes it anew."""
+        made: dict[str, Any] = self.__dict__.get("_made", {})
+        head, _, rest = path.partition("/")
+        if rest and isinstance(made.get(head), Node):
+            made[head]._drop(rest)
+        for name in [name for name in made if not path or name == path or name.startswith(f"{path}/")]:
+            found = made.pop(name)
+            if self.__dict__.get(name) is found:
+                del self.__dict__[name]
+
     def _what(self) -> str:
         path = self.description.get("fullpath")
         return f"hierarchy {path}" if path else f"a half-built {type(self).__name__}"
@@ -220,7 +242,6 @@ class DefaultHierarchy(Node):
         self._overlay = description.get("overlay")
         self.parsers: dict[str, Any] = {}
         self.bitstreams: dict[str, Any] = {}
-        self.pr_loaded = ""
         self.__doc__ = document(description, f"hierarchy {description['fullpath']}", type(self))
 
     @staticmethod
@@ -233,12 +254,40 @@ class DefaultHierarchy(Node):
         """Take the class out of the drivers that the next load binds."""
         registry.remove(cls)
 
-    def download(self, bitfile_name: str, dtbo: str | None = None, program: bool = True) -> None:
-        """Load a partial bitstream into this region."""
-        raise UnsupportedByDeviceError(
-            f"{self.description['fullpath']}: partial bitstreams are not supported yet; "
-            "load a full one with Overlay()"
-        )
+    def download(
+        self, bitfile_name: str, dtbo: str | None = None, program: bool = True, *, rtl: Any = None
+    ) -> None:
+        """Load a partial bitstream into this region; the rest of the design goes on.
+
+        What was in the region is gone: its objects raise :class:`~pynq.errors.OverlayNotLoadedError`
+        from then on. What is in it now are attributes of this hierarchy.
+
+        Args:
+            bitfile_name: Path or bare name of the partial bitstream or its description; also looked for
+                beside the overlay's bitstream.
+            dtbo: Device-tree overlay to apply with it.
+            program: Whether to program the device; without, the attributes change only.
+            rtl: What of it the simulated board runs as RTL, as ``Overlay`` takes it; None: as the manifest
+                beside the partial description says.
+
+        Raises:
+            RegionError: This hierarchy is no region.
+            DesignNotFoundError: No such file, or no description for it.
+            DesignError: The description can't be used, or does not fit the region. Nothing has changed then.
+            OverlayNotLoadedError: The overlay is not loaded.
+        """
+        path = self.description["fullpath"]
+        if self._overlay is None:
+            raise UnsupportedByDeviceError(f"{path}: this hierarchy belongs to no overlay")
+        bitstream, parser = self._overlay._load_partial(path, bitfile_name, dtbo, program, rtl)
+        self.bitstreams[bitfile_name] = bitstream
+        self.parsers[bitstream.bitfile_name] = parser
+
+    @property
+    def pr_loaded(self) -> str:
+        """Absolute path of the partial bitstream in this region, "" where none was loaded."""
+        loaded = getattr(self._overlay, "pr_dict", {}).get(self.description["fullpath"], {})
+        return str(loaded.get("loaded", ""))
 
     def __repr__(self) -> str:
         return f"<{class_name(type(self))} {self.description.get('fullpath')}: {', '.join(self._names())}>"

@@ -268,5 +268,6 @@ def _add_pin(
         gic=gic,
         sensitivity=port.sensitivity,
         aliases=source.aliases,
-        source=SourceRef(wiring.file, port.line),
+        # Cells of a region come from a file of their own.
+        source=SourceRef(wiring.cells[end.cell].source.file if end.cell else wiring.file, port.line),
     )

@@ -404,7 +404,7 @@ class Design:
     resets: tuple[Reset, ...] = ()
     gpio_channels: tuple[GpioChannel, ...] = ()
     #: Of a design with partial ones in its regions (:mod:`pynq.design.partial`): the design as it was without
-    #: them, what is in each region (by path, in the order of loading), and the cells that stood for the regions.
+    #: them, what is in each region (by path, in the order of loading), and the cells that stood for them.
     static: Design | None = None
     partials: Mapping[str, Design] = field(default_factory=dict)
     regions: Mapping[str, Cell] = field(default_factory=dict)

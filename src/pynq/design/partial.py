@@ -29,7 +29,7 @@ from pynq.design.model import (
 from pynq.design.resolve import hierarchies, resolve
 from pynq.errors import DesignError, Problem, RegionError
 
-__all__ = ["empty", "find_region", "inside", "merge", "regions"]
+__all__ = ["changes", "empty", "find_region", "inside", "merge", "regions"]
 
 T = TypeVar("T")
 
@@ -65,6 +65,15 @@ def find_region(design: Design, name: str) -> str:
             f"{path!r} of design {label!r} is {what}, no region for partial reconfiguration; {hint}"
         )
     raise RegionError(f"no region {name!r} in design {label!r}; {hint}")
+
+
+def changes(before: Design, after: Design) -> list[str]:
+    """Return the regions whose contents differ between two forms of one static design, the outermost."""
+    if before is after:
+        return []
+    paths = dict.fromkeys((*before.partials, *after.partials))
+    differ = [path for path in paths if before.partials.get(path) != after.partials.get(path)]
+    return [path for path in differ if not any(path != other and inside(path, other) for other in differ)]
 
 
 def merge(design: Design, region: str, partial: Design) -> Design:
@@ -162,7 +171,9 @@ class _Joint:
         """Look for all reasons why the partial design can't be in this region."""
         partial, hollow, line = self._partial, self._hollow, self._partial.source.line
         if partial.ps:
-            self._problem(line, f"has the processor {partial.ps!r}: a whole design, not one for {self._region!r}")
+            self._problem(
+                line, f"has the processor {partial.ps!r}: a whole design, not one for {self._region!r}"
+            )
         for what in ("architecture", "device", "package"):
             ours, theirs = getattr(self._static, what), getattr(partial, what)
             if ours and theirs and ours != theirs:
@@ -190,7 +201,9 @@ class _Joint:
             if port.name in bundled:
                 continue
             if outside is None:
-                known = ", ".join(name for name in hollow.ports if name not in self._bundled_outside()) or "none"
+                known = (
+                    ", ".join(name for name in hollow.ports if name not in self._bundled_outside()) or "none"
+                )
                 self._problem(
                     port.line,
                     f"port {port.name!r} is not on the boundary of region {self._region!r}, which has {known}",
@@ -260,10 +273,12 @@ class _Joint:
                 name: new for name, port in cell.ports.items() if (new := self.outer_port(port)) is not port
             }
             ranges = self.enter(cell.ranges)
-            if changed or len(ranges) != len(cell.ranges) or any(a is not b for a, b in zip(ranges, cell.ranges)):
-                cell = replace(
-                    cell, ports=MappingProxyType({**cell.ports, **changed}), ranges=tuple(ranges)
-                )
+            if (
+                changed
+                or len(ranges) != len(cell.ranges)
+                or any(a is not b for a, b in zip(ranges, cell.ranges))
+            ):
+                cell = replace(cell, ports=MappingProxyType({**cell.ports, **changed}), ranges=tuple(ranges))
             yield path, cell
 
     def _inner_cell(self, cell: Cell) -> Cell:
@@ -333,7 +348,11 @@ class _Joint:
                 for entry in inner
             ]
         for entry in self._partial.boundary_ranges:
-            if entry.slave and entry.master_interface not in met and (entry.slave, entry.base) not in reported:
+            if (
+                entry.slave
+                and entry.master_interface not in met
+                and (entry.slave, entry.base) not in reported
+            ):
                 self._problem(
                     entry.source.line,
                     f"{entry.slave} answers at interface {entry.master_interface!r}, by which nothing reaches "

@@ -102,9 +102,22 @@ class Device(OldProtocol, metaclass=DeviceMeta):
         return new_buffer(self, shape, dtype, cacheable=cacheable, target=target)
 
     def download(
-        self, design: Design, bitstream: Path | None, *, partial: bool = False, dtbo: Path | None = None
+        self,
+        design: Design,
+        bitstream: Path | None,
+        *,
+        partial: bool = False,
+        dtbo: Path | None = None,
+        region: str = "",
     ) -> None:
-        """Program the device. Afterwards ``self.design is design``; windows mapped before are invalid."""
+        """Program the device. Afterwards ``self.design is design``; windows mapped before are invalid.
+
+        ``partial``: the bitstream is for one region of the design that runs, and ``region`` is its path.
+        ``design`` then tells of everything that is in the PL afterwards (:func:`pynq.design.partial.merge`).
+        The device isolates the region, programs it and lets it come out of reset; everything else goes on,
+        and windows on it stay valid. A failure leaves the old contents, or an empty region and
+        ``self.design`` accordingly. A device that can't takes no ``region``, or refuses.
+        """
         raise self._unsupported("downloading")
 
     # -- may -------------------------------------------------------------------------------------------------
@@ -160,14 +173,34 @@ class Device(OldProtocol, metaclass=DeviceMeta):
     # -- for all ---------------------------------------------------------------------------------------------
     def program(self, bitstream: Bitstream, parser: Any = None) -> None:
         """Download a bitstream and note that it is loaded, whichever protocol the device speaks."""
+        before = self.design
+        try:
+            self._program(bitstream, parser)
+        except BaseException:
+            if self.design is not before:  # a region that is empty now
+                self._tell_watchers()
+            raise
+        self._tell_watchers()
+
+    def _program(self, bitstream: Bitstream, parser: Any) -> None:
         old: Any = self
         if type(self).map is not Device.map:
             dtbo = Path(bitstream.dtbo) if bitstream.dtbo else None
-            more: dict[str, Any] = (
-                {"rtl": bitstream.rtl, "description": bitstream.description_file} if self.takes_rtl else {}
-            )
-            self.download(bitstream.design, bitstream.image, partial=bitstream.partial, dtbo=dtbo, **more)
+            whole, image = bitstream.whole, bitstream.image
+            more: dict[str, Any] = {"dtbo": dtbo}
+            if self.takes_rtl:
+                more |= {"rtl": bitstream.rtl, "description": bitstream.description_file}
+            if bitstream.partial:
+                more |= {"partial": True, "region": bitstream.region}
+            self.download(whole, image, **more)
             self.post_download(bitstream, parser)
+        elif bitstream.partial:
+            if type(self).download is Device.download:
+                raise self._unsupported("partial reconfiguration")
+            old.download(bitstream, parser)
+            if bitstream.dtbo:
+                self.insert_device_tree(bitstream.dtbo)
+            self.design = bitstream.whole if bitstream.region else self.design
         else:
             if type(self).download is not Device.download:
                 old.download(bitstream, parser)
@@ -175,7 +208,9 @@ class Device(OldProtocol, metaclass=DeviceMeta):
                 self.post_download(bitstream, parser)
             if bitstream.dtbo:
                 self.insert_device_tree(bitstream.dtbo)
-            self.design = bitstream.design if bitstream.described else None
+            self.design = bitstream.whole if bitstream.described else None
+
+    def _tell_watchers(self) -> None:
         for watcher in list(self.watchers):
             watcher._programmed()
 

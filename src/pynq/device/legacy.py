@@ -43,11 +43,15 @@ class Bitstream(Protocol):
     partial: bool
     timestamp: str
     described: bool
+    region: str
     rtl: Any
     description_file: Path | None
 
     @property
     def image(self) -> Path | None: ...
+
+    @property
+    def whole(self) -> Design: ...
 
     @property
     def design(self) -> Design: ...

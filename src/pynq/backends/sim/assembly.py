@@ -255,8 +255,8 @@ class Assembly:
             slaves = reached.get(path, {})
             name = _type_name(cell)
             if path in self.rtl:
-                component = attach(self.plant, self.rtl[path], self._streams)
-                self.plant.components[path] = self.plant.rtl[path] = component
+                if not self.region:
+                    self._module(path)
             elif path in model_of:
                 self._model(cell, model_of[path], slaves)
             elif name in builders and (cell.vlnv is None or cell.vlnv.vendor == "xilinx.com"):
@@ -265,6 +265,16 @@ class Assembly:
                 continue
             elif slaves or (self._sides(cell) and name not in _INFRASTRUCTURE):
                 self._register_file(cell, slaves)
+
+    def _module(self, path: str) -> None:
+        component = attach(self.plant, self.rtl[path], self._streams)
+        self.plant.components[path] = self.plant.rtl[path] = component
+
+    def create_rtl(self) -> None:
+        """Make what is RTL within a region. Not before it is connected: a module runs as soon as it is there."""
+        for path in self.cells:
+            if path in self.rtl:
+                self._module(path)
 
     def connect(self) -> None:
         """Give the components their addresses, streams and wires."""
@@ -482,6 +492,16 @@ class Assembly:
                     self.plant.spaces[key] = self.engine.space("/".join(key))
                     component.space(span.master_interface, self.plant.spaces[key])
                 self._map(self.plant.spaces[key], span, True)
+
+    def map_to(self, stand_in: Component) -> None:
+        """Let everything outside of the region that reaches into it find a stand-in there."""
+        outside = [(self.plant.ps, span) for span in self.design.ps_ranges]
+        for (path, interface), space in self.plant.spaces.items():
+            cell = self.design.cells[path]
+            outside += [(space, span) for span in cell.ranges if span.master_interface == interface]
+        for space, span in outside:
+            if self._mine(span.slave):
+                space.map(span.base, span.high, stand_in, name=span.slave)
 
     def _map(self, space: Space, span: MemoryRange, from_pl: bool) -> None:
         target, offset, port = self._target(span, from_pl)

@@ -256,7 +256,9 @@ class SimDevice(Observed, Device):
                 "overlay.pr_download(region, partial) or overlay.region.download(partial)"
             )
         partial = design.partials[region]
-        prepared = attach.prepare(partial, self._rtl if rtl is None else rtl, description)
+        # What the device was made with is about whole designs; only "no RTL at all" holds for parts as well.
+        rtl = False if rtl is None and self._rtl is False else rtl
+        prepared = attach.prepare(partial, rtl, description)
         if not self._swapping.acquire(blocking=False):
             raise PynqError(f"device {self.name!r} is being reconfigured by another thread; try again later")
         try:

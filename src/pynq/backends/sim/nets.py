@@ -113,9 +113,9 @@ class BoardWiring(Wiring):
         self._other_end: dict[Endpoint, Endpoint] = {}
         outside = {face.net: face for face in design.interfaces.values() if face.net}
         for cell in design.cells.values():
-            for inside in cell.interfaces.values():
-                if inside.net in outside and inside.role != "MONITOR":
-                    self._pair(cell, inside, outside[inside.net])
+            for face in cell.interfaces.values():
+                if face.net in outside and face.role != "MONITOR":
+                    self._pair(cell, face, outside[face.net])
 
     def _pair(self, cell: Cell, inside: BusInterface, outside: BusInterface) -> None:
         for role, name in outside.port_map.items():
@@ -127,7 +127,7 @@ class BoardWiring(Wiring):
                 self._other_end.update({ends[0]: ends[1], ends[1]: ends[0]})
 
     def port(self, end: Endpoint) -> Port | None:
-        """The port at an end of a wire; those on the boundary of a region that is filled are there as well."""
+        """The port at an end of a wire; those on the boundary of a filled region are there as well."""
         found = super().port(end)
         if found is None and end.cell in self._regions:
             found = self._regions[end.cell].ports.get(end.port)
@@ -145,7 +145,7 @@ class BoardWiring(Wiring):
         return None if found is None else self._seen(found, end.cell)
 
     def _seen(self, driver: Endpoint, cell: str) -> Endpoint:
-        """A driver as a cell sees it: through the boundary of the outermost region that the cell is not in."""
+        """A driver as a cell sees it: through the boundary of the outermost region it is not in."""
         for region in self._partials:
             if driver.cell != region and inside(driver.cell, region) and not inside(cell, region):
                 return self._exit(region).get(driver, driver)
@@ -334,11 +334,12 @@ class Nets:
         if net is None:
             found = cell.ports.get(port)
             width = min(found.width, WIDEST) if found is not None else 1
-            net = self._loosely(cell, f"{cell.path}/{port}", width)
+            net = self.loose(cell, port, width)
         return net
 
-    def _loosely(self, cell: Cell, name: str, width: int) -> Net:
-        net = self._engine.net(name, width)
+    def loose(self, cell: Cell, name: str, width: int, level: int = 0) -> Net:
+        """Make a net that belongs to a cell alone."""
+        net = self._engine.net(f"{cell.path}/{name}", width, level)
         self._loose.setdefault(cell.path, []).append(net)
         return net
 
@@ -367,7 +368,7 @@ class Nets:
         bits: list[Net] = []
         for index in range(low, min(high, low + output.width - 1) + 1):
             found = self.bit_of(driver, index)
-            bit = self._loosely(cell, f"{cell.path}/{source}[{index}]", 1)
+            bit = self.loose(cell, f"{source}[{index}]", 1)
             if found is not None:
                 name = f"{cell.path}[{index}]"
                 self._engine.gate("slice", name, [found[0]], bit, high=found[1], low=found[1])

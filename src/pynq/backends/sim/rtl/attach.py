@@ -283,5 +283,5 @@ class _Attachment:
             return
         self.component.add_pin(pin)
         self._used.add(pin)
-        net = self._plant.engine.net(f"{self._cell.path}/{pin}", rtl.bits, level)
+        net = self._plant.nets.loose(self._cell, pin, rtl.bits, level)
         self.component.wire(pin, net)
