@@ -98,10 +98,10 @@ class Cache:
     def lookup(self, request: str) -> dict[str, Any] | None:
         """Return the record of a request, if every file read for it is as it was and none came before it."""
         try:
-            record: dict[str, Any] = json.loads((self.folder / "requests" / f"{request}.json").read_bytes())
+            record: Any = json.loads((self.folder / "requests" / f"{request}.json").read_bytes())
         except (OSError, ValueError):
             return None
-        if record.get("format") != _FORMAT:
+        if not isinstance(record, dict) or record.get("format") != _FORMAT:
             return None
         if any(os.path.lexists(path) for path in record["absent"]):
             return None
@@ -139,6 +139,8 @@ class Cache:
         try:
             found: dict[str, Any] = json.loads(file.read_bytes())
         except (OSError, ValueError):
+            return None
+        if kind == "library" and not (self.place(kind, key) / "design.so").exists():
             return None
         with contextlib.suppress(OSError):  # in a cache that is shared and read-only
             if time.time() - file.stat().st_mtime > _DAY / 24:

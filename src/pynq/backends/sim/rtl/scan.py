@@ -14,7 +14,7 @@ from pathlib import Path
 
 from pynq.errors import RtlBuildError
 
-__all__ = ["FILES", "HEAP", "RANDOM", "TIME", "Place", "Scanned", "scan"]
+__all__ = ["FILES", "HEAP", "RANDOM", "TIME", "Place", "Scanned", "reach_problems", "scan"]
 
 # Of native/include/pynq/rtl.h.
 HEAP, TIME, RANDOM, FILES = 1, 2, 4, 8
@@ -85,7 +85,7 @@ class Scanned:
         return Place(self.files[int(match[1])], line, max(column - shift, 1) if column else 0)
 
 
-def scan(preprocessed: str, resolve: dict[str, Path], refuse_only: bool = False) -> Scanned:
+def scan(preprocessed: str, resolve: dict[str, Path]) -> Scanned:
     """Check preprocessed text and mark what it prints.
 
     ``resolve`` gets the files that the `` `line`` directives name, under their names there; it has those of
@@ -125,8 +125,8 @@ class _Scanner:
             elif kind == "systemc":
                 self._refuse(f"{match[0]} puts C++ into the design")
             elif kind == "dpi":
-                way = " ".join(match[0].replace('"', ' "').split())
-                self._refuse(f"{way}: foreign (C) functions can't be built")
+                way, kind = match[0].split('"')[:2]
+                self._refuse(f'{way.strip()} "{kind}": nobody would build the foreign (C) functions')
             elif kind == "random":
                 self.result.flags |= RANDOM
         if self.problems:
@@ -163,7 +163,7 @@ class _Scanner:
     def _task(self, match: re.Match[str]) -> None:
         name = match[0]
         if _PRINTS.match(name):
-            self._print(match.end(), 0)
+            self._print(match.end())
         elif name in _MESSAGES:
             self._message(name, match.end())
         elif name == "$system":
@@ -185,7 +185,7 @@ class _Scanner:
             self.result.fatals.append((self.file, self.line))
         self.quiet_until = max(self.quiet_until, self._call_end(end))
 
-    def _print(self, end: int, _: int) -> None:
+    def _print(self, end: int) -> None:
         mark = f"\\001{max(self.file, 0)}:{self.line}\\002"
         start = _skip(self.text, end)
         if self.text[start : start + 1] != "(":

@@ -101,6 +101,15 @@ class _Names:
         self.files[name] = file
         return name
 
+    def translate(self, text: str) -> str:
+        """Return a message of the preprocessor with the user's folders in it."""
+
+        def folder(match: re.Match[str]) -> str:
+            number = int(match[1])
+            return f"{self.folders[number]}/" if number < len(self.folders) else match[0]
+
+        return re.sub(r"(?<![\w/.-])d(\d+)/", folder, text)
+
     def real(self, name: str) -> Path:
         """Return the path of what the preprocessor calls ``name``."""
         known = self.files.get(name)
@@ -181,7 +190,12 @@ def preprocess(block: Sources, tools: Toolchain, work: Path, runner: Runner) -> 
     target = work / "preprocessed.sv"
     result = runner.run(f"preprocessing {block.top}", command, work, _environment(tools), target)
     if result.code:
-        raise RtlBuildError(_failure(result, runner, lambda name, *at: Place(names.real(name), *at)))
+        # The lines about its own folders are of no use to anybody.
+        output = "\n".join(line for line in result.output.splitlines() if str(work) not in line)
+        failed = result._replace(output=output)
+        raise RtlBuildError(
+            names.translate(_failure(failed, runner, lambda name, *at: Place(names.real(name), *at)))
+        )
     if target.stat().st_size > runner.limits.code:
         raise RtlBuildError(_too_large(f"the preprocessed text of {block.top}", runner))
     known = {name: names.real(name) for name in files}
