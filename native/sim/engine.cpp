@@ -187,7 +187,6 @@ void Engine::fire_next() {
         return;
     }
     event.target->fire(event);
-    if (paused_) --fired_;
 }
 
 Stop Engine::breathe(const Wait &wait, Breath &breath) {

@@ -243,7 +243,7 @@ int Engine::ps_poll(uint64_t address, unsigned width, uint64_t mask, uint64_t ma
                               : now_ + static_cast<Time>(timeout_ns) * 1000;
     constexpr unsigned kStill = 16;  // equal reads with nothing under way after which nothing will come
     unsigned still = 0;
-    Horizon horizon(*this);
+    Horizon horizon(*this, true);
     Host::time_point checked = Host::now();
     uint64_t previous = 0;
     bool first = true;

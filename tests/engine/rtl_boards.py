@@ -43,15 +43,6 @@ def block(
     )
 
 
-def pins(rtl: Rtl, prefix: str) -> Mapping[str, str]:
-    """Return the pins of a stream by their logical names, as the module has them."""
-    return {
-        name[len(prefix) :].upper(): name
-        for name, _, _ in rtl.module_ports()
-        if name.startswith(prefix)
-    }
-
-
 class StreamBoard(DmaBoard):
     """DMA -> module -> DMA. ``chain`` modules one after the other."""
 
@@ -80,7 +71,9 @@ class StreamBoard(DmaBoard):
             rtl = block(engine, self.clock, module, cell=f"{module}_{index}", log=log, **parameters)
             rtl.add_clock("clk", self.clock)
             rtl.add_reset("rst_n", active_low=True)
-            rtl.add_stream("s_axis", pins(rtl, "s_t") and self.stream_pins(rtl, "s_"), source=False, clock="clk", reset="rst_n")
+            rtl.add_stream(
+                "s_axis", self.stream_pins(rtl, "s_"), source=False, clock="clk", reset="rst_n"
+            )
             rtl.add_stream("m_axis", self.stream_pins(rtl, "m_"), source=True, clock="clk", reset="rst_n")
             for name, direction, bits in rtl.module_ports():
                 if name in ("clk", "rst_n") or name.startswith(("s_t", "m_t")):

@@ -363,14 +363,17 @@ void Rtl::die(int status) {
     model_->design().event(model_->handle(), &event);
     const auto text = [](const char *given) { return std::string(given ? given : ""); };
     RtlPlace place{name, text(event.file), event.line, domains_.empty() ? 0 : domains_.front().clock->cycles(engine.now())};
-    const char *what = status == PYNQ_RTL_FINISH    ? "$finish"
-                       : status == PYNQ_RTL_STOP    ? "$stop or a failed assertion"
-                       : status == PYNQ_RTL_REFUSED ? "something that RTL may not do here"
-                                                    : "$fatal or an error of the simulation";
+    std::string said = text(event.text);
+    const char *what = status == PYNQ_RTL_FINISH                      ? "$finish"
+                       : status == PYNQ_RTL_STOP && said == "$stop"   ? "$stop"
+                       : status == PYNQ_RTL_STOP                      ? "a failed assertion or $stop"
+                       : status == PYNQ_RTL_REFUSED                   ? "something that RTL may not do here"
+                                                                      : "$fatal or an error of the simulation";
+    if (said == what) said.clear();
     std::string where = place.file.empty() ? "" : " at " + place.file + ":" + std::to_string(place.line);
     if (event.scope && *event.scope) where += std::string(" in ") + event.scope;
     dead_ = name + " ended in cycle " + std::to_string(place.cycle) + ": " + what + where;
-    if (event.text && *event.text) dead_ += std::string(": ") + event.text;
+    if (!said.empty()) dead_ += ": " + said;
     dead_ += "; it stands still until the design is downloaded again";
     // Accesses that wait for an answer get one.
     for (const auto &model : models_) {
