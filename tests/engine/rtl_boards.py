@@ -71,9 +71,7 @@ class StreamBoard(DmaBoard):
             rtl = block(engine, self.clock, module, cell=f"{module}_{index}", log=log, **parameters)
             rtl.add_clock("clk", self.clock)
             rtl.add_reset("rst_n", active_low=True)
-            rtl.add_stream(
-                "s_axis", self.stream_pins(rtl, "s_"), source=False, clock="clk", reset="rst_n"
-            )
+            rtl.add_stream("s_axis", self.stream_pins(rtl, "s_"), source=False, clock="clk", reset="rst_n")
             rtl.add_stream("m_axis", self.stream_pins(rtl, "m_"), source=True, clock="clk", reset="rst_n")
             for name, direction, bits in rtl.module_ports():
                 if name in ("clk", "rst_n") or name.startswith(("s_t", "m_t")):
