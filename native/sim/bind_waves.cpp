@@ -153,6 +153,7 @@ void bind_waves(nb::module_ &module) {
         })
         .def("memory", [](const Self &self) {
             Guard guard(*self.engine, true);
+            if (!self.engine->closed()) self.recorder->tick(self.engine->now());
             if (!self.recorder->in_memory()) throw Error(Fault::Value, "this recording goes to a file");
             return memory_of(self);
         })
@@ -160,7 +161,11 @@ void bind_waves(nb::module_ &module) {
             Guard guard(*self.engine, true);
             if (self.recorder->failure()) raise(*self.recorder->failure());
         })
-        .def_prop_ro("state", [](const Self &self) { return text(self.recorder->state()); })
+        .def_prop_ro("state", [](const Self &self) {
+            Guard guard(*self.engine, true);
+            if (!self.engine->closed()) self.recorder->tick(self.engine->now());  // its time may have come, or be over
+            return text(self.recorder->state());
+        })
         .def_prop_ro("bytes", [](const Self &self) { Guard guard(*self.engine, true); return self.recorder->bytes(); })
         .def_prop_ro("triggered", [](const Self &self) -> nb::object {
             const Time at = self.recorder->triggered();

@@ -248,18 +248,17 @@ class WaveHub::LinkTap final : public WaveSource, private LinkListener {
 class WaveHub::PsTap final : public WaveSource, private AccessListener {
   public:
     enum Code : uint32_t { Address, Data, Write, Accesses, Count };
-    explicit PsTap(Engine &engine) : engine_(engine) {}
+    // From the first question on: whoever asks later is to see the last access.
+    explicit PsTap(Engine &engine) : engine_(engine) { engine.access_listener = this; }
     ~PsTap() override {
         if (engine_.access_listener == this) engine_.access_listener = nullptr;
     }
     void read(uint32_t code, uint32_t bits, uint32_t *words) override { words_of(last_[code], words, bits); }
     void attach(uint32_t code, WaveSink sink) override {
         sinks_[code].push_back(sink);
-        engine_.access_listener = this;
     }
     void detach(WaveRecorder *recorder) override {
         for (std::vector<WaveSink> &sinks : sinks_) remove(sinks, recorder);
-        if (std::all_of(std::begin(sinks_), std::end(sinks_), [](const auto &sinks) { return sinks.empty(); })) engine_.access_listener = nullptr;
     }
     void gone() override {}  // the PS stays
 
@@ -397,11 +396,13 @@ void WaveHub::start(WaveRecorder &recorder) {
 }
 
 void WaveHub::stop(WaveRecorder &recorder) {
+    recorder.tick(engine.now());  // its time may be over
     recorder.stop(engine.now());
     wanted_changed();
 }
 
 void WaveHub::close(const std::shared_ptr<WaveRecorder> &recorder) {
+    recorder->tick(engine.now());
     recorder->close(engine.now());
     recorder->refresh = nullptr;
     for (const auto &source : sources_) source->detach(recorder.get());

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <charconv>
 #include <cstdio>
 #include <cstring>
 
@@ -100,7 +101,9 @@ class Vcd final : public WaveWriter {
         if (channel.kind == 'f') {
             double value;
             std::memcpy(&value, words, sizeof value);
-            to += std::snprintf(to, 40, "r%.17g ", value);
+            *to++ = 'r';
+            to = put_real(to, value);
+            *to++ = ' ';
         } else if (channel.bits == 1) {
             *to++ = static_cast<char>('0' + (*words & 1));
         } else {
@@ -165,6 +168,14 @@ class Vcd final : public WaveWriter {
         }
         *to++ = ' ';
         return to;
+    }
+
+    static char *put_real(char *to, double value) {
+#ifdef __cpp_lib_to_chars
+        return std::to_chars(to, to + 32, value).ptr;  // the shortest text that reads back as the same number
+#else
+        return to + std::snprintf(to, 32, "%.17g", value);
+#endif
     }
 
     void finish(char *to, const Channel &channel) {

@@ -127,7 +127,10 @@ def _read_fst(file: Path, signals: Iterable[str] | None) -> Waveform:
     factor = round(waves.timescale.factor * _UNITS[str(waves.timescale.unit)])
     variables = {_joined(variable.full_name): variable for variable in waves.all_vars()}
     traces = []
-    begin, end = None, 0
+    with file.open("rb") as stream:
+        header = stream.read(25)
+    # A last stretch without any change is known to the header only.
+    begin, end = (int.from_bytes(header[at : at + 8], "big") * factor for at in (9, 17))
     for name in list(variables) if signals is None else choose(signals, list(variables)):
         variable = variables[name]
         real = variable.is_real
@@ -137,9 +140,8 @@ def _read_fst(file: Path, signals: Iterable[str] | None) -> Waveform:
         ]
         traces.append(Trace(name, variable.bitwidth or 64, changes, "f" if real else "w"))
         if changes:
-            begin = changes[0][0] if begin is None else min(begin, changes[0][0])
             end = max(end, changes[-1][0])
-    return Waveform(tuple(traces), begin or 0, end)
+    return Waveform(tuple(traces), begin, end)
 
 
 #: picoseconds

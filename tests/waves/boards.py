@@ -1,4 +1,4 @@
-"""Boards of one verilated block, built with the engine alone, and readers of the wave files that they leave."""
+"""Boards of one verilated block, built with the engine alone, and a reader of the files that they leave."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ import pytest
 
 from pynq.backends.sim import _engine
 from pynq.backends.sim._engine import Engine
+from pynq.backends.sim.rtl import toolchain
+from pynq.backends.sim.rtl.build import Library, Sources, build
 from pynq.errors import RtlBuildError
 
 RTL = Path(__file__).parent / "rtl"
@@ -20,17 +22,14 @@ PERIOD = 10_000
 
 
 @cache
-def library(coverage: bool = False) -> str:
+def library(coverage: bool = False) -> Library:
     """Build the block once per process (the cache keeps it for the next)."""
-    from pynq.backends.sim.rtl import toolchain
-    from pynq.backends.sim.rtl.build import Sources, build
-
     try:
         toolchain.find()
     except RtlBuildError as error:
         pytest.skip(f"no Verilator: {error}")
     (built,) = build([Sources(top="watched", files=(RTL / "watched.sv",))], coverage=coverage)
-    return str(built.path)
+    return built
 
 
 class Board:
@@ -39,7 +38,9 @@ class Board:
     def __init__(self, *, coverage: bool = False, streams: bool = True) -> None:
         self.engine = engine = Engine()
         self.clock = engine.clock("clk", 1e12 / PERIOD)
-        self.rtl = rtl = engine.rtl("filter/watched_0", self.clock, library(coverage))
+        built = library(coverage)
+        folders = [str(folder) for folder in built.folders]
+        self.rtl = rtl = engine.rtl("filter/watched_0", self.clock, str(built.path), folders=folders)
         rtl.add_clock("clk", self.clock)
         rtl.add_reset("resetn", active_low=True)
         rtl.add_pin("enable")

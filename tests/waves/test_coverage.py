@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from tests.waves.boards import RTL, Board, words
 
 from pynq.backends.sim import _engine
 from pynq.backends.sim.coverage import Coverage, Point, Tally, missed_toggles
 from pynq.errors import PynqError
-from tests.waves.boards import RTL, Board, words
 
 SOURCE = (RTL / "watched.sv").read_text().splitlines()
 
@@ -169,3 +170,24 @@ def test_tallies() -> None:
     assert str(Tally(1, 2)) == "1/2  50.0 %"
     assert str(Tally(0, 0)) == "-"
     assert Tally(0, 0).percent == 100
+
+
+def test_the_command(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("typer")
+    from pynq.cli import main
+
+    arguments = ["--html", str(tmp_path / "c.html"), "--lcov", str(tmp_path / "c.info")]
+    arguments += ["--annotate", str(tmp_path / "sources"), "--fail-under", "10"]
+    assert main(["coverage", "report", str(folder), *arguments]) == 0
+    out = capsys.readouterr().out
+    assert Coverage.read(folder).text() in out
+    assert out.count("wrote ") == 3
+    assert (tmp_path / "c.html").stat().st_size > 5000
+    assert main(["coverage", "report", str(folder), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["runs"] == 2
+    assert told["lines"] == Coverage.read(folder).lines._asdict()
+    assert main(["coverage", "report", str(folder), "--fail-under", "99.9"]) == 1
+    assert "below 99.9 %" in capsys.readouterr().err
+    assert main(["coverage", "report", str(tmp_path / "sources")]) == 1
+    assert "no counts of a run" in capsys.readouterr().err

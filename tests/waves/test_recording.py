@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.waves.boards import PERIOD, Board, fst2vcd, words
 
 from pynq.backends.sim import _engine
 from pynq.errors import OverlayNotLoadedError
 from pynq.waves import Waveform, read_waves
-from tests.waves.boards import PERIOD, Board, fst2vcd, words
 
 pytest.importorskip("pywellen")
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from tests.waves.boards import Board
 
 from pynq.backends.sim.signals import Directory, Signal, SignalArray, SignalScope
 from pynq.errors import PynqError, SignalNotFoundError
-from tests.waves.boards import Board
 
 CELL = "filter.watched_0"
 

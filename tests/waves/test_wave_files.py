@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.waves.boards import fst2vcd
 
 from pynq.backends.sim._engine import WaveFile
 from pynq.errors import PynqError, SignalNotFoundError
 from pynq.waves import Value, Waveform, read_waves
-from tests.waves.boards import fst2vcd
 
 pywellen = pytest.importorskip("pywellen")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from pathlib import Path
 from xml.etree import ElementTree
@@ -84,7 +85,7 @@ def test_values(value: int | float | None, bits: int, radix: str, text: str) -> 
 def test_a_curve_of_signed_values() -> None:
     found = texts(some().plot(radix={"top.fir.acc": "analog"}).svg)
     assert "1199" in found or "1200" in found
-    assert any(text.startswith("-11") or text.startswith("-12") for text in found)
+    assert any(text.startswith(("-11", "-12")) for text in found)
 
 
 def test_what_is_too_narrow_to_see_costs_little() -> None:
@@ -114,7 +115,7 @@ def test_pieces_cover_the_window() -> None:
         pieces = list(trace.between(start, stop))
         assert pieces[0][0] == start
         assert pieces[-1][1] == stop
-        assert all(a[1] == b[0] for a, b in zip(pieces, pieces[1:], strict=False))
+        assert all(a[1] == b[0] for a, b in itertools.pairwise(pieces))
 
 
 def test_two_drawings_of_a_page_have_their_own_names() -> None:

@@ -131,6 +131,43 @@ def _cache_clear() -> None:
     sys.stdout.write(f"{folder}: {freed / 1e6:.1f} MB freed\n")
 
 
+coverage_app = typer.Typer(
+    help="Coverage of the user's RTL, from runs with coverage on.", no_args_is_help=True
+)
+app.add_typer(coverage_app, name="coverage")
+
+
+@coverage_app.command("report")
+def _coverage_report(
+    places: Annotated[
+        list[Path],
+        typer.Argument(help="Folders (or files) of counts.", show_default=False, metavar="PLACE..."),
+    ],
+    as_json: AsJson = False,
+    html: Annotated[Path | None, typer.Option(help="Write a page with everything.", metavar="FILE")] = None,
+    lcov: Annotated[Path | None, typer.Option(help="Write lcov's tracefile.", metavar="FILE")] = None,
+    annotate: Annotated[
+        Path | None, typer.Option(help="Write the sources with their counts there.", metavar="FOLDER")
+    ] = None,
+    fail_under: Annotated[
+        float, typer.Option(help="Exit with 1 below so many percent of lines.", metavar="PERCENT")
+    ] = 0.0,
+) -> None:
+    """Add the counts of all runs, and print which lines ran and which bits changed."""
+    from pynq.cli import coverage
+
+    found, written = coverage.collect(places, html=html, lcov=lcov, annotate=annotate)
+    if as_json:
+        sys.stdout.write(json.dumps(coverage.table(found), indent=2) + "\n")
+    else:
+        sys.stdout.write(found.text() + "\n")
+        sys.stdout.writelines(f"wrote {path}\n" for path in written)
+    sys.stdout.flush()
+    if found.lines.percent < fail_under:
+        _fail(f"lines {found.lines.percent:.1f} % are below {fail_under:g} %")
+        raise typer.Exit(1)
+
+
 def _show(found: Any, tables: Any, as_json: bool) -> None:
     if as_json:
         sys.stdout.write(json.dumps(found, indent=2) + "\n")
