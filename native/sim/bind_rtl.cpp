@@ -71,6 +71,13 @@ void bind_rtl(nb::module_ &module) {
             self.rtl().begin();
             pass_on(*self.engine);
         })
+        .def("stall", [](const Self &self, const std::string &port, double probability, uint64_t cycles) {
+            Guard guard(*self.engine);
+            if (!(probability >= 0 && probability <= 1))
+                throw Error(Fault::Value, format("stall: probability %g is not between 0 and 1", probability));
+            if (cycles < 1) throw Error(Fault::Value, "stall: 0 cycles; 1 and more are possible");
+            self.rtl().stall(port, probability, cycles);
+        }, nb::arg("port"), nb::arg("probability"), nb::arg("cycles") = 8)
         .def_prop_rw("protocol_checks",
             [](const Self &self) { Guard guard(*self.engine); return text(self.rtl().checks); },
             [](const Self &self, const std::string &what) { Guard guard(*self.engine); self.rtl().checks = checks(what); })

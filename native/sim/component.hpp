@@ -138,6 +138,8 @@ class Component : public Mortal, public EventTarget {
     // One sentence on why that channel does not go on, without the full stop; "" when it doesn't wait.
     virtual std::string explain(std::string_view /*channel*/) { return ""; }
     virtual State state() { return {}; }
+    // Ends what Rtl.stall and its like injected.
+    virtual void end_stalls() {}
     // Why it doesn't answer on that port, for messages: "fir_0 is held in reset"; "" where it does.
     virtual std::string why_silent(const SlavePort &port) const;
     // Whether it is held in reset, for whoever asks; a component may have several resets.

@@ -113,8 +113,10 @@ void Engine::elaborate(bool silent) {
 
 void Engine::clear_injections() {
     for (const auto &space : spaces_) space->injections.clear();
-    for (const auto &component : components_)
+    for (const auto &component : components_) {
         for (SlavePort &port : component->slaves) port.injections.clear();
+        component->end_stalls();
+    }
     for (const auto &link : links_) {
         link->stall(true, 0, 0);
         link->stall(false, 0, 0);

@@ -112,7 +112,7 @@ Resp Space::beat(SlavePort &port, Access &access) {
 bool Space::block(SlavePort &port, BurstAccess &access) {
     if (port.range && access.offset < port.range) access.nbytes = std::min(access.nbytes, port.range - access.offset);
     access.target = &port;
-    if (port.owner->in_reset() || (port.range && access.offset >= port.range)) {
+    if (port.owner->in_reset() || !port.owner->refusal.empty() || (port.range && access.offset >= port.range)) {
         access.resp = Resp::SlvErr;
         access.failed = access.offset;
         return true;

@@ -47,6 +47,9 @@ class BusModel {
     virtual void forget_access(Access &) {}
     virtual void answered(Access &) {}
     virtual bool is_mine(const Access &) const { return false; }
+    // Idle at random: before each handshake our side waits, with that probability, for 1 to `cycles` cycles; 0 ends it.
+    // False: this bus can't.
+    virtual bool stall(double /*probability*/, uint64_t /*cycles*/) { return false; }
 
     Rtl &module;
     const std::string port;  // name of the bus interface

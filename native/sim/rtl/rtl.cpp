@@ -341,6 +341,22 @@ void Rtl::stream_cleared(StreamPort &port) {
 
 void Rtl::connected(StreamPort &port) { port.link->set_clocked(port.source); }
 
+void Rtl::stall(const std::string &port, double probability, uint64_t cycles) {
+    std::string names;
+    for (const auto &model : models_) {
+        if (model->port == port) {
+            if (model->stall(probability, cycles)) return;
+            throw Error(Fault::Design, name + " " + port + " is a stream: stall its link (Link.stall)");
+        }
+        names += (names.empty() ? "" : ", ") + model->port;
+    }
+    throw Error(Fault::Design, name + " has no bus \"" + port + "\"; it has " + (names.empty() ? "none" : names));
+}
+
+void Rtl::end_stalls() {
+    for (const auto &model : models_) model->stall(0, 0);
+}
+
 // -- the end ---------------------------------------------------------------------------------------------------------
 void Rtl::deliver_lines() {
     std::vector<Line> lines;

@@ -41,6 +41,9 @@ class Rtl final : public Component, private ClockListener {
                     const std::string &clock, const std::string &reset);
     void add_pin(const std::string &pin);
     void begin();
+    // Random idle cycles of the engine's side of an AXI bus (BusModel::stall).
+    void stall(const std::string &port, double probability, uint64_t cycles);
+    void end_stalls() override;
 
     // -- for bus models ----------------------------------------------------------------------------------------------
     // Their ports; accesses, answers and streams of a port go to its model.

@@ -278,6 +278,13 @@ class Rtl(Component):
         """A plain wire of 1 to 64 bits, input or output as the module has it; connect it with :meth:`wire`."""
     def begin(self) -> None:
         """Everything is added: set idle levels and evaluate for the first time."""
+    def stall(self, port: str, probability: float, cycles: int = 8) -> None:
+        """Inject idle on an AXI bus: before each handshake of a channel the engine's side (READY where the module
+        has VALID, VALID where it has READY) waits, with that probability, for 1 to ``cycles`` cycles.
+
+        Taken from the engine's seed. Probability 0 ends it, as does :meth:`Engine.clear_injections`. Raises
+        ``DesignError`` for a bus that is not there, or a stream (:meth:`Link.stall`).
+        """
     protocol_checks: Literal["error", "warn", "off"]  # what a broken rule of a bus is; "error" at first
     @property
     def cycles_run(self) -> int:
@@ -664,7 +671,7 @@ class Engine:
         component). ``count``: only that many times. Raises ``KeyError``.
         """
     def clear_injections(self) -> None:
-        """End all of :meth:`inject` and :meth:`Link.stall`."""
+        """End all of :meth:`inject`, :meth:`Link.stall` and :meth:`Rtl.stall`."""
     def trace(self, mode: Literal["off", "hash", "list"] = "list") -> None:
         """Record accesses, packets, net edges and interrupts; starts afresh. "hash" keeps only
         :attr:`trace_hash`.
