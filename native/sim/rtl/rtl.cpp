@@ -70,6 +70,19 @@ bool Rtl::turn_is_over() {
     return true;
 }
 
+// A pause hides from who waits whatever happened in this event, so it comes only after nothing else ended it; and the
+// cycles that were left of the grain are run in the next one, so that where a run can stop does not depend on the host.
+void Rtl::pause(uint64_t left) {
+    left_ = left;
+    engine.pause();
+}
+
+uint64_t Rtl::grain_left() {
+    const uint64_t left = left_ ? std::min(left_, engine.grain()) : engine.grain();
+    left_ = 0;
+    return left;
+}
+
 void Rtl::fire(Event &) {
     if (dead()) return;
     busy_ = true;
@@ -142,7 +155,7 @@ template <bool kPlain> void Rtl::run_single() {
     const Pin pin = domain.pin;
     const Time half = domain.clock->period() / 2, period = domain.clock->period();
     replan_ = false;
-    for (uint64_t left = engine.grain();;) {
+    for (uint64_t left = grain_left();;) {
         if constexpr (!kPlain)
             if (tells_time_) model.design().set_time(model.handle(), engine.now() - half);
         pin.put(false);
@@ -164,15 +177,15 @@ template <bool kPlain> void Rtl::run_single() {
             return;
         }
         if (dead() || replan_ || --left == 0) return;
-        if (--until_look_ == 0 && turn_is_over()) return engine.pause();
         const Time next = engine.now() + period;
         if (!engine.may_go_on(next)) return;
+        if (--until_look_ == 0 && turn_is_over()) return pause(left);
         engine.step_to(next);
     }
 }
 
 void Rtl::run_several() {
-    for (uint64_t left = engine.grain();;) {
+    for (uint64_t left = grain_left();;) {
         replan_ = false;
         if (!step()) return;
         if (model_->spoke) deliver_lines();
@@ -181,9 +194,9 @@ void Rtl::run_several() {
             return;
         }
         if (dead() || replan_ || --left == 0) return;
-        if (--until_look_ == 0 && turn_is_over()) return engine.pause();
         const Time next = next_edge();
         if (!engine.may_go_on(next)) return;
+        if (--until_look_ == 0 && turn_is_over()) return pause(left);
         engine.step_to(next);
     }
 }

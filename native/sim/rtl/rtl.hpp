@@ -133,6 +133,8 @@ class Rtl final : public Component, private ClockListener {
     Time next_fall(const Domain &domain) const;
     void schedule_next();
     bool turn_is_over();
+    void pause(uint64_t left);
+    uint64_t grain_left();
     bool evaluate();
     void make_windows();
     bool outputs_moved();
@@ -179,6 +181,7 @@ class Rtl final : public Component, private ClockListener {
     std::string dead_;    // why
     unsigned pulse_ = 0;  // edges of Component::reset left
     uint64_t cycles_run_ = 0;
+    uint64_t left_ = 0;            // cycles of a grain that a pause cut short
 
     // sleep.cpp
     uint64_t idle_ = 0;                           // cycles without a handshake
