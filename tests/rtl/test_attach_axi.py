@@ -306,6 +306,7 @@ def test_a_kernel_that_fetches_its_own_data(tmp_path: Path) -> None:
 
         asyncio.run(done())
         assert (target == np.arange(100) + 1).all()
+        assert ip.read(0) & 2  # done; reading clears it
         start(ip, target.physical_address, source.physical_address, 50)
         while not ip.read(0) & 2:  # a program that polls sees it too
             pass

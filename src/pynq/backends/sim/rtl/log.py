@@ -13,31 +13,22 @@ __all__ = ["LOGGER", "printer"]
 LOGGER = logging.getLogger("pynq.rtl")
 if LOGGER.level == logging.NOTSET:
     LOGGER.setLevel(logging.INFO)  # $display is INFO, and nobody writes it in order not to see it
+# The runtime (native/rtl) puts the severity in front of what $info and its sisters say.
+_SEVERITY = re.compile(r"(info|warning|error|fatal): ")
 _LEVELS = {
     "info": logging.INFO,
     "warning": logging.WARNING,
     "error": logging.WARNING,
     "fatal": logging.ERROR,
 }
-# Verilator's runtime puts "[12] %Warning: fir.v:12: Assertion failed in top.fir: " in front of the text.
-_SEVERITY = re.compile(
-    r"(?:\[[^\]]*\]\s*)?%(?P<level>Info|Warning|Error|Fatal)(?:-\w+)?:\s*"
-    r"(?:(?P<file>[^\s:]+):(?P<line>\d+):(?:\d+:)?\s*)?(?:Assertion failed in \S+?:\s?)?(?P<text>.*)\Z",
-    re.DOTALL | re.IGNORECASE,
-)
 
 
 def printer(cell: str) -> Callable[[str, str, int], None]:
     """Return what the engine calls with each line that the RTL of a cell prints: (text, file, line)."""
 
     def print_line(text: str, file: str, line: int) -> None:
-        level = logging.INFO
         match = _SEVERITY.match(text)
-        if match is not None:
-            level = _LEVELS[match["level"].lower()]
-            text = match["text"] or match["level"]
-            if match["file"]:
-                file, line = match["file"], int(match["line"])
+        level = logging.INFO if match is None else _LEVELS[match[1]]
         place = f" ({os.path.basename(file)}:{line})" if file else ""
         _say(level, f"{cell}: {text.rstrip()}{place}")
 
