@@ -224,7 +224,7 @@ class _Tree:
         if (self.design.static or self.design) is not (design.static or design):
             return False
         with self.lock:
-            gone = changes(self.design, design)
+            gone = changes(self.design, design, reloaded=True)
             self.design = design
             for pin in [pin for pin in self.pins.values() if _among(pin.info.cell, gone)]:
                 self._remove(pin)

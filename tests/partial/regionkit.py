@@ -1,3 +1,4 @@
+# ruff: noqa: N802  hooks are named after registers
 """A block design with two regions for partial reconfiguration, and partial designs to put into them.
 
 ``pr_0`` is a block container between the channels of a DMA, ``block/rp`` a module reference with registers
@@ -167,7 +168,7 @@ def partial(
                 cell, "s_axi", "s_axi", {pin.removeprefix("s_axi_").upper(): pin for pin in _bundle(cell)}
             )
             for bus in ("s_axis", "m_axis") if streams else ():
-                design.external(cell, bus, bus, {key: pin for key, pin in cell.bus(bus).ports.items()})
+                design.external(cell, bus, bus, dict(cell.bus(bus).ports))
             for pin in ["aclk", "aresetn", *(["irq"] if irq else []), *(["gate", "led"] if streams else [])]:
                 _outward(design, f"{path}/{pin}", pin)
         else:

@@ -67,12 +67,19 @@ def find_region(design: Design, name: str) -> str:
     raise RegionError(f"no region {name!r} in design {label!r}; {hint}")
 
 
-def changes(before: Design, after: Design) -> list[str]:
-    """Return the regions whose contents differ between two forms of one static design, the outermost."""
+def changes(before: Design, after: Design, *, reloaded: bool = False) -> list[str]:
+    """Return the regions whose contents differ between two forms of one static design, the outermost.
+
+    ``reloaded``: also those into which the same was loaded once more.
+    """
     if before is after:
         return []
-    paths = dict.fromkeys((*before.partials, *after.partials))
-    differ = [path for path in paths if before.partials.get(path) != after.partials.get(path)]
+
+    def same(path: str) -> bool:
+        old, new = before.partials.get(path), after.partials.get(path)
+        return old is new or (old == new and not reloaded)
+
+    differ = [path for path in dict.fromkeys((*before.partials, *after.partials)) if not same(path)]
     return [path for path in differ if not any(path != other and inside(path, other) for other in differ)]
 
 
@@ -188,7 +195,8 @@ class _Joint:
                 known = ", ".join(hollow.interfaces) or "none"
                 self._problem(
                     face.source.line,
-                    f"interface {face.name!r} is not on the boundary of region {self._region!r}, which has {known}",
+                    f"interface {face.name!r} is not on the boundary of region {self._region!r}, "
+                    f"which has {known}",
                 )
             if face.net in used and face.net not in ("", "__NOC__"):
                 self._problem(
@@ -196,6 +204,14 @@ class _Joint:
                     f"interface {face.name!r} is {used[face.net]!r} again: a bus straight through a region",
                 )
             used[face.net] = face.name
+            outer = _named(hollow.interfaces, face.name)
+            widths = [one.parameters.get("TDATA_NUM_BYTES") for one in (face, outer) if one is not None]
+            if len(widths) == 2 and all(widths) and widths[0] != widths[1]:
+                self._problem(
+                    face.source.line,
+                    f"stream {face.name!r} has {widths[0]} bytes a beat, {widths[1]} on the boundary of "
+                    f"region {self._region!r}",
+                )
         for port in partial.ports.values():
             outside = _named(hollow.ports, port.name)
             if port.name in bundled:
@@ -206,7 +222,8 @@ class _Joint:
                 )
                 self._problem(
                     port.line,
-                    f"port {port.name!r} is not on the boundary of region {self._region!r}, which has {known}",
+                    f"port {port.name!r} is not on the boundary of region {self._region!r}, "
+                    f"which has {known}",
                 )
             elif outside.direction != port.direction or outside.width != port.width:
                 self._problem(
@@ -276,7 +293,7 @@ class _Joint:
             if (
                 changed
                 or len(ranges) != len(cell.ranges)
-                or any(a is not b for a, b in zip(ranges, cell.ranges))
+                or any(new is not old for new, old in zip(ranges, cell.ranges, strict=False))
             ):
                 cell = replace(cell, ports=MappingProxyType({**cell.ports, **changed}), ranges=tuple(ranges))
             yield path, cell
@@ -332,8 +349,8 @@ class _Joint:
                     reported.add((entry.slave, entry.base))
                     self._problem(
                         entry.source.line,
-                        f"{entry.slave} at {entry.base:#x} to {entry.high:#x} lies outside of the addresses of "
-                        f"region {self._region!r} ({face}: {spans}), absolutely and counted from its base",
+                        f"{entry.slave} at {entry.base:#x} to {entry.high:#x} lies outside of the addresses "
+                        f"of region {self._region!r} ({face}: {spans}), absolutely and counted from its base",
                     )
                 continue
             self._entries[key] = [
@@ -355,8 +372,8 @@ class _Joint:
             ):
                 self._problem(
                     entry.source.line,
-                    f"{entry.slave} answers at interface {entry.master_interface!r}, by which nothing reaches "
-                    f"region {self._region!r}",
+                    f"{entry.slave} answers at interface {entry.master_interface!r}, by which nothing "
+                    f"reaches region {self._region!r}",
                 )
 
     def _behind(self, face: str) -> list[MemoryRange]:
@@ -368,23 +385,25 @@ class _Joint:
         ]
 
     def _alone_behind(self, face: str, windows: Iterable[MemoryRange]) -> list[MemoryRange]:
-        """What an interface leads to where the partial description has no addresses: the one slave on its bus.
+        """What an interface leads to where the partial description has no addresses: the one slave there.
 
-        Some releases write none; the slave then has all of the region's first window.
+        Some designs have none, or bring the bus in pin by pin: then a handshake pin tells. The slave has
+        all of the region's first window.
         """
-        outside = _named(self._partial.interfaces, face)
-        if outside is None or outside.net in ("", "__NOC__"):
-            return []
-        slaves = [
-            (cell, inner)
-            for cell in self._partial.cells.values()
-            for inner in cell.interfaces.values()
-            if inner.net == outside.net and inner.role in ("SLAVE", "TARGET")
-        ]
-        if len(slaves) != 1 or slaves[0][1].protocol == "AXIS":
+        hollow = self._hollow.interfaces.get(face)
+        slaves: dict[tuple[str, str], tuple[Cell, BusInterface]] = {}
+        for signal in ("ARVALID", "AWVALID"):
+            pin = hollow.port_map.get(signal) if hollow is not None else None
+            port = _named(self._partial.ports, pin) if pin is not None else None
+            for end in port.peers if port is not None else ():
+                cell = self._partial.cells.get(end.cell)
+                for inner in cell.interfaces.values() if cell is not None else ():
+                    if inner.port_map.get(signal) == end.port:
+                        slaves[end.cell, inner.name] = self._partial.cells[end.cell], inner
+        if len(slaves) != 1:
             return []
         first = min(windows, key=lambda window: window.base)
-        cell, inner = slaves[0]
+        ((cell, inner),) = slaves.values()
         block = next((block.name for block in cell.blocks if block.interface == inner.name), first.block)
         return [
             replace(
@@ -413,7 +432,7 @@ class _Joint:
         return found
 
     def _leave(self, master: str, ranges: Iterable[MemoryRange]) -> Iterator[MemoryRange]:
-        """The address map of a master inside; through the region's interfaces it sees what the region does."""
+        """The address map of a master inside; through the region's interfaces it sees what that does."""
         for entry in ranges:
             if entry.slave:
                 yield replace(entry, master=master, slave=self._path(entry.slave))

@@ -271,7 +271,7 @@ class Assembly:
         self.plant.components[path] = self.plant.rtl[path] = component
 
     def create_rtl(self) -> None:
-        """Make what is RTL within a region. Not before it is connected: a module runs as soon as it is there."""
+        """Make what is RTL within a region; not before it is connected, since it runs from then on."""
         for path in self.cells:
             if path in self.rtl:
                 self._module(path)

@@ -1,0 +1,114 @@
+"""Real designs with regions: each partial description loads into its region, and they change places."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import pynq
+from pynq.backends.sim import SimDevice
+from pynq.design import read
+from pynq.design.partial import changes, empty, merge, regions
+from pynq.errors import RegionError, UnmodelledIPWarning
+
+pytestmark = pytest.mark.corpus
+
+COMPOSABLE = "Xilinx__PYNQ_Composable_Pipeline__cv_dfx_3_pr"
+PRIO = "byuccl__PYNQ-PRIO__prio{}__Pynq-Z1"
+
+
+@pytest.fixture
+def load(corpus: Path) -> Any:
+    opened = []
+
+    def load(name: str) -> Any:
+        device = SimDevice("sim:corpus", deterministic=True)
+        opened.append(device)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UnmodelledIPWarning)
+            return pynq.Overlay(str(corpus / "hwh" / f"{name}.hwh"), device=device)
+
+    yield load
+    for device in opened:
+        device.close()
+
+
+@pytest.fixture
+def swap(corpus: Path) -> Callable[..., None]:
+    def swap(overlay: Any, region: str, name: str) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UnmodelledIPWarning)
+            overlay.pr_download(region, str(corpus / "hwh" / f"{name}.hwh"))
+
+    return swap
+
+
+def addresses(overlay: Any, region: str) -> dict[str, int]:
+    return {
+        path: entry["phys_addr"] for path, entry in overlay.ip_dict.items() if path.startswith(f"{region}/")
+    }
+
+
+def test_block_containers_with_absolute_addresses(load: Any, swap: Any) -> None:
+    overlay = load(COMPOSABLE)
+    assert list(regions(overlay.design)) == [f"composable/pr_{number}" for number in range(3)]
+    for region, name in (
+        ("composable/pr_0", "pr_0_dilate_erode"),
+        ("composable/pr_1", "pr_1_cornerharris_fifo"),
+        ("composable.pr_2", "pr_2_add"),
+    ):
+        swap(overlay, region, f"{COMPOSABLE}_composable_{name}_partial")
+    assert addresses(overlay, "composable") | {} == {
+        **addresses(overlay, "composable"),
+        "composable/pr_0/dilate_accel": 0x8012_0000,
+        "composable/pr_0/erode_accel": 0x8012_8000,
+        "composable/pr_1/cornerHarris_accel": 0x8013_0000,
+        "composable/pr_2/add_accel": 0x8014_0000,
+    }
+    assert overlay.composable.pr_0.dilate_accel.mmio.length == 0x8000
+    pipeline = overlay.device.plant
+    decoupler = "composable_dfx_decouplers_dfx_decoupler_pr_0_rp_in_0"
+    assert pipeline.links[decoupler].sink == "composable/pr_0/dilate_accel/stream_in"
+    emptied = empty(overlay.design, "composable/pr_1")
+    assert changes(overlay.design, emptied) == ["composable/pr_1"]
+    assert "composable/pr_1" in emptied.cells
+
+
+@pytest.mark.parametrize("variant", ["", "_linux"])
+def test_module_references_with_offsets(load: Any, swap: Any, variant: str) -> None:
+    overlay = load(PRIO.format(variant))
+    assert list(regions(overlay.design)) == [f"pr_{number}" for number in range(6)]
+    base = {region: overlay.ip_dict[region]["phys_addr"] for region in regions(overlay.design)}
+    inputs = {region: overlay.interrupt_pins[f"{region}/ip2intc_irpt"] for region in base}
+    for region, kind, ip, irq in (
+        ("pr_1", "gpio", "axi_gpio_0", "ip2intc_irpt"),
+        ("pr_1", "uart", "axi_uartlite_0", "interrupt"),  # its file has no addresses at all
+        ("pr_1", "gpio", "axi_gpio_0", "ip2intc_irpt"),
+        ("pr_3", "uart", "axi_uartlite_0", "interrupt"),
+        ("pr_3", "gpio", "axi_gpio_0", "ip2intc_irpt"),
+        ("pr_4", "iic", "axi_iic_0", "iic2intc_irpt"),
+        ("pr_4", "led_pattern", "axi_gpio_0", "ip2intc_irpt"),
+    ):
+        swap(overlay, region, f"byuccl__PYNQ-PRIO__{region}_{kind}__Pynq-Z1")
+        assert addresses(overlay, region) == {f"{region}/{ip}": base[region]}
+        pin = overlay.interrupt_pins[f"{region}/{ip}/{irq}"]
+        assert (pin["controller"], pin["index"]) == (inputs[region]["controller"], inputs[region]["index"])
+        if ip == "axi_gpio_0":
+            gpio = overlay[f"{region}/{ip}"]
+            gpio.write(0x0, 0x5A)
+            gpio.write(0x4, 0x00)
+            assert gpio.read(0x0) == 0x5A
+    with pytest.raises(RegionError, match=r"no region 'pr_6'.*did you mean"):
+        swap(overlay, "pr_6", "byuccl__PYNQ-PRIO__pr_1_gpio__Pynq-Z1")
+
+
+def test_a_partial_for_another_part_is_refused(corpus: Path) -> None:
+    folder = corpus / "hwh"
+    static = read(folder / f"{PRIO.format('')}.hwh")
+    other = read(folder / "byuccl__PYNQ-PRIO__pr_2_gpio__ZCU104.hwh")
+    with pytest.raises(ValueError, match=r"is for architecture 'zynquplus', .* for 'zynq'"):
+        merge(static, "pr_2", other)
