@@ -4,17 +4,31 @@
 #include "verilated_vcd_c.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cctype>
+#include <cerrno>
 #include <climits>
 #include <cstdarg>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <exception>
+#include <memory>
 #include <unistd.h>
+
+#if VM_COVERAGE
+#include "verilated_cov.h"
+
+#include <fstream>
+#endif
 
 namespace pynq_rtl {
 
-thread_local Session *current = nullptr;
+thread_local Bound bound;
+
+namespace {
+std::atomic<uint64_t> last_number{0};
+}
 
 namespace {
 
@@ -67,9 +81,7 @@ std::string real(const std::string &path) {
 
 }  // namespace
 
-Session::Session(const pynq_rtl_host *given, const char *const *paths, const char *const *files,
-                 const char *const *fatals)
-    : files_(files), fatals_(fatals) {
+Session::Session(const pynq_rtl_host *given, const char *const *paths) : number(++last_number) {
     if (given) host = *given;
     for (; paths && *paths; ++paths) {
         given_.push_back(*paths);
@@ -87,9 +99,9 @@ std::string Session::file_name(std::string_view name) const {
         number = number * 10 + static_cast<size_t>(c - '0');
     }
     for (size_t i = 0; i <= number; ++i) {
-        if (!files_[i]) return std::string{name};
+        if (!dut::files[i]) return std::string{name};
     }
-    const std::string known = files_[number];
+    const std::string known = dut::files[number];
     size_t slash = 0, folder = 0;
     for (; std::isdigit(static_cast<unsigned char>(known[slash])); ++slash) {
         folder = folder * 10 + static_cast<size_t>(known[slash] - '0');
@@ -181,7 +193,7 @@ void Session::end(int status, const char *file, int line, const std::string &tex
     if (same && last_.status == PYNQ_RTL_FATAL) result.status = PYNQ_RTL_FATAL;
     if (status == PYNQ_RTL_STOP && same) {  // 5.006 calls a $fatal "Error"
         const std::string place = std::string{file} + ":" + std::to_string(line);
-        for (const char *const *fatal = fatals_; *fatal; ++fatal) {
+        for (const char *const *fatal = dut::fatals; *fatal; ++fatal) {
             if (place == *fatal) result.status = PYNQ_RTL_FATAL;
         }
     }
@@ -218,10 +230,191 @@ std::string Session::locate(const std::string &name, bool write) const {
                 "file outside of the folders of the sources and of the current folder: " + found};
 }
 
+namespace {
+
+struct Model final : Session {
+    Model(const pynq_rtl_host *host, const char *const *folders) : Session(host, folders) {}
+    ~Model() {
+        // Parts of the design may look at the context while they go.
+        enter(*this);
+        unmake();
+        bound = {};
+    }
+    void unmake() {
+        if (dut) dut::unmake(dut);
+        dut = nullptr;
+    }
+    std::unique_ptr<VerilatedVcdC> tracer;
+    void *dut = nullptr;
+};
+
+// Call `body`, and turn whatever it throws into a status.
+template <class Body> int guarded(Model &model, Body &&body) {
+    enter(model);
+    try {
+        body();
+        return PYNQ_RTL_OK;
+    } catch (const Ended &ended) {
+        model.ended = ended;
+    } catch (const std::exception &error) {
+        model.ended = Ended{PYNQ_RTL_FATAL, "", 0, "", error.what()};
+    } catch (...) {
+        model.ended = Ended{PYNQ_RTL_FATAL, "", 0, "", "unknown C++ exception"};
+    }
+    model.dead = true;
+    return model.ended.status;
+}
+
+Model &model_of(void *model) { return *static_cast<Model *>(model); }
+
+VerilatedVcd &trace_of(Model &model) {
+    if (!model.tracer) {
+        model.tracer = std::make_unique<VerilatedVcdC>();
+        dut::trace(model.dut, *model.tracer);
+        VerilatedVcd &trace = *model.tracer->spTrace();
+        for (const auto &init : trace.init) init.call(init.user, &trace, 0);
+        for (const VerilatedVcd::Signal &signal : trace.signals) {
+            model.table.push_back({signal.scope.c_str(), signal.name.c_str(), signal.code, signal.bits, signal.msb,
+                                   signal.lsb, static_cast<uint8_t>(signal.kind)});
+        }
+    }
+    return *model.tracer->spTrace();
+}
+
+}  // namespace
+
+void *create(const pynq_rtl_host *host, const char *const *folders, uint64_t seed, char *error,
+                    size_t error_size) {
+    std::unique_ptr<Model> model;
+    std::string reason;
+    try {
+        model = std::make_unique<Model>(host, folders);
+        if (guarded(*model, [&] {
+                // 0 would ask Verilator for a seed from the system.
+                const int bits = static_cast<int>(seed & 0x7fffffff);
+                model->context.randSeed(bits ? bits : 1);
+                model->context.traceEverOn(true);  // before the model: it keeps what only waves need
+                model->dut = dut::make(model->context);
+            }) == PYNQ_RTL_OK) {
+            return model.release();
+        }
+        reason = model->ended.text;
+    } catch (const std::exception &failure) {
+        reason = failure.what();
+    }
+    if (error && error_size) std::snprintf(error, error_size, "%s", reason.c_str());
+    return nullptr;
+}
+
+void destroy(void *handle) {
+    std::unique_ptr<Model> model{&model_of(handle)};
+    // Final blocks tell the results of a run that ended with $finish; after a failure nothing of it can be trusted.
+    if (!model->dead || model->ended.status == PYNQ_RTL_FINISH) guarded(*model, [&] { dut::finish(model->dut); });
+    model->flush();
+    guarded(*model, [&] { model->unmake(); });
+}
+
+void *port(void *model, uint32_t index) { return dut::port(model_of(model).dut, index); }
+
+int eval(void *handle) {
+    Model &model = model_of(handle);
+    if (model.dead) return model.ended.status;
+    return guarded(model, [&] { dut::eval(model.dut); });
+}
+
+void event(void *handle, pynq_rtl_event *event) {
+    const Ended &ended = model_of(handle).ended;
+    event->file = ended.file.c_str();
+    event->line = ended.line;
+    event->scope = ended.scope.c_str();
+    event->text = ended.text.c_str();
+}
+
+void set_time(void *model, uint64_t picoseconds) { model_of(model).context.time(picoseconds); }
+uint64_t prints(void *model) { return model_of(model).prints; }
+
+void *state(void *model, size_t *size) {
+    return dut::state(model_of(model).dut, size);
+}
+
+const pynq_rtl_signal *signals(void *handle, uint32_t *count, uint32_t *words) {
+    Model &model = model_of(handle);
+    *count = *words = 0;
+    if (guarded(model, [&] { trace_of(model); }) != PYNQ_RTL_OK) return nullptr;
+    *count = static_cast<uint32_t>(model.table.size());
+    *words = trace_of(model).words;
+    return model.table.data();
+}
+
+void sample(void *handle, uint32_t *values) {
+    Model &model = model_of(handle);
+    enter(model);
+    VerilatedVcd &trace = trace_of(model);
+    PynqTraceBuffer buffer;
+    buffer.values = values;
+    buffer.changed = &model.changed;
+    for (const auto &dump : trace.constant) dump.call(dump.user, &buffer);
+    for (const auto &dump : trace.full) dump.call(dump.user, &buffer);
+    for (const auto &cleanup : trace.cleanup) cleanup.call(cleanup.user, &trace);
+}
+
+uint32_t changes(void *handle, uint32_t *values, uint32_t *codes) {
+    Model &model = model_of(handle);
+    enter(model);
+    VerilatedVcd &trace = trace_of(model);
+    model.changed.clear();
+    PynqTraceBuffer buffer;
+    buffer.values = values;
+    buffer.changed = &model.changed;
+    for (const auto &dump : trace.change) dump.call(dump.user, &buffer);
+    for (const auto &cleanup : trace.cleanup) cleanup.call(cleanup.user, &trace);
+    if (!model.changed.empty()) std::memcpy(codes, model.changed.data(), model.changed.size() * sizeof *codes);
+    return static_cast<uint32_t>(model.changed.size());
+}
+
+int write_coverage(void *handle, const char *path) {
+#if VM_COVERAGE
+    Model &model = model_of(handle);
+    const std::string part = std::string{path} + ".part";
+    errno = 0;
+    try {
+        enter(model);
+        std::ofstream{part}.close();  // Verilator's writer does not tell whether it could open the file
+        if (errno) return errno;
+        model.context.coveragep()->write(part.c_str());
+        std::ifstream in{part};
+        std::ofstream out{path};
+        if (!in || !out) return errno ? errno : EIO;
+        for (std::string line; std::getline(in, line);) {
+            // A point is C '\1key\2value\1key\2value...' count; the key f has the name of the file.
+            static const std::string key{"\1f\2"};
+            const size_t begin = line.find(key);
+            const size_t end = begin == std::string::npos ? begin : line.find_first_of("\1'", begin + key.size());
+            if (end != std::string::npos) {
+                const size_t name = begin + key.size();
+                line.replace(name, end - name, model.file_name(line.substr(name, end - name)));
+            }
+            out << line << '\n';
+        }
+        out.close();
+        std::remove(part.c_str());
+        return out ? 0 : errno ? errno : EIO;
+    } catch (...) {
+        return EIO;
+    }
+#else
+    (void)handle, (void)path;
+    return ENOSYS;
+#endif
+}
+
 }  // namespace pynq_rtl
 
-using pynq_rtl::current;
 using pynq_rtl::Ended;
+
+namespace {
+pynq_rtl::Session *current() { return pynq_rtl::bound.session; }
+}
 
 void pynq_rtl_printf(const char *format, ...) {
     va_list arguments, again;
@@ -232,25 +425,25 @@ void pynq_rtl_printf(const char *format, ...) {
     std::string text(size > 0 ? static_cast<size_t>(size) : 0, '\0');
     std::vsnprintf(text.data(), text.size() + 1, format, again);
     va_end(again);
-    if (current) current->print(text);
+    if (current()) current()->print(text);
     else std::fputs(text.c_str(), stderr);
 }
 
 // Verilator's runtime calls these; built with VL_USER_FINISH, VL_USER_STOP, VL_USER_FATAL and VL_USER_WARN.
 void vl_finish(const char *file, int line, const char *) {
-    if (current) current->end(PYNQ_RTL_FINISH, file, line, "$finish");
+    if (current()) current()->end(PYNQ_RTL_FINISH, file, line, "$finish");
     throw Ended{PYNQ_RTL_FINISH, file, line, "", "$finish"};
 }
 void vl_stop(const char *file, int line, const char *) {
-    if (current) current->end(PYNQ_RTL_STOP, file, line, "$stop");
+    if (current()) current()->end(PYNQ_RTL_STOP, file, line, "$stop");
     throw Ended{PYNQ_RTL_STOP, file, line, "", "$stop"};
 }
 void vl_fatal(const char *file, int line, const char *, const char *text) {
-    if (current) current->end(PYNQ_RTL_FATAL, file, line, text);
+    if (current()) current()->end(PYNQ_RTL_FATAL, file, line, text);
     throw Ended{PYNQ_RTL_FATAL, file, line, "", text};
 }
 void vl_warn(const char *file, int line, const char *, const char *text) {
-    if (current) current->warn(file, line, text);
+    if (current()) current()->warn(file, line, text);
 }
 
 // The linker sends the calls of these functions in a design's library here (--wrap).
@@ -265,20 +458,20 @@ int __wrap_fputs(const char *, std::FILE *);
 
 // $fdisplay(1, ...) and its like.
 size_t __wrap_fwrite(const void *data, size_t size, size_t count, std::FILE *file) {
-    if (!current || (file != stdout && file != stderr)) return __real_fwrite(data, size, count, file);
-    current->print(std::string_view{static_cast<const char *>(data), size * count});
+    if (!current() || (file != stdout && file != stderr)) return __real_fwrite(data, size, count, file);
+    current()->print(std::string_view{static_cast<const char *>(data), size * count});
     return count;
 }
 int __wrap_fputs(const char *text, std::FILE *file) {
-    if (!current || (file != stdout && file != stderr)) return __real_fputs(text, file);
-    current->print(text);
+    if (!current() || (file != stdout && file != stderr)) return __real_fputs(text, file);
+    current()->print(text);
     return 1;
 }
 
 std::FILE *__wrap_fopen(const char *name, const char *mode) {
-    if (!current) return __real_fopen(name, mode);
+    if (!current()) return __real_fopen(name, mode);
     const bool write = std::strpbrk(mode, "wa+") != nullptr;
-    return __real_fopen(current->locate(name, write).c_str(), mode);
+    return __real_fopen(current()->locate(name, write).c_str(), mode);
 }
 int __wrap_system(const char *command) {
     throw Ended{PYNQ_RTL_REFUSED, "", 0, "", std::string{"$system is not allowed: "} + (command ? command : "")};

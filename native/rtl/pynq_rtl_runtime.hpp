@@ -12,9 +12,36 @@
 #include <string_view>
 #include <vector>
 
-class VerilatedVcd;
+class VerilatedVcdC;
 
 namespace pynq_rtl {
+
+// What the file that the builder writes for a design defines (pynq_rtl_glue.hpp). It is small: it is compiled each time.
+namespace dut {
+extern const char *const files[];   // null at the end; "0/top.v" is in the first folder
+extern const char *const fatals[];  // "s3:15" for each $fatal, where Verilator does not tell it from $error
+void *make(VerilatedContext &context);
+void unmake(void *dut);
+void eval(void *dut);
+void finish(void *dut);  // runs final blocks
+void trace(void *dut, VerilatedVcdC &tracer);
+void *port(void *dut, uint32_t index);
+void *state(void *dut, size_t *size);
+}  // namespace dut
+
+// The C interface (pynq/rtl.h).
+void *create(const pynq_rtl_host *host, const char *const *folders, uint64_t seed, char *error, size_t error_size);
+void destroy(void *handle);
+void *port(void *model, uint32_t index);
+int eval(void *handle);
+void event(void *handle, pynq_rtl_event *event);
+void set_time(void *model, uint64_t picoseconds);
+uint64_t prints(void *model);
+void *state(void *model, size_t *size);
+const pynq_rtl_signal *signals(void *handle, uint32_t *count, uint32_t *words);
+void sample(void *handle, uint32_t *values);
+uint32_t changes(void *handle, uint32_t *values, uint32_t *codes);
+int write_coverage(void *handle, const char *path);
 
 // Thrown through Verilator's code, which has no `noexcept` on the way; caught before the C interface.
 struct Ended {
@@ -33,8 +60,7 @@ struct Place {
 // One model: everything of it that does not depend on the design.
 class Session {
   public:
-    Session(const pynq_rtl_host *host, const char *const *folders, const char *const *files, const char *const *fatals);
-    virtual ~Session() = default;
+    Session(const pynq_rtl_host *host, const char *const *folders);
     Session(const Session &) = delete;
     Session &operator=(const Session &) = delete;
 
@@ -47,6 +73,7 @@ class Session {
     [[noreturn]] void end(int status, const char *file, int line, const std::string &text);
     void warn(const char *file, int line, const std::string &text);
 
+    const uint64_t number;  // never used again in this process
     VerilatedContext context;
     pynq_rtl_host host{};
     std::vector<std::string> folders;
@@ -56,33 +83,29 @@ class Session {
 
     // Names for the C interface; strings of the table of signals live here.
     std::vector<pynq_rtl_signal> table;
-    VerilatedVcd *trace = nullptr;
     std::vector<uint32_t> changed;
 
   private:
     void line(std::string_view text);
     void tell(const Place &place, const std::string &text);
 
-    const char *const *files_;   // "0/top.v" is in the first folder
-    const char *const *fatals_;  // "s3:15" for each $fatal, where Verilator does not tell it from $error
     std::vector<std::string> given_;  // folders, as they were given
     std::string pending_;
     Ended last_{PYNQ_RTL_OK, "", 0, "", ""};  // what Verilator printed before it stops: the text of the error
 };
 
-// The model that is being evaluated in this thread.
-extern thread_local Session *current;
-
-class Enter {
-  public:
-    explicit Enter(Session &session) : before_(current) {
-        current = &session;
-        Verilated::threadContextp(&session.context);
-    }
-    ~Enter() { current = before_; }
-
-  private:
-    Session *before_;
+// The model that this thread works for. It stays set between two calls, since setting it costs as much as evaluating a
+// small design; by number, since the address of a model that is gone may be that of another one.
+struct Bound {
+    uint64_t number = 0;
+    Session *session = nullptr;
 };
+extern thread_local Bound bound;
+
+inline void enter(Session &session) {
+    if (__builtin_expect(bound.number == session.number, 1)) return;
+    bound = {session.number, &session};
+    Verilated::threadContextp(&session.context);
+}
 
 }  // namespace pynq_rtl

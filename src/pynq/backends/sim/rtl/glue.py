@@ -134,24 +134,23 @@ def write_glue(
     rows = [
         f"    {{{_string(p.port.name)}, {p.port.bits}u, '{p.port.direction[0]}', {p.bytes}}}," for p in ports
     ]
-    cases = [f"    case {i}: return &dut.{p.member};" for i, p in enumerate(ports)]
+    cases = [f"    case {i}: return &self(dut).{p.member};" for i, p in enumerate(ports)]
     lines = [
         f"#define PYNQ_RTL_FLAGS {flags}u",
         '#include "pynq_rtl_glue.hpp"',
-        "namespace pynq_rtl {",
-        "const pynq_rtl_port ports[] = {",
+        "namespace pynq_rtl::dut {",
+        "static const pynq_rtl_port ports[] = {",
         *rows,
         "    {nullptr, 0, 0, 0}};",
         f"const char *const files[] = {{{''.join(_string(f) + ', ' for f in files)}nullptr}};",
         f"const char *const fatals[] = {{{''.join(_string(f) + ', ' for f in fatals)}nullptr}};",
-        "void *port_of(Vdut &dut, uint32_t index) {",
-        "    (void)dut;",
+        "void *port(void *dut, uint32_t index) {",
         "    switch (index) {",
         *cases,
         "    default: return nullptr;",
         "    }",
         "}",
-        "}  // namespace pynq_rtl",
+        "}  // namespace pynq_rtl::dut",
         f"PYNQ_RTL_DESIGN({_string(top)}, {len(ports)}u)",
         "",
     ]
