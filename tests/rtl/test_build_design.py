@@ -499,3 +499,20 @@ def test_dumpvars_of_the_rtl_does_no_harm(make: Make, tmp_path: Path) -> None:
     assert model.cycle(2) == OK
     assert "q" in model.signals()
     assert not Path("x.vcd").exists()
+
+
+def test_names_that_are_keywords_of_systemverilog_in_a_v_file(tmp_path: Path, verilator: str) -> None:
+    sub = "module sub(input logic clk, output bit q);\n  assign q = 1;\nendmodule\n"
+    (tmp_path / "sub.sv").write_text(sub)
+    file = tmp_path / "t.v"
+    file.write_text(
+        "module t(input clk, output bit, output [3:0] do);\n"
+        '  assign do = 4;\n  sub u(.clk(clk), .q(bit));\n  initial $display("x");\nendmodule\n'
+    )
+    library = build([Sources("t", (file, tmp_path / "sub.sv"))], progress=False)[0]
+    assert "read as Verilog-2005" in library.log
+    model = Model(library.path, library.folders)
+    model.cycle()
+    assert (model["bit"], model["do"]) == (1, 4)
+    assert model.printed == [(str(file), 4, "x")]
+    model.close()

@@ -64,7 +64,8 @@ class Scanned:
     """The text to verilate, and what was found in it.
 
     ``text`` names file number i as ``s<i>`` in its `` `line`` directives. ``inserted`` has, by (file, line),
-    the columns at which marks were put in and how long they are.
+    the columns at which marks were put in and how long they are. ``starts``: where each file of the command
+    line begins in ``text``, and its number.
     """
 
     text: str
@@ -72,6 +73,23 @@ class Scanned:
     flags: int = 0
     fatals: list[tuple[int, int]] = field(default_factory=list)
     inserted: dict[tuple[int, int], list[tuple[int, int]]] = field(default_factory=dict)
+    starts: list[tuple[int, int]] = field(default_factory=list)
+
+    def with_old_keywords(self) -> str:
+        """Return the text in which files named ``.v`` have the keywords of Verilog-2005 only.
+
+        There ``do`` or ``bit`` are names, as the vendor's tools have it.
+        """
+        parts, old = [self.text[: self.starts[0][0] if self.starts else None]], False
+        for i, (start, file) in enumerate(self.starts):
+            end = self.starts[i + 1][0] if i + 1 < len(self.starts) else None
+            if old:
+                parts.append("\n`end_keywords\n")
+            old = self.files[file].suffix == ".v"
+            if old:
+                parts.append('`begin_keywords "1364-2005"\n')
+            parts.append(self.text[start:end])
+        return "".join(parts) + ("\n`end_keywords\n" if old else "")
 
     def place(self, name: str, line: int, column: int = 0) -> Place | None:
         """Return the place that Verilator calls ``name:line:column``; None where it is none of ours."""
@@ -102,6 +120,7 @@ class _Scanner:
     def __init__(self, text: str, resolve: dict[str, Path]) -> None:
         self.text = text
         self.resolve = resolve
+        self.given = set(resolve)
         self.numbers: dict[Path, int] = {}
         self.result = Scanned("", [])
         self.out: list[str] = []
@@ -148,6 +167,9 @@ class _Scanner:
         file = self.resolve.setdefault(name, Path(name))
         self.file = self.numbers.setdefault(file, len(self.numbers))
         self.out.append(self.text[self.copied : match.start()])
+        if name in self.given:
+            self.given.remove(name)
+            self.result.starts.append((sum(map(len, self.out)), self.file))
         self.out.append(f'`line {match["number"]} "s{self.file}" 0\n')
         self.copied = match.end()
         self.line = int(match["number"])

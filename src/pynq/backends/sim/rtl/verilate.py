@@ -252,6 +252,7 @@ def verilate(
     source = work / "design.sv"
     source.write_text(text.scanned.text, errors="surrogateescape")
     out = work / "cpp"
+    note = ""
     new = tools.verilator.number >= (5, 36)
     options = check_options(block.options)
     command = [
@@ -268,13 +269,20 @@ def verilate(
         "design.sv",
     ]  # fmt: skip
     result = runner.run(f"verilating {block.top}", command, work, _environment(tools))
+    if result.code and "syntax error" in result.output and any(f.suffix == ".v" for f in text.scanned.files):
+        # Verilator takes every file as SystemVerilog. What it says of the first try is what is shown.
+        source.write_text(text.scanned.with_old_keywords(), errors="surrogateescape")
+        second = runner.run(f"verilating {block.top}", command, work, _environment(tools))
+        if second.code == 0:
+            result = second
+            note = f"{block.top}: its .v files use keywords of SystemVerilog as names: read as Verilog-2005"
     if result.code:
         raise RtlBuildError(_failure(result, runner, text.scanned.place))
     size = sum(file.stat().st_size for file in out.iterdir())
     if size > runner.limits.code:
         raise RtlBuildError(_too_large(f"the C++ of {block.top}", runner, size))
     log = "\n".join(message for _, message in _messages(result.output, text.scanned.place))
-    return out, "\n".join(part for part in (text.log, log) if part)
+    return out, "\n".join(part for part in (text.log, note, log) if part)
 
 
 def _too_large(what: str, runner: Runner, size: int | None = None) -> str:
