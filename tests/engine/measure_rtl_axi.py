@@ -2,7 +2,7 @@
 
 A kernel that copies 64-bit words, reading and writing at the same time, against a bare loop of ``clk = 0; eval;
 clk = 1; eval`` over the same library: idle (nothing but the clock), and busy (the handshakes tied high, so that the
-module works as it does when it copies).
+module works as it does when it copies). Rates are per second of the process's CPU time.
 """
 
 from __future__ import annotations
@@ -47,7 +47,9 @@ class Bare:
         return ctypes.c_void_p(handle)
 
     def rate(self, model: ctypes.c_void_p) -> float:
-        return CYCLES / float(self.calls.bare_run(model, b"clk", b"", CYCLES))
+        begin = time.process_time()
+        assert self.calls.bare_run(model, b"clk", b"", CYCLES) > 0
+        return CYCLES / (time.process_time() - begin)
 
 
 class Copy:
@@ -70,11 +72,11 @@ class Copy:
         """Cycles a second while it copies."""
         board = self.board
         self.start ^= 1
-        before, begin = board.clock.cycles, time.perf_counter()
+        before, begin = board.clock.cycles, time.process_time()
         board.drive("copy_0/start", self.start)
         board.cycles(2)
         assert board.engine.run_until(board.nets["copy_0/done"]) == "hit"
-        seconds = time.perf_counter() - begin
+        seconds = time.process_time() - begin
         self.cycles = board.clock.cycles - before
         return self.cycles / seconds
 

@@ -39,7 +39,8 @@ struct Shape {
     uint64_t total() const;    // bytes transferred, a FIXED one's as often as they are
 };
 
-// Idle cycles of a channel, at random: before each handshake the side that is ours may wait for 1 to `cycles` cycles.
+// Idle cycles of a channel, at random: before each handshake the side that is ours may wait for 1 to `cycles` cycles. A
+// READY that is held back is so from the handshake before on, and its cycles count from the VALID that it keeps waiting.
 class Stalls {
   public:
     void set(double probability, uint64_t cycles) {
@@ -52,14 +53,14 @@ class Stalls {
         uint64_t left = 0;
         bool decided = false;
     };
-    // Asked once a cycle while the channel could go on; true: not yet.
-    bool idle(Channel &channel, Random &random) const {
+    // Asked once a cycle while the channel could go on; true: not yet. `counts`: this cycle is one that was waited.
+    bool idle(Channel &channel, Random &random, bool counts) const {
         if (!channel.decided) {
             channel.decided = true;
             channel.left = random.chance(probability_) ? 1 + random.below(cycles_) : 0;
         }
         if (!channel.left) return false;
-        --channel.left;
+        if (counts) --channel.left;
         return true;
     }
 

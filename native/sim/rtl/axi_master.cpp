@@ -106,7 +106,8 @@ void AxiMaster::sample() {
     if (in_reset()) return;
     busy_ = false;
     if (after_reset_) check_after_reset();
-    const bool arvalid = arvalid_ && arvalid_.high(), awvalid = awvalid_ && awvalid_.high(), wvalid = wvalid_ && wvalid_.high();
+    const bool arvalid = ar_seen_ = arvalid_ && arvalid_.high(), awvalid = aw_seen_ = awvalid_ && awvalid_.high(),
+               wvalid = w_seen_ = wvalid_ && wvalid_.high();
     ar_watch_.look(arvalid, arready_.high());
     aw_watch_.look(awvalid, awready_.high());
     w_watch_.look(wvalid, wready_.high());
@@ -132,6 +133,7 @@ void AxiMaster::sample() {
     if (busy_) module.engine.progressed();
 }
 
+// No VALID in reset, nor before the first edge after it (A3.1.2).
 void AxiMaster::check_after_reset() {
     after_reset_ = false;
     if (arvalid_ && arvalid_.high()) check_reset(*this, "AR", 'M');
@@ -430,9 +432,9 @@ void AxiMaster::drive() {
     if (reads_.asking) ask(reads_);
     if (writes_.asking) ask(writes_);
     Random &random = module.engine.random;
-    const auto idle = [&](Stalls::Channel &channel) {
-        if (!stalls_ || !stalls_.idle(channel, random)) return false;
-        busy_ = true;
+    const auto idle = [&](Stalls::Channel &channel, bool counts = true) {
+        if (!stalls_ || !stalls_.idle(channel, random, counts)) return false;
+        busy_ |= counts;
         return true;
     };
     if (!rvalid_.high() && reads_.count) {
@@ -451,9 +453,9 @@ void AxiMaster::drive() {
             busy_ = true;
         }
     }
-    arready_.set(reads_.count < kDepth && !idle(ar_stall_));
-    awready_.set(writes_.count < kDepth && !idle(aw_stall_));
-    wready_.set(early_.size() < kEarly && !idle(w_stall_));
+    arready_.set(reads_.count < kDepth && !idle(ar_stall_, ar_seen_));
+    awready_.set(writes_.count < kDepth && !idle(aw_stall_, aw_seen_));
+    wready_.set(early_.size() < kEarly && !idle(w_stall_, w_seen_));
     flush();
     if (!busy_ && !reads_.count && !writes_.count && early_.empty()) rest();
 }
@@ -493,10 +495,15 @@ void AxiMaster::reset(bool active) {
     for (Driven *pin : {&rvalid_, &rlast_, &bvalid_}) pin->set(false);
     for (Driven *pin : {&arready_, &awready_, &wready_}) pin->set(false);
     flush();
+    ar_seen_ = aw_seen_ = w_seen_ = false;
     trouble_.clear();
     busy_ = true;
     answered_ = false;
     after_reset_ = !active;
+    if (active)
+        reset_since_ = module.cycle_of(*this);
+    else if (module.cycle_of(*this) > reset_since_ + 1)
+        check_after_reset();
 }
 
 // -- diagnosis -------------------------------------------------------------------------------------------------------

@@ -118,7 +118,9 @@ class AxiMaster final : public BusModel {
 
     Stalls stalls_;
     Stalls::Channel ar_stall_, aw_stall_, w_stall_, r_stall_, b_stall_;
+    bool ar_seen_ = false, aw_seen_ = false, w_seen_ = false;  // VALID at the last edge
     uint64_t cycle_ = 0;
+    uint64_t reset_since_ = 0;
     bool busy_ = true;
     bool after_reset_ = false;
     bool answered_ = false;

@@ -229,7 +229,7 @@ void AxiSlave::sample() {
     if (in_reset()) return;
     busy_ = false;
     if (after_reset_) check_after_reset();
-    const bool bvalid = bvalid_ && bvalid_.high(), rvalid = rvalid_ && rvalid_.high();
+    const bool bvalid = b_seen_ = bvalid_ && bvalid_.high(), rvalid = r_seen_ = rvalid_ && rvalid_.high();
     b_watch_.look(bvalid, bready_.high());
     if (rvalid && !rready_.high()) mark_lanes();
     r_watch_.look(rvalid, rready_.high());
@@ -261,6 +261,7 @@ void AxiSlave::sample() {
     if (busy_) module.engine.progressed();
 }
 
+// No VALID in reset, nor before the first edge after it (A3.1.2).
 void AxiSlave::check_after_reset() {
     after_reset_ = false;
     if (bvalid_ && bvalid_.high()) check_reset(*this, "B", 'S');
@@ -352,9 +353,9 @@ void AxiSlave::over(Side &side) {
 }
 
 // -- after the edge --------------------------------------------------------------------------------------------------
-bool AxiSlave::idle(Stalls::Channel &channel) {
-    if (!stalls_ || !stalls_.idle(channel, module.engine.random)) return false;
-    busy_ = true;
+bool AxiSlave::idle(Stalls::Channel &channel, bool counts) {
+    if (!stalls_ || !stalls_.idle(channel, module.engine.random, counts)) return false;
+    busy_ |= counts;
     return true;
 }
 
@@ -377,8 +378,8 @@ void AxiSlave::drive() {
         put_data();
         busy_ = true;
     }
-    bready_.set(!idle(b_stall_));
-    rready_.set(!idle(r_stall_));
+    bready_.set(!idle(b_stall_, b_seen_));
+    rready_.set(!idle(r_stall_, r_seen_));
     flush();
     if (!busy_ && !read_.active && !write_.active) rest();
 }
@@ -421,6 +422,11 @@ void AxiSlave::reset(bool active) {
     w_stall_ = b_stall_ = r_stall_ = {};
     busy_ = true;
     after_reset_ = !active;
+    b_seen_ = r_seen_ = false;
+    if (active)
+        reset_since_ = module.cycle_of(*this);
+    else if (module.cycle_of(*this) > reset_since_ + 1)
+        check_after_reset();
 }
 
 // -- diagnosis -------------------------------------------------------------------------------------------------------

@@ -82,7 +82,7 @@ class AxiSlave final : public BusModel {
     Resp decode(uint64_t value, bool write);
     // Lanes of a beat of the transaction: the first, and how many.
     std::pair<unsigned, unsigned> lanes(const Side &side, unsigned beat) const;
-    bool idle(Stalls::Channel &channel);
+    bool idle(Stalls::Channel &channel, bool counts = true);
     void check_after_reset();
     std::string waits(const Side &side, bool write) const;
 
@@ -104,7 +104,9 @@ class AxiSlave final : public BusModel {
 
     Stalls stalls_;
     Stalls::Channel w_stall_, b_stall_, r_stall_;
+    bool b_seen_ = false, r_seen_ = false;  // VALID at the last edge
     uint64_t next_id_ = 1;
+    uint64_t reset_since_ = 0;
     bool busy_ = true;
     bool after_reset_ = false;
 };

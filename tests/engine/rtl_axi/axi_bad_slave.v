@@ -48,7 +48,7 @@ module axi_bad_slave (
     assign s_axi_wready = !w_done && !(rule == 4 && w_begun) && rule != 18;
     assign s_axi_bvalid = (rule == 3 && !rst_n) || (rule == 1 && go && age[0]) || (rule == 4 && aw_done && w_begun) ||
                           (rule == 5 && w_done) || (aw_done && w_done && !(rule == 8 && age[0]));
-    assign s_axi_bid = rule == 6 ? w_id + 1 : w_id;
+    assign s_axi_bid = rule == 6 ? w_id + 1 : rule == 5 ? s_axi_awid : w_id;
     assign s_axi_bresp = rule == 7 ? 1 : rule == 9 ? {age[0], 1'b0} : 0;
     assign s_axi_arready = !ar_done && rule != 17 && rule != 18;
     assign s_axi_rvalid = (rule == 10 && !rst_n) || (rule == 2 && go && age[0]) || (rule == 17 && s_axi_arvalid) ||
@@ -68,7 +68,7 @@ module axi_bad_slave (
             w_begun <= 1;
             if (s_axi_wlast) w_done <= 1;
         end
-        if (aw_done && w_done && s_axi_bvalid && s_axi_bready) begin
+        if ((aw_done || rule == 5) && w_done && s_axi_bvalid && s_axi_bready) begin
             aw_done <= 0;
             w_done <= 0;
             w_begun <= 0;
