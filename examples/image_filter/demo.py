@@ -1,7 +1,9 @@
 """Filter a photograph in the programmable logic: ``python examples/image_filter/demo.py``.
 
 Loads the overlay, sends the picture through it by DMA, compares every byte with numpy, and saves a picture of
-before, after and difference. The exit code is 1 when a byte differs.
+before, after and difference. Where no board is present and Verilator is installed, the filter is its own RTL
+(image_filter.sim.toml), cycle by cycle; then its Python model runs as well, and has to give the same bytes.
+The exit code is 1 when a byte differs.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from PIL import Image, ImageDraw, ImageFont
 from reference import SETTINGS, convolve
 
 import pynq
+from pynq.sim import SimDevice
 
 HERE = Path(__file__).resolve().parent
 Picture = npt.NDArray[np.uint8]
@@ -36,6 +39,8 @@ class Run:
     board_seconds: float | None  # None where the device has no clock to ask
     cycles: int | None
     wrong: int  # bytes that differ from numpy's result
+    model_seconds: float | None = None  # host time of the Python model, where the run was in RTL
+    unlike_model: int = 0  # bytes that differ from the model's result
 
 
 def photograph(path: Path | None) -> Picture:
@@ -64,18 +69,33 @@ def run(overlay: Any, picture: Picture, kernel: str) -> Run:
     return Run(kernel, after, host, board, clock() - cycles if clock else None, wrong)
 
 
+def run_model(overlay: Any, picture: Picture, one: Run) -> None:
+    """Filter the picture by the Python model and compare with what the RTL gave."""
+    start = time.perf_counter()
+    after = overlay.run(picture, one.kernel)
+    one.model_seconds = time.perf_counter() - start
+    one.unlike_model = int(np.count_nonzero(after != one.after))
+
+
+def in_rtl(device: Any) -> list[str]:
+    """Cells that are RTL under Verilator; none on a board."""
+    return list(device.plant.rtl) if isinstance(device, SimDevice) else []
+
+
 # -- what is printed ----
 def tables(
     overlay: Any, picture: Picture, runs: Sequence[Run]
 ) -> list[tuple[str, list[str], list[list[str]]]]:
     """Title, head and rows of the tables."""
+    simulated, rtl = isinstance(overlay.device, SimDevice), in_rtl(overlay.device)
     blocks = []
     for name, hierarchy in overlay.hierarchy_dict.items():
-        blocks.append([f"{name}/", "", "(hierarchy)", hierarchy["driver"].__name__])
+        blocks.append([f"{name}/", "", "(hierarchy)", hierarchy["driver"].__name__, ""])
     for name, ip in overlay.ip_dict.items():
         if ip["addr_range"]:  # the PS itself has no registers in the PL
             place = f"0x{ip['phys_addr']:08x}"
-            blocks.append([name, place, ip["type"].split(":", 2)[-1], ip["driver"].__name__])
+            what = "RTL, by Verilator" if name in rtl else "model" if simulated else "hardware"
+            blocks.append([name, place, ip["type"].split(":", 2)[-1], ip["driver"].__name__, what])
     height, width, _ = picture.shape
     moved = 2 * height * width * 4
     passes = []
@@ -83,25 +103,33 @@ def tables(
         passes.append(
             [
                 one.kernel,
-                f"{one.host_seconds * 1e3:.1f} ms",
+                f"{one.host_seconds * 1e3:.0f} ms",
                 f"{moved / one.host_seconds / 1e6:.1f} MB/s",
                 f"{one.board_seconds * 1e3:.3f} ms" if one.board_seconds is not None else "-",
                 f"{one.cycles:,}" if one.cycles is not None else "-",
-                "equal" if not one.wrong else f"{one.wrong:,} bytes differ",
+                verdict(one.wrong),
             ]
         )
+        if one.model_seconds is not None:
+            passes[-1] += [f"{one.model_seconds * 1e3:.0f} ms", verdict(one.unlike_model)]
+    head = ["kernel", "host time", "host rate", "board time", "PL cycles", "against numpy"]
     return [
         (
             f"{type(overlay).__name__}: {Path(overlay.bitfile_name).name} on {overlay.device.name}",
-            ["IP", "address", "type", "driver"],
+            ["IP", "address", "type", "driver", "runs as"],
             blocks,
         ),
         (
             f"{width} x {height} pixels, {moved / 1e6:.1f} MB in and out by DMA",
-            ["kernel", "host time", "host rate", "board time", "PL cycles", "against numpy"],
+            [*head, "model: time", "against RTL"] if rtl else head,
             passes,
         ),
     ]
+
+
+def verdict(wrong: int) -> str:
+    """What a comparison says."""
+    return f"{wrong:,} bytes differ" if wrong else "equal"
 
 
 def show(shown: list[tuple[str, list[str], list[list[str]]]]) -> None:
@@ -126,13 +154,21 @@ def show(shown: list[tuple[str, list[str], list[list[str]]]]) -> None:
         for name in head:
             table.add_column(name, justify="right" if name in right else "left", overflow="fold")
         for row in rows:
-            colour = "red" if row[-1].endswith("differ") else "green" if row[-1] == "equal" else ""
-            table.add_row(*row[:-1], f"[{colour}]{row[-1]}[/]" if colour else row[-1])
+            table.add_row(*map(coloured, row))
         console.print(table, "")
 
 
+def coloured(cell: str) -> str:
+    """A cell of a table with the colour of what it says."""
+    colours = {"equal": "green", "RTL, by Verilator": "cyan"}
+    colour = "red" if cell.endswith("differ") else colours.get(cell)
+    return f"[{colour}]{cell}[/]" if colour else cell
+
+
 # -- what is saved ----
-def contact_sheet(before: Picture, runs: Sequence[Run], panel: int = 380, gap: int = 20) -> Image.Image:
+def contact_sheet(
+    before: Picture, runs: Sequence[Run], how: str = "", panel: int = 380, gap: int = 20
+) -> Image.Image:
     """One row a kernel: before, after, difference; each panel ``panel`` pixels wide."""
     height = round(panel * before.shape[0] / before.shape[1])
     font, small = ImageFont.load_default(22), ImageFont.load_default(15)
@@ -141,7 +177,8 @@ def contact_sheet(before: Picture, runs: Sequence[Run], panel: int = 380, gap: i
         "RGB", (3 * panel + 4 * gap, head + len(runs) * (height + caption + gap) + gap), "white"
     )
     draw = ImageDraw.Draw(sheet)
-    draw.text((gap, gap), "image_filter: a 3 x 3 convolution in the programmable logic", "#1a1a1a", font)
+    title = f"image_filter: a 3 x 3 convolution in the programmable logic{how}"
+    draw.text((gap, gap), title, "#1a1a1a", font)
     for row, one in enumerate(runs):
         top = head + gap + row * (height + caption + gap)
         difference = np.abs(one.after.astype(np.int32) - before).max(axis=2)
@@ -171,29 +208,46 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--kernel", action="append", choices=sorted(SETTINGS), help="may be given several times"
     )
     parser.add_argument("--out", type=Path, default=Path("out"), help="folder for the picture (default: out)")
+    parser.add_argument("--model", action="store_true", help="run the Python model instead of the RTL")
     options = parser.parse_args(arguments)
     try:
         options.out.mkdir(parents=True, exist_ok=True)
         picture = photograph(options.image)
     except OSError as error:
         parser.error(str(error))
-    overlay = pynq.Overlay(str(HERE / "image_filter.bit"))
+    bitstream = str(HERE / "image_filter.bit")
+    start = time.perf_counter()
+    overlay = pynq.Overlay(bitstream, rtl=False if options.model else None)
+    loaded = time.perf_counter() - start
     if hasattr(overlay.device, "deterministic"):
         overlay.device.deterministic = True  # so that the board's time is that of the transfers alone
     try:
         runs = [run(overlay, picture, kernel) for kernel in options.kernel or ["sharpen", "edges", "emboss"]]
     except ValueError as error:  # a picture that the filter can't take
         parser.error(str(error))
+    if in_rtl(overlay.device):
+        model = pynq.Overlay(bitstream, device="sim:model", rtl=False)
+        for one in runs:
+            run_model(model, picture, one)
+        model.filter.free()
+        model.free()
     show(tables(overlay, picture, runs))
+    if in_rtl(overlay.device):
+        rate = sum(one.cycles or 0 for one in runs) / sum(one.host_seconds for one in runs)
+        print(f"RTL: built or found in {loaded:.1f} s; {rate / 1e6:.2f} million cycles a second\n")
 
     path = options.out / "image_filter.png"
-    contact_sheet(picture, runs).save(path)
+    how = ", its RTL under Verilator" if in_rtl(overlay.device) else ""
+    contact_sheet(picture, runs, how).save(path)
     print(f"{path}: before, after and difference")
     wrong = [one.kernel for one in runs if one.wrong]
+    unlike = [one.kernel for one in runs if one.unlike_model]
     if wrong:
         print(f"FAILED: {', '.join(wrong)} differ from numpy", file=sys.stderr)
+    if unlike:
+        print(f"FAILED: {', '.join(unlike)}: RTL and model differ", file=sys.stderr)
     overlay.free()
-    return 1 if wrong else 0
+    return 1 if wrong or unlike else 0
 
 
 if __name__ == "__main__":
