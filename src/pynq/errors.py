@@ -41,6 +41,7 @@ __all__ = [
     "RegionError",
     "RtlBuildError",
     "RtlError",
+    "RtlFallbackWarning",
     "RtlFinished",
     "SignalNotFoundError",
     "UnmodelledIPWarning",
@@ -229,6 +230,10 @@ class BackendWarning(PynqWarning):
 
 class UnmodelledIPWarning(PynqWarning):
     """IP without a model: the simulated board gives it a plain register file."""
+
+
+class RtlFallbackWarning(PynqWarning):
+    """A tool for RTL is not installed, so the simulated board runs models instead of the design's RTL."""
 
 
 class VersionMismatchWarning(PynqWarning):

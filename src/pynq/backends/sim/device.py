@@ -23,7 +23,7 @@ from pynq.backends.sim.observe import Observed
 from pynq.backends.sim.rtl import attach
 from pynq.backends.sim.rtl.attach import Where
 from pynq.backends.sim.rtl.manifest import SUFFIX
-from pynq.design.model import Clock, Design, Endpoint
+from pynq.design.model import Cell, Clock, Design, Endpoint
 from pynq.design.partial import empty
 from pynq.device.base import Device
 from pynq.device.contract import Block
@@ -174,6 +174,9 @@ class SimDevice(Observed, Device):
             plant.arenas[key] = Arena(memory.fd, offset, size, bases[0], True, memory.name)
         return plant.arenas[key]
 
+    def _has_model(self, cell: Cell) -> bool:
+        return cell.path in self._chosen or models.find(cell.vlnv, cell.type) is not None
+
     def download(
         self,
         design: Design,
@@ -206,7 +209,13 @@ class SimDevice(Observed, Device):
             return
         self.open()
         counted = self._coverage_folder is not None
-        prepared = attach.prepare(design, self._rtl if rtl is None else rtl, description, coverage=counted)
+        prepared = attach.prepare(
+            design,
+            self._rtl if rtl is None else rtl,
+            description,
+            coverage=counted,
+            modelled=self._has_model,
+        )
         with self._lock:
             if self._closed:
                 raise OverlayNotLoadedError(f"device {self.name!r} is closed")
@@ -258,7 +267,7 @@ class SimDevice(Observed, Device):
         partial = design.partials[region]
         # What the device was made with is about whole designs; only "no RTL at all" holds for parts as well.
         rtl = False if rtl is None and self._rtl is False else rtl
-        prepared = attach.prepare(partial, rtl, description)
+        prepared = attach.prepare(partial, rtl, description, modelled=self._has_model)
         if not self._swapping.acquire(blocking=False):
             raise PynqError(f"device {self.name!r} is being reconfigured by another thread; try again later")
         try:

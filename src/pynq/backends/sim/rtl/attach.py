@@ -8,7 +8,7 @@ that the description tells of.
 from __future__ import annotations
 
 import os
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,8 +23,10 @@ from pynq.backends.sim.rtl.log import printer
 from pynq.backends.sim.rtl.naming import CLOCK, RESET, associated, clock_for
 from pynq.backends.sim.rtl.ports import Difference, Fit, compare, raise_differences
 from pynq.backends.sim.rtl.resolve import Block, resolve
+from pynq.backends.sim.rtl.toolchain import ToolMissing
 from pynq.design.model import BusInterface, Cell, Design, Endpoint, Port
-from pynq.errors import RtlBuildError
+from pynq.device.notes import emit
+from pynq.errors import RtlBuildError, RtlFallbackWarning
 
 if TYPE_CHECKING:
     from pynq.backends.sim._engine import Rtl
@@ -62,14 +64,23 @@ class Prepared:
 
 
 def prepare(
-    design: Design, rtl: Where = None, description: Path | None = None, *, coverage: bool = False
+    design: Design,
+    rtl: Where = None,
+    description: Path | None = None,
+    *,
+    coverage: bool = False,
+    modelled: Callable[[Cell], bool] = lambda cell: False,
 ) -> Prepared:
     """Find, build and check the RTL of a design.
 
     ``rtl``: None for the manifest beside the hand-off file (or what ``$PYNQ_RTL`` says), a manifest's path, a
     dictionary (:func:`pynq.backends.sim.rtl.manifest.from_mapping`), or False for none. ``description``: full
-    path of the hand-off file, where the design's own may be relative to a folder that was left. Raises
-    :class:`~pynq.errors.RtlBuildError` with everything that is wrong, and
+    path of the hand-off file, where the design's own may be relative to a folder that was left.
+    ``modelled``: whether there is a model of a cell. A manifest that nobody asked for, but that lies beside the
+    hand-off file, is left out with a warning where Verilator or a compiler is not installed and all that it is
+    for has models.
+
+    Raises :class:`~pynq.errors.RtlBuildError` with everything that is wrong, and
     :class:`~pynq.errors.PortMismatchError` where ports differ.
     """
     table = find(description or Path(design.file), rtl)
@@ -79,8 +90,27 @@ def prepare(
     if not blocks:
         return Prepared(design)
     check = _Check(design, blocks)
-    libraries = builder.build([block.sources for block in blocks], coverage=coverage, check=check)
+    try:
+        libraries = builder.build([block.sources for block in blocks], coverage=coverage, check=check)
+    except ToolMissing as missing:
+        asked_for = rtl is not None or bool(os.environ.get(ENVIRONMENT))
+        if asked_for or not all(modelled(cell) for cell in _replaced(design, blocks)):
+            raise
+        paths = ", ".join(block.path for block in blocks)
+        emit(RtlFallbackWarning(f"no RTL, but models of {paths}: {missing}. rtl=False is silent about it"))
+        return Prepared(design)
     return check.prepared(libraries)
+
+
+def _replaced(design: Design, blocks: Sequence[Block]) -> Iterator[Cell]:
+    """The cells that blocks of RTL stand for."""
+    for block in blocks:
+        if not block.hierarchy:
+            yield design.cells[block.path]
+            continue
+        for path, cell in design.cells.items():
+            if path.startswith(f"{block.path}/"):
+                yield cell
 
 
 def find(description: Path, rtl: Where) -> manifest.Manifest | None:

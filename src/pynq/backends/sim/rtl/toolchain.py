@@ -22,7 +22,7 @@ from pathlib import Path
 from pynq.backends.sim import _engine
 from pynq.errors import RtlBuildError
 
-__all__ = ["Compiler", "Toolchain", "Verilator", "find", "include_folder"]
+__all__ = ["Compiler", "ToolMissing", "Toolchain", "Verilator", "find", "include_folder"]
 
 OLDEST = (5, 6)
 _GET_VERILATOR = (
@@ -30,6 +30,10 @@ _GET_VERILATOR = (
     "(5.006 or newer), or set PYNQ_VERILATOR to an installation or to its verilator_bin"
 )
 _GET_COMPILER = "get one with: apt-get install g++ (or set CXX)"
+
+
+class ToolMissing(RtlBuildError):
+    """A tool that nobody named is not installed."""
 
 
 @dataclass(frozen=True)
@@ -143,7 +147,7 @@ def find_verilator(memory: Path | None, wanted: str | os.PathLike[str] | None = 
             + ". It has to be the root of an installation (with bin/verilator_bin and include/), or a file"
         )
     reasons = "".join(f"\n  {line}" for line in tried)
-    raise RtlBuildError(f"Verilator is not installed; {_GET_VERILATOR}{reasons and '. Looked at:'}{reasons}")
+    raise ToolMissing(f"Verilator is not installed; {_GET_VERILATOR}{reasons and '. Looked at:'}{reasons}")
 
 
 def _explicit(given: str) -> list[tuple[str, Path, Path]]:
@@ -212,7 +216,7 @@ def find_compiler(memory: Path | None) -> Compiler:
         return Compiler(command, version, _linker(version))
     if given:
         raise RtlBuildError(f"the C++ compiler {given[0]!r} of $CXX is not there; {_GET_COMPILER}")
-    raise RtlBuildError(f"no C++ compiler (g++, clang++) on PATH; {_GET_COMPILER}")
+    raise ToolMissing(f"no C++ compiler (g++, clang++) on PATH; {_GET_COMPILER}")
 
 
 def _compiler_version(command: tuple[str, ...]) -> str:
