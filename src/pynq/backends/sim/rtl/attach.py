@@ -76,9 +76,9 @@ def prepare(
     ``rtl``: None for the manifest beside the hand-off file (or what ``$PYNQ_RTL`` says), a manifest's path, a
     dictionary (:func:`pynq.backends.sim.rtl.manifest.from_mapping`), or False for none. ``description``: full
     path of the hand-off file, where the design's own may be relative to a folder that was left.
-    ``modelled``: whether there is a model of a cell. A manifest that nobody asked for, but that lies beside the
-    hand-off file, is left out with a warning where Verilator or a compiler is not installed and all that it is
-    for has models.
+    ``modelled``: whether there is a model of a cell. A manifest that nobody asked for, but that lies beside
+    the hand-off file, is left out with a warning where Verilator or a compiler is not installed and all that
+    it is for has models.
 
     Raises :class:`~pynq.errors.RtlBuildError` with everything that is wrong, and
     :class:`~pynq.errors.PortMismatchError` where ports differ.
