@@ -41,6 +41,11 @@ def board(example: str, way: str, *, seed: int = 0, **options: Any) -> Iterator[
         yield overlay
 
 
+def unexpected(stderr: str) -> list[str]:
+    """Lines of a program's standard error, but for those that tell of RTL being built the first time."""
+    return [line for line in stderr.splitlines() if not line.startswith("pynq: ")]
+
+
 def reference(example: str) -> ModuleType:
     """``examples/NAME/reference.py``: numpy functions and vectors, used by the benches of hdl/tb as well."""
     name = f"{example}_reference_of_tests"

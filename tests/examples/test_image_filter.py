@@ -35,7 +35,7 @@ def reference() -> ModuleType:
 
 @pytest.fixture(scope="module")
 def overlay() -> Iterator[Any]:
-    made = pynq.Overlay(str(FOLDER / "image_filter.bit"))
+    made = pynq.Overlay(str(FOLDER / "image_filter.bit"), rtl=False)  # in RTL: test_rtl_filter.py
     made.device.deterministic = True
     yield made
     made.device.deterministic = False
@@ -230,7 +230,7 @@ def test_back_pressure_changes_nothing(overlay: Any, pipeline: Any, reference: M
 
 def test_a_size_that_hardware_would_hang_on() -> None:
     with SimDevice("sim:hang", deterministic=True) as device:
-        pipeline = pynq.Overlay(str(FOLDER / "image_filter.bit"), device=device).filter
+        pipeline = pynq.Overlay(str(FOLDER / "image_filter.bit"), device=device, rtl=False).filter
         pipeline.filter.start()
         pipeline.filter.register_map.HEIGHT = 0
         source = pynq.allocate(16, "u4", target=device)
@@ -242,7 +242,7 @@ def test_a_size_that_hardware_would_hang_on() -> None:
 
 def test_two_boards_at_once(overlay: Any, reference: ModuleType) -> None:
     """The same overlay on another simulated board: nothing is shared."""
-    other = pynq.Overlay(str(FOLDER / "image_filter.bit"), device="sim:other")
+    other = pynq.Overlay(str(FOLDER / "image_filter.bit"), device="sim:other", rtl=False)
     assert other.device is not overlay.device
     picture = noise(9, 11)
     overlay.select("edges")

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from example_ways import needs, unexpected
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
@@ -25,7 +26,7 @@ def run(program: Path, folder: Path, *arguments: str) -> str:
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert not done.stderr, done.stderr
+    assert not unexpected(done.stderr), done.stderr
     return done.stdout
 
 
@@ -58,11 +59,26 @@ def test_demo(tmp_path: Path) -> None:
     picture = tmp_path / "small.png"
     image.linear_gradient("L").resize((60, 40)).convert("RGB").save(picture)
     arguments = ["--image", str(picture), "--kernel", "blur", "--kernel", "edges", "--out", "results"]
+    arguments.append("--model")
     said = run(EXAMPLES / "image_filter" / "demo.py", tmp_path, *arguments)
     assert said.count("equal") == 2
     assert "FilterPipeline" in said
+    assert "RTL" not in said
     with image.open(tmp_path / "results" / "image_filter.png") as sheet:
         assert sheet.size[0] > 1000
+
+
+def test_demo_in_rtl(tmp_path: Path) -> None:
+    """Every kernel twice: RTL against numpy, model against RTL."""
+    image = pytest.importorskip("PIL.Image")
+    needs("rtl")
+    picture = tmp_path / "small.png"
+    image.linear_gradient("L").resize((60, 40)).convert("RGB").save(picture)
+    arguments = ["--image", str(picture), "--kernel", "blur", "--kernel", "edges"]
+    said = run(EXAMPLES / "image_filter" / "demo.py", tmp_path, *arguments)
+    assert said.count("equal") == 4
+    assert "RTL, by Verilator" in said
+    assert "million cycles a second" in said
 
 
 def test_demo_on_the_photograph(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import pynq
-from pynq.errors import DeadlockError
+from pynq.errors import DeadlockError, RtlError
 
 REF = reference("image_filter")
 STREAMS = ("filter/axi_dma/M_AXIS_MM2S", "filter/axi_dma/S_AXIS_S2MM")
@@ -221,3 +221,17 @@ def test_a_pixel_a_cycle(fresh: Any) -> None:
     before = fresh.device.cycles()
     fresh.filter.apply(picture)
     assert 64 * 128 <= fresh.device.cycles() - before < 1.5 * 64 * 128
+
+
+def test_a_size_that_hardware_would_hang_on() -> None:
+    """The RTL's own check becomes an error with its file and line."""
+    with board("image_filter", "rtl") as overlay:
+        pipeline = overlay.filter
+        pipeline.filter.start()
+        pipeline.filter.register_map.HEIGHT = 0
+        source = pynq.allocate(16, "u4", target=overlay.device)
+        pipeline.dma.sendchannel.transfer(source)
+        with pytest.raises(RtlError, match=r"stream_filter\.v:\d+: WIDTH is 640 and HEIGHT 0") as seen:
+            overlay.device.run()
+        assert seen.value.cell == "filter/stream_filter"
+        source.freebuffer()

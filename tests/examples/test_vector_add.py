@@ -19,7 +19,7 @@ FOLDER = Path(__file__).resolve().parents[2] / "examples" / "vector_add"
 
 @pytest.fixture(scope="module")
 def adder() -> Iterator[Any]:
-    overlay = pynq.Overlay(str(FOLDER / "vector_add.bit"))
+    overlay = pynq.Overlay(str(FOLDER / "vector_add.bit"), rtl=False)  # in RTL: test_rtl_vector_add.py
     yield overlay.vector_add_0
     overlay.free()
 
