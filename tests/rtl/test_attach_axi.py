@@ -264,11 +264,11 @@ KERNEL_MAP = [
 ]
 
 
-def kernel_board() -> tuple[Board, Any]:
+def kernel_board(path: str = "kernel_0") -> tuple[Board, Any]:
     board = Board()
     irq = vector("interrupt", "O", None, kind="INTERRUPT", sensitivity="LEVEL_HIGH")
     cell = board.cell(
-        "kernel_0",
+        path,
         [board.lite("s_axi_control", 6), board.master("m_axi_gmem")],
         [irq],
         blocks=[Block("s_axi_control", KERNEL_MAP)],
@@ -277,7 +277,7 @@ def kernel_board() -> tuple[Board, Any]:
     )
     board.at(cell, "s_axi_control", 0x4000_0000)
     board.to_ddr(cell, "m_axi_gmem")
-    board.interrupt("kernel_0/interrupt")
+    board.interrupt(f"{path}/interrupt")
     return board, cell
 
 
@@ -340,3 +340,46 @@ def test_a_master_that_goes_astray_gets_an_error(tmp_path: Path) -> None:
     start(overlay.kernel_0, 0x9000_0000, 0x9000_0000, 1)
     overlay.device.run()
     assert overlay.kernel_0.read(0) & 4  # idle again: an answer came, if only DECERR
+
+
+def run_kernel(overlay: Any, ip: Any, count: int = 10) -> Any:
+    with pynq.allocate(count, np.uint32, target=overlay.device) as buffer:
+        buffer[:] = np.arange(count)
+        start(ip, buffer.physical_address, buffer.physical_address, count)
+
+        async def done() -> None:
+            await ip.interrupt.wait()
+
+        asyncio.run(done())
+        return np.array(buffer)
+
+
+def test_a_hierarchy_with_registers_and_a_master(tmp_path: Path) -> None:
+    board, _ = kernel_board("core/kernel_0")
+    table = '[[rtl]]\nhierarchy = "core"\ntop = "kernel"\nsources = "kernel.v"\n'
+    overlay = board.load(tmp_path, table, kernel_v=KERNEL)
+    assert set(overlay.device.plant.rtl) == {"core"}
+    assert (run_kernel(overlay, overlay.core.kernel_0) == np.arange(10) + 1).all()
+
+
+def test_what_an_hls_tool_leaves(tmp_path: Path) -> None:
+    """A solution's folder, with a table in a .dat file beside the Verilog."""
+    folder = tmp_path / "solution1" / "syn" / "verilog"
+    folder.mkdir(parents=True)
+    rom = "module kernel_rom(output [31:0] q); reg [31:0] m[0:3]; "
+    rom += 'initial $readmemh("./kernel_rom.dat", m); assign q = m[2]; endmodule'
+    (folder / "kernel_rom.v").write_text(rom)
+    (folder / "kernel_rom.dat").write_text("0\n0\n64\n0\n")
+    text = KERNEL.replace("m_axi_gmem_rdata + 1", "m_axi_gmem_rdata + step")
+    text = text.replace("reg start, done", "wire [31:0] step; kernel_rom rom(step);\n  reg start, done")
+    (folder / "kernel.v").write_text(text)
+    board, _ = kernel_board()
+    table = '[[rtl]]\nvlnv = "acme.test:user:kernel"\nhls = "solution1"\n'
+    overlay = board.load(tmp_path, table)
+    assert (run_kernel(overlay, overlay.kernel_0) == np.arange(10) + 100).all()
+
+
+def test_what_is_rtl_is_shown(tmp_path: Path) -> None:
+    overlay = regs(tmp_path)
+    assert repr(overlay.device) == "<SimDevice 'sim:': holds 'board', RTL: regs_0>"
+    assert "RTL" in repr(overlay.device.plant.rtl["regs_0"])

@@ -594,6 +594,11 @@ class SimDevice(Observed, Device):
             return None
         return plant.nets.of(end) if plant.nets.wiring.drives(end) else plant.nets.into(end)
 
+    def __repr__(self) -> str:
+        text = super().__repr__()
+        plant = self._plant
+        return text if plant is None or not plant.rtl else f"{text[:-1]}, RTL: {', '.join(plant.rtl)}>"
+
 
 def _label(design: Design) -> str:
     return design.name or design.file
