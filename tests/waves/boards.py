@@ -22,13 +22,13 @@ PERIOD = 10_000
 
 
 @cache
-def library(coverage: bool = False) -> Library:
-    """Build the block once per process (the cache keeps it for the next)."""
+def library(coverage: bool = False, top: str = "watched") -> Library:
+    """Build a block once per process (the cache keeps it for the next)."""
     try:
         toolchain.find()
     except RtlBuildError as error:
         pytest.skip(f"no Verilator: {error}")
-    (built,) = build([Sources(top="watched", files=(RTL / "watched.sv",))], coverage=coverage)
+    (built,) = build([Sources(top=top, files=(RTL / f"{top}.sv",))], coverage=coverage)
     return built
 
 

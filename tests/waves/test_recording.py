@@ -8,10 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.waves.boards import PERIOD, Board, fst2vcd, words
+from tests.waves.boards import PERIOD, Board, fst2vcd, library, words
 
 from pynq.backends.sim import _engine
-from pynq.errors import OverlayNotLoadedError
+from pynq.backends.sim._engine import Engine
+from pynq.errors import OverlayNotLoadedError, RtlError
 from pynq.waves import Waveform, read_waves
 
 pytest.importorskip("pywellen")
@@ -369,3 +370,25 @@ def test_waveform_type(tmp_path: Path) -> None:
     assert isinstance(wave, Waveform)
     assert len(wave.traces) == 8
     assert np.array_equal(wave.names, [name for name in board.names() if "axis_t" in name])
+
+
+@pytest.mark.parametrize("kind", ["vcd", "fst"])
+def test_a_fatal_error_of_the_rtl_is_in_the_file(tmp_path: Path, kind: str) -> None:
+    engine = Engine()
+    clock = engine.clock("clk", 1e12 / PERIOD)
+    built = library(top="fails")
+    rtl = engine.rtl("fails_0", clock, str(built.path), folders=[str(folder) for folder in built.folders])
+    rtl.add_clock("clk", clock)
+    rtl.begin()
+    engine.elaborate()
+    path = tmp_path / f"run.{kind}"
+    indices = [row[0] for row in _engine.signals(engine)]
+    recorder = _engine.record(engine, indices, path=str(path), format=kind)  # type: ignore[arg-type]
+    with pytest.raises(RtlError, match="twenty"):
+        engine.run(100 * PERIOD)
+    recorder.flush()
+    count = read_waves(path)["fails_0.count"]
+    assert [value for _, value in count.changes][:21] == list(range(21))
+    engine.run(10 * PERIOD)
+    engine.close()
+    assert read_waves(path)["fails_0.count"].at(19 * PERIOD) == 19
