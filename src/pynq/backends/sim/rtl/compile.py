@@ -148,15 +148,21 @@ def compile_design(
     traces = [file for file in files if "__Trace" in file.name]
     model = [file for file in files if file not in traces]
     level = "-O3" if sum(file.stat().st_size for file in model) < SMALL else "-O1"
+    # In a large design what runs once (constructors, declarations of signals) is not optimised.
+    once = [file for file in files if level == "-O1" and file.stem.endswith("__Slow")]
+    model = [file for file in model if file not in once]
+    traces = [file for file in traces if file not in once]
     units = [(level, piece) for piece in _pieces(model)]
     # What reads the signals is large and seldom used: the low level, and a unit of its own beside the
     # model's.
     units += [("-O1", piece) for piece in _pieces(traces)]
     units[0][1].insert(0, glue)
+    units += [("-O1", piece) for piece in _pieces(once)]
     objects: list[str] = []
     for i, (optimise, piece) in enumerate(units):
         unit = code / f"unit{i}.cc"
-        unit.write_text("".join(f'#include "{file.name}"\n' for file in piece))
+        quick = '#pragma GCC optimize("O0")\n' if piece[0] in once else ""
+        unit.write_text(quick + "".join(f'#include "{file.name}"\n' for file in piece))
         objects.append(str(code / f"unit{i}.o"))
         command = [
             *found.base, optimise, "-include", str(found.header(optimise)), f"-I{code}", "-c", str(unit),
@@ -183,7 +189,7 @@ def _pieces(files: Sequence[Path]) -> list[list[Path]]:
             size = 0
         pieces[-1].append(file)
         size += length
-    return pieces
+    return [piece for piece in pieces if piece]
 
 
 def _compile(what: str, command: Sequence[str], folder: Path, runner: Runner, cache: Cache) -> None:
