@@ -10,7 +10,7 @@ module chain #
     parameter C_S_AXI_ADDR_WIDTH = 6,
     parameter C_S_AXI_DATA_WIDTH = 32,
     // Multiply-add stages
-    parameter STAGES = 64
+    parameter STAGES = 192
 )
 (
     input  wire                             aclk,
@@ -18,7 +18,6 @@ module chain #
 
     // Registers
     input  wire [C_S_AXI_ADDR_WIDTH-1:0]    s_axi_awaddr,
-    input  wire [2:0]                       s_axi_awprot,
     input  wire                             s_axi_awvalid,
     output wire                             s_axi_awready,
     input  wire [C_S_AXI_DATA_WIDTH-1:0]    s_axi_wdata,
@@ -29,7 +28,6 @@ module chain #
     output wire                             s_axi_bvalid,
     input  wire                             s_axi_bready,
     input  wire [C_S_AXI_ADDR_WIDTH-1:0]    s_axi_araddr,
-    input  wire [2:0]                       s_axi_arprot,
     input  wire                             s_axi_arvalid,
     output wire                             s_axi_arready,
     output wire [C_S_AXI_DATA_WIDTH-1:0]    s_axi_rdata,
@@ -134,7 +132,8 @@ module chain #
     assign word_out      = m_axis_tvalid && m_axis_tready;
     assign busy          = m_axis_tvalid;
 
-    wire unused = &{1'b0, c, s_axi_awprot, s_axi_arprot};
+    wire unused = &{1'b0, c};
+
 
 endmodule
 

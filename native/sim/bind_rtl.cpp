@@ -81,6 +81,7 @@ void bind_rtl(nb::module_ &module) {
         .def_prop_rw("protocol_checks",
             [](const Self &self) { Guard guard(*self.engine); return text(self.rtl().checks); },
             [](const Self &self, const std::string &what) { Guard guard(*self.engine); self.rtl().checks = checks(what); })
+        .def_prop_ro("library", [](const Self &self) { Guard guard(*self.engine); return self.rtl().library; })
         .def_prop_ro("cycles_run", [](const Self &self) { Guard guard(*self.engine); return self.rtl().cycles_run(); })
         .def_prop_ro("warnings", [](const Self &self) { Guard guard(*self.engine); return self.rtl().warnings; });
 }

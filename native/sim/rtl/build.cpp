@@ -19,9 +19,9 @@ uint64_t seed_of(uint64_t seed, const std::string &cell) {
 
 }  // namespace
 
-Rtl::Rtl(Engine &owner, std::string cell, std::string component_kind, Clock &component_clock, const std::string &library,
+Rtl::Rtl(Engine &owner, std::string cell, std::string component_kind, Clock &component_clock, const std::string &file,
          const std::vector<std::string> &folders, Hook log)
-    : Component(owner, std::move(cell), std::move(component_kind), component_clock),
+    : Component(owner, std::move(cell), std::move(component_kind), component_clock), library(file),
       model_(std::make_unique<Model>(name, library, folders, seed_of(owner.options.seed, name))), log_(std::move(log)), event_(this) {}
 
 Rtl::~Rtl() {

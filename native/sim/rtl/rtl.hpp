@@ -30,6 +30,8 @@ class Rtl final : public Component, private ClockListener {
         const std::vector<std::string> &folders, Hook log);
     ~Rtl() override;
 
+    const std::string library;  // file of the verilated design
+
     // -- building ----------------------------------------------------------------------------------------------------
     void add_clock(const std::string &pin, Clock &clock);
     void add_reset(const std::string &pin, bool active_low);

@@ -287,6 +287,9 @@ class Rtl(Component):
         """
     protocol_checks: Literal["error", "warn", "off"]  # what a broken rule of a bus is; "error" at first
     @property
+    def library(self) -> str:
+        """Path of the library of the verilated design."""
+    @property
     def cycles_run(self) -> int:
         """Cycles that were evaluated; the clock's own count goes on while the module rests."""
     @property
