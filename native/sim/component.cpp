@@ -106,6 +106,7 @@ void Component::disconnect() {
     for (StreamPort &port : streams) {
         if (!port.link) continue;
         (port.source ? port.link->source : port.link->sink) = nullptr;
+        port.link->set_clocked(port.source, false);
         port.link = nullptr;
     }
     for (WirePort &port : wires) {

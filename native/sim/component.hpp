@@ -148,7 +148,7 @@ class Component : public Mortal, public EventTarget {
     virtual void connected(StreamPort &) {}
     // As a sink: beats are taken as they come, one in each cycle, so that none would ever wait in the link.
     virtual bool taking(const StreamPort &) const { return false; }
-    // The engine is about to end; the last time that hooks can be called.
+    // It is about to be destroyed, with the engine or alone; the last time that hooks can be called.
     virtual void closing() {}
 
     // -- ports -------------------------------------------------------------------------------------------------------

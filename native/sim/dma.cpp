@@ -415,7 +415,9 @@ std::string Dma::explain(const Channel &channel) const {
         return who + " waits for TVALID: " + number(channel.done) + " of " + number(channel.total) + " bytes received from " + from + when;
     }
     const std::string to = link->sink ? link->sink->owner->name : "nothing: its stream has no sink";
-    return who + " waits for TREADY: " + number(channel.done) + " of " + number(channel.total) + " bytes sent to " + to + when;
+    // What a clocked sink has not taken yet is not sent.
+    const uint64_t queued = channel.phase == Phase::Drain ? uint64_t{link->ring().beats()} * link->width() : 0;
+    return who + " waits for TREADY: " + number(channel.done - std::min(channel.done, queued)) + " of " + number(channel.total) + " bytes sent to " + to + when;
 }
 
 std::string Dma::explain(std::string_view channel) {

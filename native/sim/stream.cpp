@@ -242,9 +242,9 @@ constexpr unsigned kDeepBytes = 64u << 10;
 constexpr unsigned kClockedDepth = 4;  // between two clocked ends: a register slice
 }  // namespace
 
-void Link::set_clocked(bool source_side) {
-    clocked_[source_side ? 0 : 1] = true;
-    if (!ring_->empty() || statistics_.first != kNever) return;  // somebody may be working in it
+void Link::set_clocked(bool source_side, bool clocked) {
+    clocked_[source_side ? 0 : 1] = clocked;
+    if (!clocked || !ring_->empty() || statistics_.first != kNever) return;  // somebody may be working in it
     const unsigned deep = std::clamp(kDeepBytes / width_, 64u, 512u);
     if (deep > ring_->depth) ring_ = std::make_unique<BeatRing>(width_, deep);
 }

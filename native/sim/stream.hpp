@@ -135,7 +135,7 @@ class Link : public Mortal, private EventTarget {
     // -- for ends that are clocked: they move single beats, each in its own cycle (verilated modules) -----------------
     // That side is clocked. The ring gets deeper, so that the other side can move many beats in one event; the depth that
     // a clocked source may fill with nobody taking stays what it is.
-    void set_clocked(bool source_side);
+    void set_clocked(bool source_side, bool clocked);
     bool clocked(bool source_side) const { return clocked_[source_side ? 0 : 1]; }
     // Beats that a clocked source may push.
     unsigned clocked_room();

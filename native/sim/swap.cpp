@@ -53,6 +53,7 @@ void Engine::take_out(const Parts &parts) {
     for (const auto &space : spaces_) space->unmap(leads_there);
     last_address_ = ~uint64_t{0};
     for (Component *component : parts.components) {
+        component->closing();
         component->disconnect();
         queue_.remove(component);
         for (const auto &clock : clocks_) clock->unpark(component);

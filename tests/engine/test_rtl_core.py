@@ -118,6 +118,59 @@ def test_pins_that_do_not_fit(engine: Engine, add: Callable[[Rtl, Any], object],
         add(rtl, clock)
 
 
+_BY_HAND = """
+#include <pynq/rtl.h>
+#include <cstdio>
+static unsigned char clk, out;
+static int count;
+static const pynq_rtl_port ports[] = {{"clk", 1, 'i', 1}, {"out", 1, 'o', 1}};
+static void *create(const pynq_rtl_host *, const char *const *folders, uint64_t, char *error, size_t size) {
+    if (folders[0]) return &clk;
+    std::snprintf(error, size, "no folder given");
+    return nullptr;
+}
+static void destroy(void *) {}
+static void *port(void *, uint32_t index) { return index ? &out : &clk; }
+static int eval(void *) { out = clk && ++count % 4 == 0; return count == 9 ? 4 : 0; }
+static void event(void *, pynq_rtl_event *event) { *event = {"a.v", 3, "top.u", "$system"}; }
+static void *state(void *, size_t *size) { *size = 0; return nullptr; }
+extern "C" const pynq_rtl_design pynq_rtl_design_v1 = {
+    PYNQ_RTL_ABI, sizeof(pynq_rtl_design), 0, "hand", ports, 2,
+    create, destroy, port, eval, event, nullptr, nullptr, state};
+"""
+
+
+def test_a_library_made_by_hand(engine: Engine, tmp_path: Path) -> None:
+    (tmp_path / "hand.cpp").write_text(_BY_HAND)
+    include, built = RTL.parents[2] / "native" / "include", str(tmp_path / "hand.so")
+    command = ["g++", "-shared", "-fPIC", f"-I{include}", str(tmp_path / "hand.cpp"), "-o", built]
+    subprocess.run(command, check=True)
+    clock = engine.clock("clk", 100e6)
+    with pytest.raises(DesignError, match="hand_0: module hand can't be made: no folder given"):
+        engine.rtl("hand_0", clock, built)
+    rtl = engine.rtl("hand_0", clock, built, folders=["."])
+    rtl.add_clock("clk", clock)
+    rtl.add_pin("out")
+    out = engine.net("out")
+    rtl.wire("out", out)
+    rtl.begin()
+    engine.elaborate()
+    with pytest.raises(RtlError, match=r"something that RTL may not do here at a.v:3 in top.u: \$system;"):
+        engine.run(100 * PERIOD)
+    assert out.edges() == 2  # and without a state to compare it never slept
+    assert rtl.cycles_run == 8
+
+
+def test_a_link_of_another_width(engine: Engine) -> None:
+    clock = engine.clock("clk", 1e8)
+    rtl = block(engine, clock, "plain")
+    rtl.add_clock("clk", clock)
+    rtl.add_stream("m_axis", StreamBoard.stream_pins(rtl, "m_"), source=True, clock="clk")
+    with pytest.raises(DesignError, match="plain_0/m_axis is 4 bytes wide, stream wide 8"):
+        rtl.stream("m_axis", engine.link("wide", 8))
+    rtl.stream("m_axis", engine.link("right", 4))
+
+
 # -- time ----------------------------------------------------------------------------------------------------
 def test_idle_is_free(engine: Engine) -> None:
     board = StreamBoard(engine, "plain", inputs={"run": 1})
@@ -349,6 +402,16 @@ def test_close_in_the_middle(engines: Callable[..., Engine]) -> None:
         _ = board.rtl.cycles_run
     del board
     gc.collect()
+
+
+def test_a_module_is_taken_out(engine: Engine) -> None:
+    lines: list[str] = []
+    rtl, _ = ends(engine, lambda text, *_: lines.append(text))
+    engine.run(5 * PERIOD)
+    engine.take_out([rtl])
+    assert lines == ["born", "buried"]
+    engine.run(5 * PERIOD)
+    assert engine.quiet
 
 
 def test_close_by_another_thread(engine: Engine) -> None:

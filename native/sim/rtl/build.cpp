@@ -25,6 +25,7 @@ Rtl::Rtl(Engine &owner, std::string cell, std::string component_kind, Clock &com
       model_(std::make_unique<Model>(name, library, folders, seed_of(owner.options.seed, name))), log_(std::move(log)), event_(this) {}
 
 Rtl::~Rtl() {
+    if (observer) observer->gone();
     for (Domain &domain : domains_) domain.clock->forget(this);
 }
 

@@ -352,7 +352,15 @@ void Rtl::stream_cleared(StreamPort &port) {
     if (begun_ && !dead()) stream_models_[port.id]->cleared();
 }
 
-void Rtl::connected(StreamPort &port) { port.link->set_clocked(port.source); }
+void Rtl::connected(StreamPort &port) {
+    Link &link = *port.link;
+    if (const unsigned width = stream_models_[port.id]->width(); link.width() != width) {
+        (port.source ? link.source : link.sink) = nullptr;
+        port.link = nullptr;
+        throw Error(Fault::Design, name + "/" + port.name + format(" is %u bytes wide, stream ", width) + link.name + format(" %u", link.width()));
+    }
+    link.set_clocked(port.source, true);
+}
 
 void Rtl::stall(const std::string &port, double probability, uint64_t cycles) {
     std::string names;

@@ -25,7 +25,10 @@ bool Rtl::models_settled() const {
 bool Rtl::try_sleep() {
     const bool trial = domains_.size() > 1;
     if (!watching_ || watch_cycle_ + 1 != cycles_run_ || watch_idle_ + 1 != idle_) {
-        if (!models_settled() || !flush_streams()) return busy_for_long();
+        if (!models_settled()) {
+            idle_ = 0;  // a bus is at work: no reason to look less often later
+            return false;
+        }
         size_t size = 0;
         const uint8_t *state = model_->state(size);
         if (!size) return busy_for_long();
@@ -41,7 +44,9 @@ bool Rtl::try_sleep() {
     if (dead()) return false;
     if (!same || !models_settled()) return busy_for_long();
     patience_ = least_patience_;
-    return true;
+    if (flush_streams()) return true;
+    idle_ = 0;  // who gets the beats may let TREADY change
+    return false;
 }
 
 // Look again after twice the time, so that looking costs next to nothing where it is in vain.

@@ -449,7 +449,8 @@ class Engine:
     since they may act; a single thread is told at once. ``horizon``: virtual time without any transfer or
     access after which a wait is dead although events (a free-running timer) go on; at least 10,000 events
     must have passed as well. ``idle_events``: number of events without any transfer or access after which a
-    wait is dead in any case (a model that counts cycles one by one would take minutes for the horizon).
+    wait is dead in any case (a model that counts cycles one by one would take minutes for the horizon);
+    eight cycles of RTL count as one.
     """
 
     def __init__(
