@@ -1,8 +1,8 @@
 """Figures of the AXI master model, as JSON: ``python tests/engine/measure_rtl_axi.py``. Not a test.
 
-A kernel that copies 64-bit words, reading and writing at the same time, against a bare loop of ``clk = 0; eval;
-clk = 1; eval`` over the same library: idle (nothing but the clock), and busy (the handshakes tied high, so that the
-module works as it does when it copies). Rates are per second of the process's CPU time.
+A kernel that copies words, reading and writing at the same time, against a bare loop of ``clk = 0; eval;
+clk = 1; eval`` over the same library: idle (nothing but the clock), and busy (the handshakes tied high, so
+that the module works as it does when it copies). Rates are per second of the process's CPU time.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from engine.rtl_axi_board import RtlBoard, library  # type: ignore[import-not-found]
+from engine.rtl_axi_board import RtlBoard, library
 from pynq.backends.sim._engine import Engine
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -92,7 +92,14 @@ def main() -> None:
             copy.board.ddr.write(0, data)
             path = library("axi_copy", DATA=bits).path
             idle = bare.model(path, ())
-            ties = (b"m_axi_arready", b"m_axi_awready", b"m_axi_wready", b"m_axi_rvalid", b"m_axi_rlast", b"start")
+            ties = (
+                b"m_axi_arready",
+                b"m_axi_awready",
+                b"m_axi_wready",
+                b"m_axi_rvalid",
+                b"m_axi_rlast",
+                b"start",
+            )
             busy = bare.model(path, ties)
             rates = [(copy.rate(), bare.rate(idle), bare.rate(busy)) for _ in range(9)]
             assert copy.board.ddr.read(1 << 24, len(data)) == data
@@ -107,7 +114,7 @@ def main() -> None:
                 "nanoseconds_over_busy": round(statistics.median(1e9 / r[0] - 1e9 / r[2] for r in rates), 1),
             }
             copy.board.engine.close()
-    print(json.dumps(figures, indent=2))
+    print(json.dumps(figures, indent=2))  # noqa: T201
 
 
 if __name__ == "__main__":

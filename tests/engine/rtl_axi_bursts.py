@@ -1,4 +1,4 @@
-"""What ``axi_burster.v`` does, computed with numpy: which bytes a burst touches, what is written, what is summed."""
+"""What ``axi_burster.v`` does, with numpy: which bytes a burst touches, what is written, what is summed."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Burst:
         )
 
     def each(self) -> Iterator[tuple[int, int]]:
-        """Yield (first address, number of bytes) of each beat: A3.4.2 of the specification, said differently."""
+        """Yield (first address, number of bytes) of each beat (A3.4.1 of the specification)."""
         width = 1 << self.size
         at = self.address
         for _ in range(self.beats):
@@ -61,7 +61,7 @@ class Burst:
         return sum(count for _, count in self.each())
 
     def store(self, slot: int, lanes: int, memory: Bytes, base: int = 0) -> int:
-        """Write into ``memory`` (whose first byte is at ``base``) as the module does; return the bytes written."""
+        """Write into ``memory`` (from address ``base`` on) as the module does; return the bytes written."""
         stored = 0
         for index, (at, count) in enumerate(self.each()):
             for address in range(at, at + count):

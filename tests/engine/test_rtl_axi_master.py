@@ -1,4 +1,4 @@
-"""A verilated AXI master against DDR, registers and other RTL: what it reads and writes is what numpy says."""
+"""A verilated AXI master against DDR, registers and other RTL: it reads and writes what numpy says."""
 
 from __future__ import annotations
 
@@ -50,7 +50,9 @@ def mixed(lanes: int, longest: int = 256) -> st.SearchStrategy[list[Burst]]:
 @pytest.mark.parametrize("bits", [32, 64, 512])
 @settled
 @given(data=st.data(), order=st.integers(0, 2), seed=st.integers(0, 1000), stalled=st.booleans())
-def test_random_bursts_to_memory(bits: int, data: st.DataObject, order: int, seed: int, stalled: bool) -> None:
+def test_random_bursts_to_memory(
+    bits: int, data: st.DataObject, order: int, seed: int, stalled: bool
+) -> None:
     commands = data.draw(mixed(bits // 8))
     engine = Engine(seed)
     board = BursterBoard(engine, bits=bits, latency=data.draw(st.sampled_from([1, 7])))
@@ -190,7 +192,11 @@ def test_exclusive_accesses_are_answered_okay(engine: Engine) -> None:
 def test_statistics(engine: Engine) -> None:
     board = BursterBoard(engine)
     board.ready()
-    commands = [Burst(False, 0x103, 5, 3), Burst(True, 0x9000, 4, 2, sparse=True, id=1), Burst(False, 0x200, 1, 0)]
+    commands = [
+        Burst(False, 0x103, 5, 3),
+        Burst(True, 0x9000, 4, 2, sparse=True, id=1),
+        Burst(False, 0x200, 1, 0),
+    ]
     stored = commands[1].store(1, 8, np.zeros(1 << 16, np.uint8))
     board.go(commands)
     assert engine.statistics()["burst_0/m_axi"] == {
@@ -214,7 +220,7 @@ def test_written_when_the_response_is_there(engine: Engine) -> None:
 
 
 class WithSlaves(BursterBoard):
-    """The master also reaches registers of a Python model (slow) at 0x100000 and an RTL memory at 0x200000."""
+    """The master also reaches registers of a Python model at 0x100000 and an RTL memory at 0x200000."""
 
     REGISTERS, MEMORY = 0x10_0000, 0x20_0000
 
@@ -237,7 +243,10 @@ def test_registers_of_a_model(engine: Engine, width: int, latency: int) -> None:
     board.ready()
     base = board.REGISTERS
     registers = np.concatenate(
-        [np.frombuffer((offset * 0x0101).to_bytes(width, "little"), np.uint8) for offset in range(0, 0x80, width)]
+        [
+            np.frombuffer((offset * 0x0101).to_bytes(width, "little"), np.uint8)
+            for offset in range(0, 0x80, width)
+        ]
     )
     writes = [
         Burst(True, base + 0x10, 2, 3),
@@ -276,7 +285,9 @@ def test_a_slow_slave_holds_up_its_own_id_only(engine: Engine) -> None:
     board = WithSlaves(engine, latency=200)
     board.ready()
     slow = Burst(False, board.REGISTERS, 1, 2, id=5)
-    board.go([slow, Burst(False, 0, 1, 3, id=5), Burst(False, 0, 1, 3, id=6), Burst(True, 0x9000, 1, 3, id=5)])
+    board.go(
+        [slow, Burst(False, 0, 1, 3, id=5), Burst(False, 0, 1, 3, id=6), Burst(True, 0x9000, 1, 3, id=5)]
+    )
     ranks = [board.outcome(slot)[3] for slot in range(4)]
     assert sorted(ranks[2:]) == [0, 1], "another ID, and a write, overtake (A5.3)"
     assert ranks[:2] == [2, 3], "the same ID does not"
@@ -334,7 +345,7 @@ def test_why_it_waits(engine: Engine) -> None:
     board.drive("burst_0/go", 1)
     assert engine.run_until(board.nets["burst_0/over"], mask=31, value=1) == "quiet"
     assert engine.explain("burst_0").startswith(
-        "burst_0 m_axi waits for RREADY: 0 of 8 beats of the read of 8 beats of 8 bytes from 0x100 on were taken"
+        "burst_0 m_axi waits for RREADY: 0 of 8 beats of the read of 8 beats of 8 bytes from 0x100 on"
     )
 
 

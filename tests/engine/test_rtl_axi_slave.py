@@ -1,4 +1,4 @@
-"""A verilated AXI slave: registers in every order of handshakes, memory with bursts, errors, reset, who waits for what."""
+"""A verilated AXI slave: registers in every order of handshakes, memory with bursts, errors, reset."""
 
 from __future__ import annotations
 
@@ -362,7 +362,9 @@ def test_the_width_of_axi4_lite(engine: Engine) -> None:
     clock = engine.clock("clk", 100e6)
     module = engine.rtl("mem_0", clock, str(library("axi_mem", DATA=128, NOISE=0, LENGTH=8).path))
     module.add_clock("clk", clock)
-    pins = {p.removeprefix("s_axi_").upper(): p for p, _, _ in module.module_ports() if p.startswith("s_axi_")}
+    pins = {
+        p.removeprefix("s_axi_").upper(): p for p, _, _ in module.module_ports() if p.startswith("s_axi_")
+    }
     with pytest.raises(DesignError, match="128 bits; AXI4-Lite has 32 or 64"):
         module.add_slave("s_axi", "AXI4LITE", pins, clock="clk")
     module = engine.rtl("mem_1", clock, str(library("axi_mem", DATA=128, NOISE=0, LENGTH=8).path))

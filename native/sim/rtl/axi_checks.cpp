@@ -191,42 +191,42 @@ Shape read_address(BusModel &bus, const AddressPins &pins, const char *channel, 
     shape.bytes = bus_bytes;
     if (protocol == Axi::Lite) return shape;  // one beat as wide as the bus (B1.1)
     shape.beats = static_cast<unsigned>(pins.length.get()) + 1;
-    const std::string name = channel, rule = "AXI_ERRM_" + name;
+    const auto rule = [&](const char *what) { return std::string("AXI_ERRM_") + channel + what; };
     if (pins.size) {
         shape.bytes = 1u << pins.size.get();
         if (shape.bytes > bus_bytes) {
-            broken(bus, rule + "SIZE",
+            broken(bus, rule("SIZE"),
                    format("%sSIZE says %u bytes a beat on a bus of %u", channel, shape.bytes, bus_bytes), "A3.4.1");
             shape.bytes = bus_bytes;
         }
     }
     const uint64_t kind = pins.burst ? pins.burst.get() : 1;
     if (kind == 3)
-        broken(bus, rule + "BURST", name + "BURST is 0b11, which is reserved", "A3.4.1, table A3-3");
+        broken(bus, rule("BURST"), std::string(channel) + "BURST is 0b11, which is reserved", "A3.4.1, table A3-3");
     shape.kind = kind == 0 ? BurstKind::Fixed : kind == 2 ? BurstKind::Wrap : BurstKind::Incr;
 
     if (protocol == Axi::Axi3 && shape.beats > 16)
-        broken(bus, rule + "LEN", describe(shape) + ": AXI3 has at most 16", "A3.4.1");
+        broken(bus, rule("LEN"), describe(shape) + ": AXI3 has at most 16", "A3.4.1");
     if (shape.kind == BurstKind::Fixed && shape.beats > 16)
-        broken(bus, rule + "LEN_FIXED", describe(shape) + ": a FIXED burst has at most 16", "A3.4.1");
+        broken(bus, rule("LEN_FIXED"), describe(shape) + ": a FIXED burst has at most 16", "A3.4.1");
     if (shape.kind == BurstKind::Wrap) {
         if (shape.beats != 2 && shape.beats != 4 && shape.beats != 8 && shape.beats != 16) {
-            broken(bus, rule + "LEN_WRAP", describe(shape) + ": a WRAP burst has 2, 4, 8 or 16", "A3.4.1");
+            broken(bus, rule("LEN_WRAP"), describe(shape) + ": a WRAP burst has 2, 4, 8 or 16", "A3.4.1");
             shape.kind = BurstKind::Incr;
         }
         if (shape.address & (shape.bytes - 1)) {
-            broken(bus, rule + "ADDR_WRAP_ALIGN", describe(shape) + ": a WRAP burst begins at a multiple of its beat", "A3.4.1");
+            broken(bus, rule("ADDR_WRAP_ALIGN"), describe(shape) + ": a WRAP burst begins at a multiple of its beat", "A3.4.1");
             shape.address = shape.aligned();
         }
     }
     if (shape.kind == BurstKind::Incr && shape.address >> 12 != shape.highest() >> 12)
-        broken(bus, rule + "ADDR_BOUNDARY", describe(shape) + " cross a 4 KiB boundary", "A3.4.1");
+        broken(bus, rule("ADDR_BOUNDARY"), describe(shape) + " cross a 4 KiB boundary", "A3.4.1");
     if (pins.cache)
         if (const uint64_t cache = pins.cache.get(); !(cache & 2) && cache & 12)
-            broken(bus, rule + "CACHE", name + "CACHE is " + hex(cache) + ": allocation of what is not modifiable", "A4.4");
+            broken(bus, rule("CACHE"), std::string(channel) + "CACHE is " + hex(cache) + ": allocation of what is not modifiable", "A4.4");
     if (pins.lock) {
         const uint64_t lock = pins.lock.get();
-        if (protocol == Axi::Axi3 && lock == 3) broken(bus, rule + "LOCK", name + "LOCK is 0b11, which is reserved", "A7.4");
+        if (protocol == Axi::Axi3 && lock == 3) broken(bus, rule("LOCK"), std::string(channel) + "LOCK is 0b11, which is reserved", "A7.4");
         const uint64_t bytes = uint64_t{shape.beats} * shape.bytes;
         if (lock == 1 && (bytes > 128 || (bytes & (bytes - 1)) || shape.beats > 16))
             broken(bus, "AXI_ERRM_EXCL_LEN",

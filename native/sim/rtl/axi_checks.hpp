@@ -46,8 +46,9 @@ class Stalls {
     void set(double probability, uint64_t cycles) {
         probability_ = probability;
         cycles_ = cycles;
+        on_ = probability > 0;
     }
-    explicit operator bool() const { return probability_ > 0; }
+    explicit operator bool() const { return on_; }
 
     struct Channel {
         uint64_t left = 0;
@@ -65,6 +66,7 @@ class Stalls {
     }
 
   private:
+    bool on_ = false;
     double probability_ = 0;
     uint64_t cycles_ = 0;
 };

@@ -37,6 +37,13 @@ inline bool all_lanes(const uint8_t *strobes, unsigned bytes) {
     return true;
 }
 
+// Of a bus without WSTRB.
+constexpr auto kAllStrobes = [] {
+    std::array<uint8_t, 16> lanes{};
+    for (uint8_t &eight : lanes) eight = 0xff;
+    return lanes;
+}();
+
 constexpr uint64_t kResponses[] = {0, 2, 3};  // RRESP, BRESP (A3.4.4)
 
 }  // namespace
@@ -206,17 +213,21 @@ AxiMaster::Transfer *AxiMaster::receiving(uint64_t id) {
     return nullptr;
 }
 
-void AxiMaster::take_data() {
+inline void AxiMaster::take_data() {
     busy_ = true;
     w_stall_.decided = false;
-    static const std::array<uint8_t, kLanes / 8> all = [] {
-        std::array<uint8_t, kLanes / 8> lanes;
-        lanes.fill(0xff);
-        return lanes;
-    }();
     const uint8_t *data = static_cast<const uint8_t *>(wdata_.at);
-    const uint8_t *strobes = wstrb_ ? static_cast<const uint8_t *>(wstrb_.at) : all.data();
+    const uint8_t *strobes = wstrb_ ? static_cast<const uint8_t *>(wstrb_.at) : kAllStrobes.data();
     const bool last = !wlast_ || wlast_.high();
+    // The common case: within a burst of whole beats to memory.
+    if (Transfer *transfer = wid_ ? nullptr : receiving_;
+        transfer && transfer->next && !last && transfer->taken + 1 != transfer->shape.beats && all_lanes(strobes, bus_)) {
+        move(transfer->next, data, bus_);
+        transfer->next += bus_;
+        transfer->stored += bus_;
+        ++transfer->taken;
+        return;
+    }
     const uint64_t id = wid_ ? wid_.get() : 0;
     if (Transfer *transfer = receiving(id)) {
         take_beat(*transfer, data, strobes, last);
@@ -405,7 +416,7 @@ void AxiMaster::place(const Transfer &transfer, uint8_t *lanes) const {
     std::memcpy(lanes + (address & (bus_ - 1)), from, shape.length(transfer.taken));
 }
 
-void AxiMaster::put_beat(Transfer &transfer) {
+inline void AxiMaster::put_beat(Transfer &transfer) {
     if (transfer.next) {
         move(rdata_.at, transfer.next, bus_);
         transfer.next += bus_;
@@ -460,8 +471,13 @@ void AxiMaster::drive() {
     if (!busy_ && !reads_.count && !writes_.count && early_.empty()) rest();
 }
 
-void AxiMaster::flush() {
-    for (Driven *pin : {&arready_, &awready_, &wready_, &rvalid_, &rlast_, &bvalid_}) pin->flush();
+inline void AxiMaster::flush() {
+    arready_.flush();
+    awready_.flush();
+    wready_.flush();
+    rvalid_.flush();
+    rlast_.flush();
+    bvalid_.flush();
 }
 
 bool AxiMaster::stall(double probability, uint64_t cycles) {

@@ -385,7 +385,12 @@ void AxiSlave::drive() {
 }
 
 void AxiSlave::flush() {
-    for (Driven *pin : {&write_.valid, &wvalid_, &wlast_, &bready_, &read_.valid, &rready_}) pin->flush();
+    write_.valid.flush();
+    wvalid_.flush();
+    wlast_.flush();
+    bready_.flush();
+    read_.valid.flush();
+    rready_.flush();
 }
 
 // Of the beat that is offered, the lanes that are read (A3.4.3): the others may hold anything.
