@@ -90,6 +90,23 @@ def test_inspect_with_companion() -> None:
     assert found["hierarchies"][0]["driver"] == "image_filter.FilterPipeline"
 
 
+def test_inspect_tells_what_is_rtl(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    file = tmp_path / "image_filter.hwh"
+    file.write_bytes(Path(hwh("image_filter")).read_bytes())
+    assert told_json(capsys, "inspect", str(file))["rtl"] is None
+    manifest = tmp_path / "image_filter.sim.toml"
+    manifest.write_text(
+        '\n[[rtl]]\nmodule = "stream_filter"\nsources = "a.v"\n[[rtl]]\nmodule = "nix"\nhls = "b"\n'
+    )
+    found = told_json(capsys, "inspect", str(file))["rtl"]
+    assert found["cells"] == [{"path": "filter/stream_filter", "line": 2}]
+    assert "has no module type 'nix'" in found["problems"][0]
+    said = told(capsys, "inspect", str(file))
+    assert "RTL on the simulated board: filter/stream_filter" in said
+    manifest.write_text("[[rtl]")
+    assert "is no TOML" in told(capsys, "inspect", str(file)).replace("\n", " ")
+
+
 def test_inspect_tables(capsys: pytest.CaptureFixture[str]) -> None:
     said = told(capsys, "inspect", hwh("dma_loopback"))
     for text in (

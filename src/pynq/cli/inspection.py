@@ -5,10 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from pynq.backends.sim.rtl import manifest
+from pynq.backends.sim.rtl.resolve import mapped
 from pynq.binding import bind, class_name, companion
 from pynq.binding.drivers import registry
 from pynq.design import Cell, Design, InterruptPin, read
 from pynq.design.locate import locate
+from pynq.errors import RtlBuildError
 
 __all__ = ["collect"]
 
@@ -30,6 +33,7 @@ def collect(file: Path, *, run_companion: bool = False, ignore_version: bool = F
         "bitstream": str(found.bitstream) if found.bitstream else None,
         "companion": beside,
         "overlay_class": overlay,
+        "rtl": _rtl(found.description, design),
         "tool": design.tool_version,
         "timestamp": design.timestamp,
         "part": design.part,
@@ -70,6 +74,19 @@ def collect(file: Path, *, run_companion: bool = False, ignore_version: bool = F
         ],
         "warnings": [f"{type(note).__name__}: {note}" for note in plan.warnings],
     }
+
+
+def _rtl(description: Path, design: Design) -> dict[str, Any] | None:
+    """Return what the manifest beside the description makes RTL on the simulated board; None without one."""
+    path = manifest.beside(description)
+    if path is None:
+        return None
+    try:
+        tables, problems = mapped(manifest.load(path), design)
+    except RtlBuildError as error:
+        return {"manifest": str(path), "cells": [], "problems": str(error).splitlines()}
+    cells = [{"path": cell, "line": table.line} for cell, table in tables.items()]
+    return {"manifest": str(path), "cells": cells, "problems": [str(problem) for problem in problems]}
 
 
 def _companion(beside: Path, *, run: bool) -> tuple[str | None, str | None]:

@@ -155,6 +155,13 @@ def _head(console: Console, found: dict[str, Any]) -> None:
         console.print(
             f"{escape(found['companion'])} lies beside it and was not run; --companion binds its drivers, too"
         )
+    if found["rtl"]:
+        names = ", ".join(cell["path"] for cell in found["rtl"]["cells"]) or "nothing"
+        console.print(
+            f"RTL on the simulated board: [green]{escape(names)}[/], {escape(found['rtl']['manifest'])}"
+        )
+        for problem in found["rtl"]["problems"]:
+            console.print(f"[red]{escape(problem)}[/]")
     console.print()
 
 

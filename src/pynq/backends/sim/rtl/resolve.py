@@ -17,7 +17,7 @@ from pynq.backends.sim.rtl.values import defaults, literal, lookup
 from pynq.design.model import Cell, CellKind, Design
 from pynq.errors import Problem, RtlBuildError
 
-__all__ = ["Block", "resolve"]
+__all__ = ["Block", "mapped", "resolve"]
 
 log = logging.getLogger("pynq.rtl")
 
@@ -53,6 +53,12 @@ def resolve(manifest: Manifest, design: Design, cache: Path) -> list[Block]:
     return blocks
 
 
+def mapped(manifest: Manifest, design: Design) -> tuple[dict[str, Table], list[Problem]]:
+    """Return which cells and hierarchies are RTL by which table, and what is wrong; sources are not read."""
+    resolver = _Resolver(manifest, design, Path())
+    return resolver.chosen(), resolver.problems
+
+
 class _Resolver:
     def __init__(self, manifest: Manifest, design: Design, cache: Path) -> None:
         self._manifest = manifest
@@ -62,6 +68,16 @@ class _Resolver:
         self.problems: list[Problem] = list(manifest.problems)
 
     def blocks(self) -> list[Block]:
+        out = []
+        for path, table in self.chosen().items():
+            block = self._block(path, table)
+            if block is not None:
+                out.append(block)
+        order = {path: place for place, path in enumerate(self._design.cells)}
+        return sorted(out, key=lambda block: order.get(block.path, -1))
+
+    def chosen(self) -> dict[str, Table]:
+        """Return the tables that count, by path of cell or hierarchy; problems are noted."""
         by_cell: dict[str, list[tuple[int, Table]]] = {}
         by_hierarchy: dict[str, list[Table]] = {}
         for table in self._manifest.tables:
@@ -72,14 +88,7 @@ class _Resolver:
                 by_cell.setdefault(path, []).append((rank, table))
             if not hierarchies and not cells:
                 self.problems.append(table.problem(self._about_no_match(table), table.selector))
-        chosen = self._choose(by_hierarchy, by_cell)
-        out = []
-        for path, table in chosen.items():
-            block = self._block(path, table)
-            if block is not None:
-                out.append(block)
-        order = {path: place for place, path in enumerate(self._design.cells)}
-        return sorted(out, key=lambda block: order.get(block.path, -1))
+        return self._choose(by_hierarchy, by_cell)
 
     # -- matching --------------------------------------------------------------------------------------
     def _cells(self) -> Iterator[Cell]:
