@@ -76,6 +76,9 @@ class MMIO(Window):
             if hasattr(self, "_array"):
                 del self._array
 
+    def _reconfigured(self) -> None:
+        """Stay as it is: the window is on addresses, and other threads may be waiting in it."""
+
     @classmethod
     def of(cls, window: Window, device: Device) -> MMIO:
         """Return an MMIO on registers that are mapped already; both are invalidated together."""

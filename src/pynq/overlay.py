@@ -237,6 +237,11 @@ class DefaultOverlay(Bitstream, Node):
         for follower in list(self._followers):
             follower._reopen()
 
+    def _reconfigured(self) -> None:
+        """Called by the device after each partial download. What is outside of the region is not touched."""
+        if self.is_loaded():
+            self._follow_regions()
+
     def _follow(self, ip: Any) -> None:
         """Keep the registers of an IP, or memory, in step with what is loaded."""
         self._followers.add(ip)

@@ -311,6 +311,23 @@ class TestStaleObjects:
             adder.read(0)
         assert overlay.pr_0.adder is not adder
 
+    def test_a_thread_that_waits_in_one(self, overlay: Any) -> None:
+        for _ in range(5):
+            overlay.pr_download("pr_0", "adder.bit")
+            adder, ends = overlay.pr_0.adder, []
+
+            def wait(adder: Any = adder, ends: list[Any] = ends) -> None:
+                try:
+                    ends.append(adder.mmio.wait_until(0x8, 0xFF, 0x77, timeout=5))
+                except Exception as error:  # noqa: BLE001  told below
+                    ends.append(error)
+
+            thread = threading.Thread(target=wait)
+            thread.start()
+            overlay.pr_download("pr_0", "multiplier.bit")
+            thread.join(30)
+            assert isinstance(ends[0], (BusError, OverlayNotLoadedError, TimeoutError)), ends
+
     def test_those_of_the_region_before_its_first_partial(self, overlay: Any) -> None:
         window = pynq.MMIO(PR_0, 0x1000, device=overlay.device)
         overlay.pr_download("pr_0", "adder.bit")

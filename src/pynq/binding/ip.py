@@ -171,9 +171,8 @@ class DefaultIP:
 
     def _retire(self, reason: str) -> None:
         """Refuse every use from now on: this IP is no longer in the PL."""
-        base, length = self.description["phys_addr"], self.description["addr_range"]
         if isinstance(self.mmio, Window):
-            Window.__init__(self.mmio, closed_window(base, length, self._fullpath, reason))
+            self.mmio.invalidate(reason)  # in place: another thread may be waiting in it
         for name in (*self._interrupts, *self._gpio):
             if name in self._wired:
                 setattr(self, name, Unusable(f"{self._fullpath}/{name}", OverlayNotLoadedError(reason)))

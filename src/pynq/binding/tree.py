@@ -65,8 +65,11 @@ class Memory:
 
     def _retire(self, reason: str) -> None:
         """Refuse every access from now on."""
-        self._mmio = MMIO.of(self._window(), self.device) if self._mmio is None else self._mmio
-        Window.__init__(self._mmio, closed_window(self.base_address, self.size, self.name, reason))
+        if self._mmio is not None:
+            self._mmio.invalidate(reason)  # in place: another thread may be waiting in it
+            return
+        window = closed_window(self.base_address, self.size, self.name, reason)
+        self._mmio = MMIO.of(window, self.device)
 
     def read(self, offset: int = 0, length: int = 4) -> Any:
         """Read ``length`` bytes (1, 2, 4 or 8) from ``offset`` (bytes) on, as an integer."""

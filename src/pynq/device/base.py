@@ -25,9 +25,11 @@ __all__ = ["Device"]
 
 
 class Watcher(Protocol):
-    """What wants to know that a device was programmed."""
+    """What wants to know that a device was programmed, as a whole or in a region."""
 
     def _programmed(self) -> None: ...
+
+    def _reconfigured(self) -> None: ...
 
 
 class DeviceMeta(type):
@@ -177,10 +179,10 @@ class Device(OldProtocol, metaclass=DeviceMeta):
         try:
             self._program(bitstream, parser)
         except BaseException:
-            if self.design is not before:  # a region that is empty now
-                self._tell_watchers()
+            if self.design is not before and bitstream.partial:  # a region that is empty now
+                self._tell_watchers(True)
             raise
-        self._tell_watchers()
+        self._tell_watchers(bitstream.partial)
 
     def _program(self, bitstream: Bitstream, parser: Any) -> None:
         old: Any = self
@@ -210,9 +212,12 @@ class Device(OldProtocol, metaclass=DeviceMeta):
                 self.insert_device_tree(bitstream.dtbo)
             self.design = bitstream.whole if bitstream.described else None
 
-    def _tell_watchers(self) -> None:
+    def _tell_watchers(self, partial: bool) -> None:
         for watcher in list(self.watchers):
-            watcher._programmed()
+            if partial:
+                watcher._reconfigured()
+            else:
+                watcher._programmed()
 
     def trust(self, bitstream: Bitstream) -> None:
         """Take the program's word, given by ``download=False``, that a bitstream is loaded.
