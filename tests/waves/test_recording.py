@@ -392,3 +392,29 @@ def test_a_fatal_error_of_the_rtl_is_in_the_file(tmp_path: Path, kind: str) -> N
     engine.run(10 * PERIOD)
     engine.close()
     assert read_waves(path)["fails_0.count"].at(19 * PERIOD) == 19
+
+
+def test_a_block_that_is_taken_out_is_unknown_from_then_on(tmp_path: Path) -> None:
+    """Partial reconfiguration: the rest is recorded on."""
+    board = Board(streams=False)
+    board.reset()
+    board.enable.drive(1)
+    recorders = both(board, tmp_path)
+    memory = board.record(f"{CELL}.count")
+    count = board.names()[f"{CELL}.count"]
+    board.run(10)
+    gone = board.engine.now
+    board.engine.take_out([board.rtl, board.interrupt])
+    assert _engine.read_signal(board.engine, count) == 30
+    assert not [name for name in board.names() if name.startswith(CELL)]
+    board.run(10)
+    board.mode.drive(3)
+    board.run(1)
+    assert memory.memory()[2][0][-1] == (gone, 30)
+    for recorder in recorders:
+        recorder.close()
+    for kind in ("vcd", "fst"):
+        wave = read_waves(tmp_path / f"run.{kind}")
+        assert wave[f"{CELL}.count"].at(gone - 1) == 27
+        assert wave[f"{CELL}.count"].at(wave.end) is None
+        assert wave["board.board_mode"].at(wave.end) == 3

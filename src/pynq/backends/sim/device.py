@@ -267,7 +267,8 @@ class SimDevice(Observed, Device):
         partial = design.partials[region]
         # What the device was made with is about whole designs; only "no RTL at all" holds for parts as well.
         rtl = False if rtl is None and self._rtl is False else rtl
-        prepared = attach.prepare(partial, rtl, description, modelled=self._has_model)
+        counted = self._coverage_folder is not None
+        prepared = attach.prepare(partial, rtl, description, modelled=self._has_model, coverage=counted)
         if not self._swapping.acquire(blocking=False):
             raise PynqError(f"device {self.name!r} is being reconfigured by another thread; try again later")
         try:
@@ -280,10 +281,12 @@ class SimDevice(Observed, Device):
             nbytes = bitstream.stat().st_size if bitstream is not None else None
             duration = swap.configuration_time(nbytes)
             done = False
+            self._write_coverage()  # of what is about to go, too
             try:
                 notes = swap.swap(plant, region, prepared, duration, models, self._chosen)
                 done = True
             finally:
+                self._directory = None
                 if self._plant is plant and done:
                     self.design = design
                 elif self._plant is plant and region not in plant.design.partials:

@@ -52,7 +52,7 @@ class Observed:
         self._coverage_folder = None if where is None else Path(where).absolute()
         self._directory: Directory | None = None
         self._recordings: list[Waves] = []
-        self._runs: weakref.WeakKeyDictionary[Plant, str] = weakref.WeakKeyDictionary()  # names for counts
+        self._runs: dict[str, tuple[_engine.Rtl, str]] = {}  # cell -> what counts there, name for its counts
         if self._coverage_folder is not None:
             _counting.add(self)
 
@@ -242,7 +242,10 @@ class Observed:
                 continue
             folder.mkdir(parents=True, exist_ok=True)
             cell = re.sub(r"[^\w.-]+", "_", path)
-            file = folder / f"{cell}-{self._runs.setdefault(plant, _fresh_name())}.dat"
+            known = self._runs.get(path)
+            if known is None or known[0] != component:  # the contents of a region may have changed
+                known = self._runs[path] = component, _fresh_name()
+            file = folder / f"{cell}-{known[1]}.dat"
             part = file.with_suffix(".part")
             if _engine.write_coverage(component, str(part)):
                 os.replace(part, file)  # readers see whole files only
@@ -272,6 +275,7 @@ class Observed:
             self._write_coverage()
         except OSError as error:
             warnings.warn(PynqWarning(f"coverage: {error}"), stacklevel=2)
+        self._runs.clear()
 
 
 def _fresh_name() -> str:
