@@ -530,6 +530,7 @@ class TestErrors:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_nothing_leaks_over_many_swaps(overlay: Any, folder: Path) -> None:
     write(folder, "store", partial("store", {"adder": ADDER}, memories={"bram": 0x4000}), bytes(4))
     write(folder, "small", partial("small", {"sub/mul": MULTIPLIER}), bytes(4))
