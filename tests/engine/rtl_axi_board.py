@@ -21,7 +21,7 @@ def library(top: str, **parameters: int) -> Library:
 
 
 class RtlBoard:
-    """An engine with a clock, a reset (active low), DDR at 0 and the PS; modules come by name of their file."""
+    """An engine with a clock, a reset (active low), DDR at 0 and the PS; modules are named by their file."""
 
     def __init__(self, engine: Engine, *, memory: int = 1 << 20) -> None:
         self.engine = engine

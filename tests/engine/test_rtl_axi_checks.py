@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from functools import partial
 
 import pytest
 
@@ -161,7 +163,8 @@ def test_the_response_before_the_address_on_axi3(engine: Engine) -> None:
 def test_exokay_on_axi4_lite(engine: Engine, rule: int, channel: str) -> None:
     board = SlaveBoard(engine, rule, protocol="AXI4LITE")
     board.reset()
-    access = {"B": lambda: engine.write(BASE, 1), "R": lambda: engine.read(BASE)}[channel]
+    access: Callable[[], int | None]
+    access = partial(engine.write, BASE, 1) if channel == "B" else partial(engine.read, BASE)
     with pytest.raises(ProtocolError, match=f"AXI4LITE_ERRS_{channel}RESP_EXOKAY.*B1.1.1"):
         access()
 
