@@ -50,6 +50,11 @@ def test_names_are_compared_without_case_and_as_the_manifest_says(
     assert (fit.names["aclk"], fit.names["interrupt"]) == ("ACLK", "irq")
 
 
+def test_a_name_that_the_description_has_not(cell: Cell, ports: dict[str, RtlPort]) -> None:
+    found = reasons(cell, ports, renamed={"aclk": "clock"})
+    assert found == {"clock": "named in ports, but the description has no such port"}
+
+
 def test_extra_outputs_are_allowed_extra_inputs_need_a_level(cell: Cell, ports: dict[str, RtlPort]) -> None:
     ports["debug"] = RtlPort("debug", "out", 200)
     assert reasons(cell, ports) == {}

@@ -77,6 +77,11 @@ def compare(
         if reasons:
             line = Difference(name, _of_rtl(rtl), _described(port), " and ".join(reasons), port.line)
             differences.append(line)
+    described = {name.lower() for name in cell.ports}
+    for ours, theirs in renamed.items():
+        if theirs.lower() not in described:
+            why = "named in ports, but the description has no such port"
+            differences.append(Difference(theirs, ours, "", why, 0))
     used = set(names.values())
     for port_of_rtl in ports:
         if port_of_rtl.name in used or port_of_rtl.direction == "out" or port_of_rtl.name in tied_names:

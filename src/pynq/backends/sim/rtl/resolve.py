@@ -198,8 +198,8 @@ class _Resolver:
         found = self._files(table)
         if found is None:
             return None
-        cell = self._design.cells.get(path) if path not in self._design.hierarchies else None
-        hierarchy = cell is None
+        hierarchy = table.selector == "hierarchy" or path not in self._design.cells
+        cell = None if hierarchy else self._design.cells[path]
         wanted = table.top or found.top or (cell.module_type if cell is not None else path.rpartition("/")[2])
         described = cell.parameters if cell is not None else {}
         try:
