@@ -154,6 +154,28 @@ def test_where_the_rtl_comes_from(
     assert cells() == {"plus_0"}
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        "class Overlay(pynq.DefaultOverlay):\n    mine = True\n",
+        "class Overlay(pynq.Overlay):\n    mine = True\n",
+        "class Overlay(pynq.DefaultOverlay):\n    mine = True\n"
+        "    def __init__(self, bitfile_name, download=True):\n"
+        "        super().__init__(bitfile_name, download)\n",
+        "class Overlay(pynq.DefaultOverlay):\n    mine = True\n"
+        "    def __init__(self, bitfile_name, **more):\n        super().__init__(bitfile_name, **more)\n",
+    ],
+)
+def test_a_companion_passes_it_on(tmp_path: Path, body: str) -> None:
+    (tmp_path / "board.py").write_text(f"import pynq\n{body}")
+    overlay = stream_board(["1"]).load(tmp_path, rtl={"plus": str(tmp_path / "plus.v")}, plus_v=PLUS)
+    assert overlay.mine
+    assert set(overlay.device.plant.rtl) == {"plus_0"}
+    with pytest.warns(UnmodelledIPWarning):
+        without = stream_board(["1"]).load(tmp_path, manifest=TABLE, rtl=False)
+    assert without.device.plant.rtl == {}
+
+
 def test_a_cell_without_model_is_told_how_to_become_rtl(tmp_path: Path) -> None:
     with pytest.warns(UnmodelledIPWarning, match=r"plus_0 .*its own RTL, named in board\.sim\.toml"):
         stream_board(["1"]).load(tmp_path)

@@ -559,6 +559,12 @@ def test_subclasses_and_their_own_attributes(bit: str, device: OldDevice) -> Non
     assert list(inspect.signature(pynq.DefaultOverlay).parameters)[:2] == ["bitfile_name", "download"]
 
 
+def test_devices_that_are_no_simulator_take_no_notice_of_rtl(bit: str, device: OldDevice) -> None:
+    overlay = pynq.Overlay(bit, device=device, rtl={"knob_0": "nix.v"})
+    assert overlay.is_loaded()
+    assert overlay.rtl == {"knob_0": "nix.v"}
+
+
 def test_an_overlay_goes_when_nobody_holds_it(bit: str, device: OldDevice) -> None:
     overlay: Any = pynq.Overlay(bit, device=device)
     overlay.knob_0.write(0, 1)
