@@ -181,6 +181,8 @@ void Rtl::begin() {
     least_patience_ = patience_ = 2 + size / 4096;
     if (!evaluate()) return;
     make_windows();
+    for (const auto &model : models_)
+        for (const Pin &pin : model->watch) watched_.push_back(static_cast<const uint8_t *>(pin.at));
     drive_outputs();
     if (model_->spoke) deliver_lines();
     schedule_next();

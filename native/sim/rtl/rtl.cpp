@@ -103,9 +103,10 @@ inline __attribute__((always_inline)) void Rtl::sample(Domain &domain) {
     bool moved = false;
     for (StreamFeed *feed : domain.feeds) moved |= feed->sample_inline();
     for (StreamDrain *drain : domain.drains) moved |= drain->sample_inline();
-    ++idle_;
-    if (moved) idle_ = 0;
-    if (!domain.models.empty()) sample_models(domain);
+    idle_ = moved ? 0 : idle_ + 1;
+    unsigned up = !models_rest_;
+    for (const uint8_t *pin : watched_) up |= *pin;
+    if (up) sample_models(domain);
 }
 
 void Rtl::sample_models(Domain &domain) {
@@ -115,18 +116,27 @@ void Rtl::sample_models(Domain &domain) {
             unsigned up = 0;
             for (const Pin &pin : model->watch) up |= *static_cast<const uint8_t *>(pin.at);
             if (!up) continue;
-            model->resting_ = false;
+            model->resting_ = models_rest_ = false;
             idle_ = 0;
         }
         model->sample();
     }
 }
 
+void Rtl::drive_models(Domain &domain) {
+    // Asked anew, of all clocks' models: what is found at work, here or by another step, is called again.
+    models_rest_ = true;
+    for (BusModel *model : domain.models)
+        if (!model->resting_ && !model->in_reset_) model->drive();
+    for (const Domain &other : domains_)
+        for (const BusModel *model : other.models)
+            if (!model->resting_ && !model->in_reset_) models_rest_ = false;
+}
+
 inline __attribute__((always_inline)) void Rtl::drive(Domain &domain) {
     for (StreamFeed *feed : domain.feeds) feed->drive_inline();
     for (StreamDrain *drain : domain.drains) drain->drive_inline();
-    for (BusModel *model : domain.models)
-        if (!model->resting_ && !model->in_reset_) model->drive();
+    if (!models_rest_) drive_models(domain);
     uint64_t changed = 0;
     for (const Window &window : windows_) {
         uint64_t now;
@@ -275,6 +285,7 @@ void Rtl::apply_resets() {
             model->resting_ = false;
             model->reset(active);
         }
+        models_rest_ = false;
     }
 }
 

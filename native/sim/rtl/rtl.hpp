@@ -61,6 +61,7 @@ class Rtl final : public Component, private ClockListener {
     // Get the module's cycles going; cheap where they are. Nothing is settled any more.
     void wake() {
         idle_ = 0;
+        models_rest_ = false;
         asleep_ = false;
         if (!busy_ && !event_.pending() && begun_ && dead_.empty()) schedule_next();
     }
@@ -149,6 +150,7 @@ class Rtl final : public Component, private ClockListener {
     bool observe(Time now);
     void sample(Domain &domain);
     void sample_models(Domain &domain);
+    void drive_models(Domain &domain);
     void drive(Domain &domain);
     bool try_sleep();
     bool busy_for_long();
@@ -170,6 +172,8 @@ class Rtl final : public Component, private ClockListener {
     std::vector<Output> outputs_;
     std::vector<Window> windows_;  // over all of outputs_, but for:
     std::vector<Output> lone_;
+    std::vector<const uint8_t *> watched_;  // pins of one bit that end the rest of any model
+    bool models_rest_ = false;              // all of them rest, or are in reset
     std::map<std::string, std::string> used_;  // pin -> what for
     Event event_;
 

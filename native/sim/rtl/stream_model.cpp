@@ -183,7 +183,8 @@ StreamDrain::StreamDrain(Rtl &owner, std::string port_name, const Pins &pins) : 
     valid_at_ = static_cast<const uint8_t *>(tvalid_.at);
     last_at_ = tlast_ ? static_cast<const uint8_t *>(tlast_.at) : &no_last_;
     keep_all_ = ones(width_);
-    plain_pins_ = tdata_ && !tstrb_ && !tuser_ && !tid_ && !tdest_;
+    plain_pins_ = tdata_ && !tstrb_;
+    sides_ = tuser_ || tid_ || tdest_;
     const unsigned size = (width_ + 7) / 8;
     full_.assign(size, 0xff);
     if (width_ % 8) full_.back() = static_cast<uint8_t>(ones(width_ % 8));

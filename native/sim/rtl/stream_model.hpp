@@ -39,6 +39,9 @@ class StreamModel : public BusModel {
         case 8: std::memcpy(tdata_.at, from, 8); break;
         case 1: std::memcpy(tdata_.at, from, 1); break;
         case 2: std::memcpy(tdata_.at, from, 2); break;
+        case 16: std::memcpy(tdata_.at, from, 16); break;
+        case 32: std::memcpy(tdata_.at, from, 32); break;
+        case 64: std::memcpy(tdata_.at, from, 64); break;
         default: if (tdata_) std::memcpy(tdata_.at, from, width_);
         }
     }
@@ -48,6 +51,9 @@ class StreamModel : public BusModel {
         case 8: std::memcpy(to, tdata_.at, 8); break;
         case 1: std::memcpy(to, tdata_.at, 1); break;
         case 2: std::memcpy(to, tdata_.at, 2); break;
+        case 16: std::memcpy(to, tdata_.at, 16); break;
+        case 32: std::memcpy(to, tdata_.at, 32); break;
+        case 64: std::memcpy(to, tdata_.at, 64); break;
         default: std::memcpy(to, tdata_.at, width_);
         }
     }
@@ -121,7 +127,7 @@ class StreamDrain final : public StreamModel {
     bool sample_inline() {
         const bool valid = *valid_at_;
         moved_ = valid && ready_;
-        if (moved_ && plain_pins_ && !waiting_ && keeps_all()) {
+        if (moved_ && plain_pins_ && !waiting_ && keeps_all() && (!sides_ || side_fits())) {
             // The whole of a common beat.
             get_data(to_);
             to_ += width_;
@@ -164,6 +170,11 @@ class StreamDrain final : public StreamModel {
         default: return tkeep_.get() == keep_all_;
         }
     }
+    // The beat may follow those gathered.
+    bool side_fits() {
+        if (!count_) side_ = side();
+        return tuser_.get() == side_.user && tid_.get() == side_.id && tdest_.get() == side_.dest;
+    }
     void acquire();
     void commit(unsigned tail, bool last);
     void slow(bool valid);
@@ -180,7 +191,8 @@ class StreamDrain final : public StreamModel {
     const uint8_t *valid_at_, *last_at_;
     uint8_t no_last_ = 0;
     bool ready_ = false;
-    bool plain_pins_ = false;  // no TSTRB, TUSER, TID, TDEST
+    bool plain_pins_ = false;  // TDATA, and no TSTRB
+    bool sides_ = false;       // some of TUSER, TID, TDEST
     uint64_t keep_all_ = 0;    // TKEEP of a full beat
     bool waiting_ = false;     // TVALID was high and TREADY low at the last edge
     bool fresh_ = false;       // the first edge after reset
