@@ -18,6 +18,7 @@ from pynq.errors import (
     DeviceNotFoundError,
     OverlayNotLoadedError,
     PynqError,
+    RegionError,
     UnmodelledIPWarning,
     UnsupportedByDeviceError,
 )
@@ -155,9 +156,9 @@ def test_nothing_is_left_of_a_board_that_was_dropped() -> None:
     assert Path("/proc/self/maps").read_text().count("pynq-sim") == maps
 
 
-def test_partial_designs_are_refused(load: Load) -> None:
+def test_partial_designs_need_a_region(load: Load) -> None:
     device = load("streaming")
-    with pytest.raises(UnsupportedByDeviceError, match="full design"):
+    with pytest.raises(RegionError, match="needs to know the region"):
         device.download(boards.streaming(), None, partial=True)
     assert device.map(CORE, 256).read(8) == 0x80
 
