@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstdio>
 #include <cstring>
+#include <optional>
 #include <string>
 
 #include "core.hpp"
@@ -211,6 +212,22 @@ int64_t now_ns() {
     clock_gettime(CLOCK_MONOTONIC, &t);
     return static_cast<int64_t>(t.tv_sec) * 1000000000 + t.tv_nsec;
 }
+
+// A window as it was when a wait began: __init__ may aim it elsewhere meanwhile (the same design is downloaded again), and
+// the wait goes on with what it had. Made and ended with the interpreter's lock.
+struct Aim {
+    explicit Aim(const Window *w) : window(*w) {
+        Py_INCREF(window.port);
+        Py_XINCREF(window.name);
+    }
+    ~Aim() {
+        Py_XDECREF(window.name);
+        Py_DECREF(window.port);
+    }
+    Aim(const Aim &) = delete;
+    Aim &operator=(const Aim &) = delete;
+    Window window;
+};
 
 inline void relax() {
 #if defined(__x86_64__) || defined(__i386__)
@@ -951,7 +968,8 @@ PyObject *window_poll(Window *self, PyObject *const *args, Py_ssize_t nargs, PyO
     }
     if (!check(self, "wait", offset, width, std::min(width, 4u))) return nullptr;
     const int64_t timeout_ns = seconds < 0 || seconds > 9e9 ? -1 : static_cast<int64_t>(seconds * 1e9);
-    Py_INCREF(self);
+    Aim aim(self);
+    self = &aim.window;
     Failure failure;
     int status;
     Port *port = self->port;
@@ -1006,7 +1024,6 @@ PyObject *window_poll(Window *self, PyObject *const *args, Py_ssize_t nargs, PyO
     } else {
         refuse_status(self, "wait", offset, width, status);
     }
-    Py_DECREF(self);
     return result;
 }
 
@@ -1304,10 +1321,18 @@ int window_try_poll(Window *w, uint64_t offset, uint32_t width, uint64_t mask, u
     uint64_t ignored;
     if (!last) last = &ignored;
     *last = 0;
-    Port *port = w->port;
     const bool held = PyGILState_Check();
+    std::optional<Aim> aim;
+    const auto with_interpreter = [&](auto work) {
+        const PyGILState_STATE state = PyGILState_Ensure();
+        work();
+        PyGILState_Release(state);
+    };
+    with_interpreter([&] { aim.emplace(w); });
+    w = &aim->window;
+    Port *port = w->port;
     if (port->kind == Kind::functions) {
-        return with_lock(failure, [&]() -> int {
+        status = with_lock(failure, [&]() -> int {
             const int64_t start = now_ns();
             for (;;) {
                 if (!window_read(w, offset, width, false, last)) return PYNQ_EPYTHON;
@@ -1320,6 +1345,8 @@ int window_try_poll(Window *w, uint64_t offset, uint32_t width, uint64_t mask, u
                 Py_END_ALLOW_THREADS
             }
         });
+        with_interpreter([&] { aim.reset(); });
+        return status;
     }
     PyThreadState *saved = held ? PyEval_SaveThread() : nullptr;
     if (port->kind == Kind::bus && port->bus->poll && !split(w, offset, width)) {
@@ -1334,6 +1361,7 @@ int window_try_poll(Window *w, uint64_t offset, uint32_t width, uint64_t mask, u
     }
     note_bus_error(w, status, failure);
     if (saved) PyEval_RestoreThread(saved);
+    with_interpreter([&] { aim.reset(); });
     return status;
 }
 
