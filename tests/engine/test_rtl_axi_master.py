@@ -380,6 +380,24 @@ def test_reset_in_the_middle(engine: Engine) -> None:
         board.again()
 
 
+def test_memory_that_leaves_the_board(engine: Engine) -> None:
+    """Partial reconfiguration takes a memory away while bursts go on in it: their rest is refused."""
+    board = BursterBoard(engine)
+    bram = engine.memory("bram", 0x1000)
+    bram.write(0, bytes(range(256)) * 16)
+    board.space.map(0x40_0000, 0x40_0FFF, bram)
+    board.ready()
+    board.push([Burst(False, 0x40_0000, 100, 3), Burst(True, 0x40_0800, 200, 3, id=1)])
+    board.drive("burst_0/go", 1)
+    board.cycles(50)
+    engine.take_out([bram])
+    over = board.nets["burst_0/over"]
+    assert engine.run_until(over, mask=31, value=2, timeout=10**9) == "hit"
+    assert board.outcome(0)[1:3] == (2, 100)
+    assert board.outcome(1)[1] == 2
+    assert "the memory was exchanged meanwhile" in engine.explain("burst_0")
+
+
 def test_two_runs_are_equal(engines: Callable[..., Engine]) -> None:
     def run(seed: int) -> tuple[Any, ...]:
         engine = engines(seed)

@@ -113,6 +113,7 @@ void AxiMaster::sample() {
     if (in_reset()) return;
     busy_ = false;
     if (after_reset_) check_after_reset();
+    if (master_->space && master_->space->version() != version_) look_again();
     const bool arvalid = ar_seen_ = arvalid_ && arvalid_.high(), awvalid = aw_seen_ = awvalid_ && awvalid_.high(),
                wvalid = w_seen_ = wvalid_ && wvalid_.high();
     ar_watch_.look(arvalid, arready_.high());
@@ -127,6 +128,7 @@ void AxiMaster::sample() {
         rvalid_.set(false);
         if (++sending_->taken == sending_->shape.beats) {
             reads_.release(sending_);
+            room_changed_ = true;
             sending_ = nullptr;
         }
     }
@@ -135,6 +137,7 @@ void AxiMaster::sample() {
         b_stall_.decided = false;
         bvalid_.set(false);
         writes_.release(answering_);
+        room_changed_ = true;
         answering_ = nullptr;
     }
     if (busy_) module.engine.progressed();
@@ -148,9 +151,27 @@ void AxiMaster::check_after_reset() {
     if (wvalid_ && wvalid_.high()) check_reset(*this, "W", 'M');
 }
 
+// A part of the board was exchanged: memory that bursts lie in may be gone, and the rest of these is refused.
+void AxiMaster::look_again() {
+    version_ = master_->space->version();
+    for (Queue *queue : {&reads_, &writes_})
+        for (unsigned i = 0; i < queue->count; ++i) {
+            Transfer &transfer = *queue->order[i];
+            if (!transfer.memory) continue;
+            const Shape &shape = transfer.shape;
+            const uint64_t wanted = shape.highest() - shape.lowest() + 1;
+            uint64_t length = wanted;
+            if (master_->space->direct(shape.lowest(), length) == transfer.memory && length == wanted) continue;
+            const unsigned good = transfer.taken;
+            transfer.memory = transfer.next = nullptr;
+            refuse(transfer, {Resp::SlvErr, shape.beat(std::min(good, shape.beats - 1))}, "the memory was exchanged meanwhile");
+            transfer.good = good;
+        }
+}
+
 // An address: find out at once where it leads.
 void AxiMaster::accept(bool write) {
-    busy_ = true;
+    busy_ = room_changed_ = true;
     (write ? aw_stall_ : ar_stall_).decided = false;
     const AddressPins &pins = write ? aw_ : ar_;
     Transfer &transfer = *(write ? writes_ : reads_).take();
@@ -238,6 +259,7 @@ inline void AxiMaster::take_data() {
         early_strobes_.resize(size_t{kEarly} * (kLanes / 8));
         early_.reserve(kEarly);
     }
+    room_changed_ = true;
     const size_t index = early_.size();
     early_.push_back({id, last});
     std::memcpy(early_data_.data() + index * bus_, data, bus_);
@@ -464,10 +486,18 @@ void AxiMaster::drive() {
             busy_ = true;
         }
     }
-    arready_.set(reads_.count < kDepth && !idle(ar_stall_, ar_seen_));
-    awready_.set(writes_.count < kDepth && !idle(aw_stall_, aw_seen_));
-    wready_.set(early_.size() < kEarly && !idle(w_stall_, w_seen_));
-    flush();
+    if (room_changed_ || stalls_) {
+        room_changed_ = false;
+        arready_.set(reads_.count < kDepth && !idle(ar_stall_, ar_seen_));
+        awready_.set(writes_.count < kDepth && !idle(aw_stall_, aw_seen_));
+        wready_.set(early_.size() < kEarly && !idle(w_stall_, w_seen_));
+        arready_.flush();
+        awready_.flush();
+        wready_.flush();
+    }
+    rvalid_.flush();
+    rlast_.flush();
+    bvalid_.flush();
     if (!busy_ && !reads_.count && !writes_.count && early_.empty()) rest();
 }
 
@@ -482,6 +512,7 @@ inline void AxiMaster::flush() {
 
 bool AxiMaster::stall(double probability, uint64_t cycles) {
     stalls_.set(probability, cycles);
+    room_changed_ = true;
     wake();
     return true;
 }
@@ -512,6 +543,7 @@ void AxiMaster::reset(bool active) {
     for (Driven *pin : {&arready_, &awready_, &wready_}) pin->set(false);
     flush();
     ar_seen_ = aw_seen_ = w_seen_ = false;
+    room_changed_ = true;
     trouble_.clear();
     busy_ = true;
     answered_ = false;

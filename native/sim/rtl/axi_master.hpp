@@ -94,6 +94,7 @@ class AxiMaster final : public BusModel {
     bool counting(const Queue &queue) const;
     void check_after_reset();
     void flush();
+    void look_again();
     std::string waits(const Transfer &transfer) const;
 
     const Axi protocol_;
@@ -120,8 +121,10 @@ class AxiMaster final : public BusModel {
     Stalls::Channel ar_stall_, aw_stall_, w_stall_, r_stall_, b_stall_;
     bool ar_seen_ = false, aw_seen_ = false, w_seen_ = false;  // VALID at the last edge
     uint64_t cycle_ = 0;
+    uint64_t version_ = 0;  // of the space, when the pointers into memory were looked up
     uint64_t reset_since_ = 0;
     bool busy_ = true;
+    bool room_changed_ = true;  // what our READYs depend on
     bool after_reset_ = false;
     bool answered_ = false;
     std::string trouble_;  // the last error in words
