@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 import time
 import weakref
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from pynq.errors import DeadlockError, WaitTimeoutError
@@ -18,6 +20,10 @@ __all__ = ["poll", "poll_async"]
 _FIRST_SLICE, _LONGEST_SLICE = 1e-3, 4.0
 _SLICE = 1e-3  # seconds of device time that a polling task takes at once, where it keeps nobody waiting
 _LONGEST_PAUSE = 1e-3  # seconds of the host's clock between two reads of a polling task
+_DOUBT = (
+    0.1  # seconds of the host's clock after which a polling task asks the device whether it waits in vain
+)
+_LONGEST_DOUBT = 0.5  # seconds of device time of such a question, which begins with _SLICE
 
 _polling: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, int] = weakref.WeakKeyDictionary()
 
@@ -69,12 +75,13 @@ async def poll_async(
 ) -> None:
     """Do as :func:`poll` while other tasks go on. ``timeout`` is in seconds of the host's clock.
 
-    :class:`~pynq.errors.DeadlockError` is raised when all other tasks of the loop are polling as well: others
-    could still act.
+    :class:`~pynq.errors.DeadlockError` is raised at once when all other tasks of the loop are polling as well
+    and no other thread lives; else, since those could still act, when the device has seen nothing of them for
+    its ``patience`` and no task of the loop is asleep.
     """
     loop = asyncio.get_running_loop()
     deadline = None if timeout is None else time.monotonic() + timeout
-    pause = 0.0
+    pause, step, doubt = 0.0, _SLICE, time.monotonic() + _DOUBT
     _polling[loop] = _polling.get(loop, 0) + 1
     try:
         while mmio.read(offset) & mask != value:
@@ -92,7 +99,58 @@ async def poll_async(
                     if check is not None:
                         check()
                     raise
+            elif time.monotonic() >= doubt:
+                try:
+                    await _in_thread(partial(mmio.wait_until, offset, mask, value, step))
+                    return
+                except WaitTimeoutError:
+                    step = min(2 * step, _LONGEST_DOUBT)
+                except DeadlockError:
+                    if check is not None:
+                        check()
+                    if not _sleepers(loop):
+                        raise
+                    doubt = time.monotonic() + _DOUBT
             await asyncio.sleep(pause)
             pause = min(_LONGEST_PAUSE, pause + 2e-5)
     finally:
         _polling[loop] -= 1
+
+
+def _sleepers(loop: asyncio.AbstractEventLoop) -> bool:
+    """Return whether a task of the loop waits for a time; one that only polls does not.
+
+    False where the loop doesn't tell.
+    """
+    scheduled: Any = getattr(loop, "_scheduled", ())
+    soon = loop.time() + 2 * _LONGEST_PAUSE
+    return any(not handle.cancelled() and handle.when() > soon for handle in scheduled)
+
+
+async def _in_thread(work: Callable[[], object]) -> None:
+    """Call ``work`` in a thread of its own, which ends with it: a pool's threads would stay for ever.
+
+    A task that is cancelled does not wait for the thread, which ends by itself.
+    """
+    loop = asyncio.get_running_loop()
+    over: asyncio.Future[None] = loop.create_future()
+
+    def tell(error: BaseException | None) -> None:
+        if over.done():
+            return
+        if error is None:
+            over.set_result(None)
+        else:
+            over.set_exception(error)
+
+    def run() -> None:
+        failure: BaseException | None = None
+        try:
+            work()
+        except BaseException as error:  # noqa: BLE001 - handed to the task
+            failure = error
+        with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile
+            loop.call_soon_threadsafe(tell, failure)
+
+    threading.Thread(target=run, name="pynq wait", daemon=True).start()
+    await over
