@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -32,6 +33,15 @@ def _as_before() -> Iterator[None]:
     bound.update(before)
     drivers._ip, drivers._hierarchies = ip, hierarchies
     registry._chosen = chosen
+
+
+@pytest.fixture(autouse=True)
+def _alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Threads that tests before left (Dask's never end) are no company: dead waits are told of at once."""
+    others = threading.active_count() - 1
+    if others:
+        count = threading.active_count
+        monkeypatch.setattr(threading, "active_count", lambda: max(1, count() - others))
 
 
 @pytest.fixture(scope="session")

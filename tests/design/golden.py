@@ -302,7 +302,9 @@ def region_is_a_hierarchy(d: Difference, golden: dict[str, Any], facts: Facts) -
     if d.view != "hierarchy_dict" or len(d.path) != 1 or d.golden is not MISSING:
         return False
     module = facts.by_path.get(d.path[0])
-    return module is not None and module.get("BDTYPE") == "RBD" and not (d.ours["ip"] or d.ours["hierarchies"])
+    return (
+        module is not None and module.get("BDTYPE") == "RBD" and not (d.ours["ip"] or d.ours["hierarchies"])
+    )
 
 
 # Where the reference raises, there is nothing to compare; the rule says what it can't read and checks that we

@@ -9,7 +9,7 @@ import gc
 import threading
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -566,6 +566,50 @@ def test_receive_that_can_never_end_polled_by_a_task(simulate: Load, loopback: D
     receive.transfer(allocate(16, device=device))
     with pytest.raises(DeadlockError, match="can never end"):
         asyncio.run(receive.wait_async())
+
+
+@pytest.fixture
+def idler() -> Iterator[None]:
+    """A thread that lives and does nothing, as notebooks have some."""
+    over = threading.Event()
+    thread = threading.Thread(target=over.wait)
+    thread.start()
+    yield
+    over.set()
+    thread.join()
+
+
+@pytest.mark.usefixtures("idler")
+def test_a_task_that_polls_in_vain_is_told_so_in_company_too(simulate: Load, loopback: Design) -> None:
+    device = simulate(loopback)
+    device.patience = 0.3
+    description = description_of(device, IP)
+    description["interrupts"] = {}
+    send, receive = channels(DMA(description))
+    out, back = allocate(16, device=device), allocate(16, device=device)
+    receive.transfer(back)
+
+    async def company() -> str:
+        ticks = asyncio.create_task(asyncio.Event().wait())  # a task that will not act
+        try:
+            await receive.wait_async()
+        except DeadlockError as error:
+            return str(error)
+        finally:
+            ticks.cancel()
+        return "ended"
+
+    assert "can never end" in asyncio.run(company())
+
+    async def acts_late() -> None:
+        waiting = asyncio.create_task(receive.wait_async())
+        await asyncio.sleep(1.0)  # longer than the patience: a task that sleeps may act
+        send.transfer(out)
+        await waiting
+
+    asyncio.run(acts_late())
+    threads = [thread.name for thread in threading.enumerate()]
+    assert "pynq wait" not in threads
 
 
 def test_other_thread_may_start_the_sender_later(load: Load, loopback: Design) -> None:

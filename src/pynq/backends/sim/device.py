@@ -17,6 +17,7 @@ from pynq.backends.sim import swap
 from pynq.backends.sim._engine import Engine, Net
 from pynq.backends.sim.assembly import Plant, assemble
 from pynq.backends.sim.board import Board
+from pynq.backends.sim.farewell import at_exit
 from pynq.backends.sim.lines import SimInterruptLine, SimPin
 from pynq.backends.sim.model import Model, models, near
 from pynq.backends.sim.observe import Observed
@@ -102,6 +103,7 @@ class SimDevice(Observed, Device):
         """Make the DDR. Called before the first use; a second call does nothing."""
         with self._lock:
             if self._arena is None and not self._closed:
+                at_exit(self)
                 self._ddr_fd = os.memfd_create(f"pynq-sim:{self.name}", os.MFD_CLOEXEC)
                 self._forget_ddr = weakref.finalize(self, os.close, self._ddr_fd)
                 os.ftruncate(self._ddr_fd, self._ddr_size)
