@@ -363,7 +363,7 @@ class Bench:
         shutil.copy(sample / "sample.hwh", self.folder)
         sources = [str(sample / "poly_axi.v"), str(sample / "poly_AXILiteS_s_axi.v")]
         device = pynq.sim.SimDevice("sim:sample", deterministic=True)
-        rtl = {"poly_eval/poly": {"top": "poly", "sources": sources}}
+        rtl = {"poly_eval/poly_0": {"top": "poly", "sources": sources}}
         overlay = pynq.DefaultOverlay(str(self.folder / "sample.hwh"), rtl=rtl, device=device)
         mmio = pynq.MMIO(0x43C1_0000, 0x1000, device=device)
         for offset, value in ((0x10, 1), (0x18, 2), (0x20, 3)):
@@ -406,10 +406,9 @@ def main() -> int:
     """Measure everything and print it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--peer", help="accepted for benchmarks/run.py; not used here")
-    parser.add_argument("--cocotb", type=Path, default=ROOT / ".venv-cocotb/bin/python", metavar="PYTHON")
-    parser.add_argument(
-        "--cocotbpynq", type=Path, default=ROOT / ".venv-cocotbpynq/bin/python", metavar="PYTHON"
-    )
+    for name, environment in (("cocotb", ".venv-hdl"), ("cocotbpynq", ".venv-cocotbpynq")):
+        place = ROOT / environment / "bin/python"
+        parser.add_argument(f"--{name}", type=Path, default=place, metavar="PYTHON", help="its interpreter")
     parser.add_argument("--seconds", type=float, default=3.0, help="host seconds for each rate of a peer")
     parser.add_argument("--only", nargs="*", help="streams, mid_size, master, builds, cocotb, cocotbpynq")
     options = parser.parse_args()
