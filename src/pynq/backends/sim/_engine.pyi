@@ -230,18 +230,19 @@ class Component:
 class Rtl(Component):
     """A verilated module: the user's RTL, cycle by cycle, between bus models of the engine.
 
-    Made by :meth:`Engine.rtl` from a library with the C interface of ``pynq/rtl.h``. Add clocks, resets, buses
-    and pins, then call :meth:`begin` once. ``pins`` of a bus map the standard's logical names, upper case, to
-    ports of the module: ``{"TDATA": "s_axis_tdata", "TVALID": ..., }``. ``clock`` and ``reset`` name pins made by
-    :meth:`add_clock` and :meth:`add_reset` (reset "": none). All raise ``DesignError`` for a pin that the module
-    has not, that has the wrong direction or width, or is used twice.
+    Made by :meth:`Engine.rtl` from a library with the C interface of ``pynq/rtl.h``. Add clocks, resets,
+    buses and pins, then call :meth:`begin` once. ``pins`` of a bus map the standard's logical names, upper
+    case, to ports of the module: ``{"TDATA": "s_axis_tdata", "TVALID": ..., }``. ``clock`` and ``reset`` name
+    pins made by :meth:`add_clock` and :meth:`add_reset` (reset "": none). All raise ``DesignError`` for a pin
+    that the module has not, that has the wrong direction or width, or is used twice.
     """
 
     def module_ports(self) -> list[tuple[str, Literal["in", "out", "both"], int]]:
         """Return the ports of the module: name, direction, width in bits."""
     def add_clock(self, pin: str, clock: Clock) -> None: ...
     def add_reset(self, pin: str, *, active_low: bool) -> None:
-        """Make a reset: a wire port of the component with that name, to be connected to a net with :meth:`wire`.
+        """Make a reset: a wire port of the component with that name, to be connected to a net with
+        :meth:`wire`.
 
         Held inactive while it is not connected. Buses that name it are at rest while it is active; the clock
         goes on.
@@ -256,8 +257,9 @@ class Rtl(Component):
         reset: str = "",
         range: int = 0,
     ) -> None:
-        """A bus where the module answers. ``range``: bytes beyond which the engine answers SLVERR by itself; 0:
-        all goes to the module."""
+        """A bus where the module answers. ``range``: bytes beyond which the engine answers SLVERR by itself;
+        0: all goes to the module.
+        """
     def add_master(
         self,
         port: str,
@@ -275,12 +277,14 @@ class Rtl(Component):
     ) -> None:
         """An AXI4-Stream; ``source``: the module sends. Connect it with :meth:`stream`."""
     def add_pin(self, pin: str) -> None:
-        """A plain wire of 1 to 64 bits, input or output as the module has it; connect it with :meth:`wire`."""
+        """A plain wire of 1 to 64 bits, input or output as the module has it; connect it with
+        :meth:`wire`.
+        """
     def begin(self) -> None:
         """Everything is added: set idle levels and evaluate for the first time."""
     def stall(self, port: str, probability: float, cycles: int = 8) -> None:
-        """Inject idle on an AXI bus: before each handshake of a channel the engine's side (READY where the module
-        has VALID, VALID where it has READY) waits, with that probability, for 1 to ``cycles`` cycles.
+        """Inject idle on an AXI bus: before each handshake of a channel the engine's side (READY where the
+        module has VALID, VALID where it has READY) waits, with that probability, for 1 to ``cycles`` cycles.
 
         Taken from the engine's seed. Probability 0 ends it, as does :meth:`Engine.clear_injections`. Raises
         ``DesignError`` for a bus that is not there, or a stream (:meth:`Link.stall`).
@@ -496,9 +500,9 @@ class Engine:
     ) -> Rtl:
         """Load the library of a verilated design and make one model of it.
 
-        ``clock``: of the component as such (register accesses are counted in it). ``folders``: where the RTL's
-        ``$readmem`` looks for files. ``log(text, file, line)`` gets each line that the RTL prints. Raises
-        ``DesignError`` for a file that is no such library, or one of another version of the interface.
+        ``clock``: of the component as such (register accesses are counted in it). ``folders``: where the
+        RTL's ``$readmem`` looks for files. ``log(text, file, line)`` gets each line that the RTL prints.
+        Raises ``DesignError`` for a file that is no such library, or one of another version of the interface.
         """
     def dma(
         self,
@@ -720,8 +724,8 @@ def signals(engine: Engine) -> list[tuple[int, tuple[str, ...], str, int, int, i
     """Return all signals of the board: (index, scopes, name, bits, msb, lsb, kind).
 
     Inside of verilated modules, nets, counts of streams (scope of the source's port), accesses of the PS
-    (scope "ps"). The index stays the same; signals that come later have higher ones. ``kind`` is "w" wire, "r"
-    variable, "p" parameter, "f" real (64 bits), "e" event.
+    (scope "ps"). The index stays the same; signals that come later have higher ones. ``kind`` is "w" wire,
+    "r" variable, "p" parameter, "f" real (64 bits), "e" event.
     """
 
 def read_signal(engine: Engine, index: int) -> int:
@@ -743,11 +747,11 @@ def record(
     """Record signals to a file, or in memory (no ``path``). Times are picoseconds.
 
     Begins at ``start``, ends at ``stop``. ``trigger``: (signal, comparison, value, lowest bit, bits): the
-    recording begins when the bits compare so; ``stop`` is then counted from there, and ``before`` is how much of
-    the past comes along. Comparisons: "==", "!=", "<", "<=", ">", ">=", "rises", "falls", "changes". ``keep``:
-    how much of the past a recording in memory holds (None: all, up to 256 MB). ``failed(errno, path)`` is called
-    when the file can't be written any more: the recording ends, the run goes on. Raises ``OSError`` when the file
-    can't be made.
+    recording begins when the bits compare so; ``stop`` is then counted from there, and ``before`` is how much
+    of the past comes along. Comparisons: "==", "!=", "<", "<=", ">", ">=", "rises", "falls", "changes".
+    ``keep``: how much of the past a recording in memory holds (None: all, up to 256 MB). ``failed(errno,
+    path)`` is called when the file can't be written any more: the recording ends, the run goes on. Raises
+    ``OSError`` when the file can't be made.
     """
 
 def write_coverage(module: Rtl, path: str) -> bool:
@@ -756,7 +760,9 @@ def write_coverage(module: Rtl, path: str) -> bool:
 
 @final
 class WaveFile:
-    """A wave file written from Python. ``variables``: (scope with "/", name, bits, kind as in :func:`signals`)."""
+    """A wave file written from Python. ``variables``: (scope with "/", name, bits, kind as in
+    :func:`signals`).
+    """
 
     def __init__(
         self, path: str, format: Literal["vcd", "fst"], variables: Sequence[tuple[str, str, int, str]]
