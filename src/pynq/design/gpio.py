@@ -19,7 +19,7 @@ def resolve_gpio(wiring: Wiring) -> tuple[GpioChannel, ...]:
     return tuple(
         channel
         for cell in wiring.cells.values()
-        if (cell.vlnv.name if cell.vlnv else cell.module_type) == "axi_gpio"
+        if cell.type_name == "axi_gpio"
         for channel in _channels(wiring, cell)
     )
 

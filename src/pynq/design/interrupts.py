@@ -155,11 +155,7 @@ def _reversed(parameters: Mapping[str, str]) -> bool:
 
 def _is_controller(wiring: Wiring, end: Endpoint) -> bool:
     cell = wiring.cells.get(end.cell)
-    return cell is not None and _name(cell) == "axi_intc" and end.port == "irq"
-
-
-def _name(cell: Cell) -> str:
-    return cell.vlnv.name if cell.vlnv else cell.module_type
+    return cell is not None and cell.type_name == "axi_intc" and end.port == "irq"
 
 
 class _Tracer:
@@ -189,7 +185,7 @@ class _Tracer:
         if driver is None or driver in passed:
             return
         cell = wiring.cells.get(driver.cell)
-        name = _name(cell) if cell is not None else ""
+        name = cell.type_name if cell is not None else ""
         if cell is None:
             yield _Source(offset, driver, aliases)
         elif name in ("xlconcat", "ilconcat", "xlslice", "ilslice"):

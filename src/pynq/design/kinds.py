@@ -108,7 +108,7 @@ def protocol_of(vlnv: Vlnv | None, parameters: Mapping[str, str], port_map: Mapp
 
 def is_constant(cell: Cell) -> bool:
     """Whether a cell only gives a constant."""
-    return (cell.vlnv.name if cell.vlnv else cell.module_type) in ("xlconstant", "ilconstant")
+    return cell.type_name in ("xlconstant", "ilconstant")
 
 
 def is_register_block(block: AddressBlock) -> bool:

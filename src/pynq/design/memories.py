@@ -54,7 +54,7 @@ def memory_type(cell: Cell) -> str:
         name = interface.vlnv.name.removesuffix("_rtl") if interface.vlnv else ""
         if name in _FACING:
             return name.upper()
-    return (cell.vlnv.name if cell.vlnv else cell.module_type).upper()
+    return cell.type_name.upper()
 
 
 def _ps_memories(cell: Cell, family: Processor | None) -> Iterator[Memory]:

@@ -249,6 +249,11 @@ class Cell:
         """The VLNV as text, of whatever form it is in the file; "" where the file has none."""
         return str(self.vlnv) if self.vlnv else self.attributes.get("VLNV", "")
 
+    @property
+    def type_name(self) -> str:
+        """The type's name without vendor, library and version (``axi_dma``); else the module's."""
+        return self.vlnv.name if self.vlnv else self.module_type
+
 
 class Processor(str, Enum):
     """The family of the hard PS."""

@@ -8,44 +8,25 @@ memories into memories.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 
-from pynq._native import Arena
-from pynq.backends.sim._engine import (
-    Clock,
-    Component,
-    Engine,
-    Host,
-    Irq,
-    Link,
-    Memory,
-    Rtl,
-    Space,
-)
+from pynq.backends.sim._engine import Component, Engine, Host, Memory
+from pynq.backends.sim.memorymap import MemoryMap
 from pynq.backends.sim.model import Model, ModelRegistry
-from pynq.backends.sim.nets import WIDEST, Nets, active_low, is_gate, number, parameter
+from pynq.backends.sim.nets import WIDEST, active_low, number, parameter
+from pynq.backends.sim.plant import Plant
 from pynq.backends.sim.regfile import RegisterSpec, specs_of_cell, store
 from pynq.backends.sim.rtl.attach import Built, attach
-from pynq.design.model import (
-    BusInterface,
-    Cell,
-    CellKind,
-    Design,
-    Endpoint,
-    MemoryKind,
-    MemoryRange,
-    Port,
-    Processor,
-)
+from pynq.backends.sim.rtl.buses import sends
+from pynq.design.kinds import is_constant
+from pynq.design.model import BusInterface, Cell, CellKind, Design, Endpoint, Port, Processor
 from pynq.design.partial import inside
 
-__all__ = ["Assembly", "Plant", "assemble"]
+__all__ = ["Assembly", "assemble"]
 
-DEFAULT_HERTZ = 100_000_000.0
 LARGEST_BEAT = 512  # bytes; the engine's limit for a stream
 
 _RESET_NAME = re.compile(r"(^|_)(a?resetn?|a?rst_?n?)(_|\d|$)", re.IGNORECASE)
-_CLOCKS = ("ap_clk", "m_axi_mm2s_aclk", "m_axi_s2mm_aclk", "s_axis_aclk", "m_axis_aclk", "aclk", "s_axi_aclk")
 
 #: Cells that a program never talks to as such, so that nobody misses their model.
 _INFRASTRUCTURE = {
@@ -57,9 +38,6 @@ _INFRASTRUCTURE = {
     "util_vector_logic", "util_reduced_logic", "axi4stream_vip", "axis_terminator",
 }  # fmt: skip
 
-_CONSTANTS = ("xlconstant", "ilconstant")
-_NOCS = ("axi_noc", "axi_noc2")
-_BLOCK_RAMS = ("blk_mem_gen", "emb_mem_gen")
 _FIFOS = {
     "axis_data_fifo",
     "axis_register_slice",
@@ -67,114 +45,6 @@ _FIFOS = {
     "axis_dwidth_converter",
     "axis_subset_converter",
 }
-
-
-class Plant:
-    """One loaded design: the engine and what was made in it, by the names of the design."""
-
-    def __init__(self, design: Design, engine: Engine, seed: int, ddr: Memory) -> None:
-        self.design = design
-        self.seed = seed
-        self.engine = engine
-        self.ddr = ddr
-        self.nets = Nets(design, engine)
-        self.ps = engine.space("PS", ps=True)
-        self.clocks: dict[Endpoint | None, Clock] = {}
-        self.derived: dict[Endpoint, tuple[Endpoint, float]] = {}  # clock made in the PL -> its source, ratio
-        self.components: dict[str, Component] = {}
-        self.models: dict[str, Model] = {}
-        self.rtl: dict[str, Rtl] = {}  # cells that are the user's RTL
-        self.aliases: dict[
-            Endpoint, Endpoint
-        ] = {}  # where wires within hierarchies that are one module are now
-        self.memories: dict[str, Memory] = {}
-        self.spaces: dict[tuple[str, str], Space] = {}
-        self.links: dict[str, Link] = {}
-        self.irqs: dict[int, Irq] = {}
-        self.reach: dict[int, tuple[int, Memory, int]] = {}  # memory by base: last byte, memory, place in it
-        self.unmodelled: list[str] = []
-        self.limited: list[str] = []  # modelled in part, and what is missing
-        self.arenas: dict[tuple[str, int], Arena] = {}  # of memories other than the PS's DDR, made on demand
-
-    def hears_board(self, end: Endpoint) -> bool:
-        """Return whether a pin of the board can change the level at an end of a wire, as things are set."""
-        wiring, todo, seen = self.nets.wiring, [end], set()
-        while todo:
-            place = todo.pop()
-            driver = place if wiring.drives(place) else wiring.driver(place)
-            if driver is None or driver in seen:
-                continue
-            seen.add(driver)
-            if driver.cell in self.design.regions:
-                behind = wiring.behind(driver)
-                todo += [] if behind is None else [behind]
-                continue
-            cell, port = self.design.cells.get(driver.cell), wiring.port(driver)
-            if cell is None:
-                if port is not None and port.kind not in ("clk", "rst"):
-                    return True
-            elif cell.path in self.rtl:
-                ports = self.rtl[cell.path].ports()
-                todo += [Endpoint(cell.path, name) for name in cell.ports if ports.get(name) == "in"]
-            elif cell.path in self.models:
-                todo += [Endpoint(cell.path, name) for name in self.models[cell.path].hears()]
-            elif is_gate(cell):
-                todo += [
-                    Endpoint(cell.path, name) for name, one in cell.ports.items() if one.direction == "I"
-                ]
-        return False
-
-    def clock_of_ps(self, index: int) -> Clock | None:
-        """Return the domain of a PL clock of the PS; None for a clock that the design has not."""
-        for clock in self.design.clocks:
-            if clock.index == index and clock.cell == self.design.ps:
-                return self._domain(Endpoint(clock.cell, clock.port))
-        return None
-
-    def clock_changed(self, source: Endpoint, hertz: float) -> None:
-        """Let the clocks derived from one in the PL follow it."""
-        for end, (parent, ratio) in self.derived.items():
-            if parent == source:
-                self.clocks[end].hertz = hertz * ratio
-                self.clock_changed(end, hertz * ratio)
-
-    def clock_of(self, cell: Cell) -> Clock:
-        """Return the clock domain that a cell works in."""
-        inputs = _clock_inputs(cell)
-        for name in sorted(inputs, key=lambda name: _CLOCKS.index(name) if name in _CLOCKS else len(_CLOCKS)):
-            driver = self.nets.wiring.driver(Endpoint(cell.path, name))
-            if driver is not None:
-                return self._domain(driver, inputs[name])
-        return self.clock_of_ps(0) or self._domain(None)
-
-    def domain_of(self, cell: Cell, port: str) -> Clock:
-        """Return the clock domain at one clock input of a cell; that of the cell where nothing drives it."""
-        driver = self.nets.wiring.driver(Endpoint(cell.path, port))
-        return self.clock_of(cell) if driver is None else self._domain(driver, cell.ports[port])
-
-    def _domain(self, driver: Endpoint | None, load: Port | None = None) -> Clock:
-        if driver in self.clocks:
-            return self.clocks[driver]
-        if driver is None:
-            self.clocks[None] = self.engine.clock("clock", DEFAULT_HERTZ)
-            return self.clocks[None]
-        port = self.nets.wiring.port(driver)
-        hertz = (port.frequency if port else None) or (load.frequency if load else None) or DEFAULT_HERTZ
-        for clock in self.design.clocks:
-            if (clock.cell, clock.port) == tuple(driver) and clock.frequency:
-                hertz = clock.frequency
-        made = self.engine.clock(f"{driver.cell}/{driver.port}" if driver.cell else driver.port, float(hertz))
-        self.clocks[driver] = made
-        cell = self.design.cells.get(driver.cell)
-        if cell is not None and cell.path != self.design.ps:
-            for name, source in _clock_inputs(cell).items():
-                above = self.nets.wiring.driver(Endpoint(cell.path, name))
-                if above is not None and above != driver:
-                    parent = self._domain(above, source)
-                    if parent.hertz:
-                        self.derived[driver] = (above, float(hertz) / parent.hertz)
-                    break
-        return made
 
 
 def assemble(
@@ -206,7 +76,7 @@ class Assembly:
     """Builds the components of a plant's design, all of them or those within one region.
 
     The steps are methods, so that a region's contents can be made ready beside the running rest, and be
-    connected later: :meth:`create`, then :meth:`map`, then :meth:`connect`, then :meth:`begin`.
+    connected later: :meth:`create`, then :meth:`connect`, then :meth:`begin`.
     """
 
     def __init__(
@@ -221,12 +91,12 @@ class Assembly:
         self.design = plant.design
         self.engine = plant.engine
         self.nets = plant.nets
-        self.ddr = plant.ddr
         self.registry = registry
         self.chosen = chosen
         self.region = region
         self.rtl = rtl or {}
         self.cells = {path: cell for path, cell in self.design.cells.items() if self._mine(path)}
+        self.memory_map = MemoryMap(plant, region)
         self._streams = self._stream_nets()
 
     def _mine(self, path: str) -> bool:
@@ -234,7 +104,7 @@ class Assembly:
 
     def create(self) -> None:
         """Make the components and models; nothing is connected yet."""
-        reached = self._reached()
+        reached = self.memory_map.reached()
         model_of: dict[str, type[Model]] = {}
         for path, cell in self.cells.items():
             if path in self.rtl:
@@ -253,7 +123,7 @@ class Assembly:
             if cell.kind is CellKind.PROCESSOR or path == self.design.ps:
                 continue
             slaves = reached.get(path, {})
-            name = _type_name(cell)
+            name = cell.type_name
             if path in self.rtl:
                 if not self.region:
                     self._module(path)
@@ -261,7 +131,7 @@ class Assembly:
                 self._model(cell, model_of[path], slaves)
             elif name in builders and (cell.vlnv is None or cell.vlnv.vendor == "xilinx.com"):
                 self._native(cell, builders[name](cell))
-            elif self._is_memory(cell):
+            elif self.memory_map.is_memory(cell):
                 continue
             elif slaves or (self._sides(cell) and name not in _INFRASTRUCTURE):
                 self._register_file(cell, slaves)
@@ -278,7 +148,7 @@ class Assembly:
 
     def connect(self) -> None:
         """Give the components their addresses, streams and wires."""
-        self.map()
+        self.memory_map.map()
         self._connect_streams()
         self._connect_wires()
 
@@ -289,48 +159,22 @@ class Assembly:
                 built._begin()
 
     # -- what there is ---------------------------------------------------------------------------------
-    def _all_ranges(self) -> Iterator[MemoryRange]:
-        yield from self.design.ps_ranges
-        for cell in self.design.cells.values():
-            if cell.path != self.design.ps and cell.kind is not CellKind.PROCESSOR:
-                yield from cell.ranges
-
-    def _reached(self) -> dict[str, dict[str, int]]:
-        """Return, for every cell that answers to a master, its slave interfaces and how many bytes
-        they span.
-        """
-        found: dict[str, dict[str, int]] = {}
-        for span in self._all_ranges():
-            if span.slave and span.slave != self.design.ps:
-                sizes = found.setdefault(span.slave, {})
-                end = self._offset(span) + span.size
-                sizes[span.slave_interface] = max(sizes.get(span.slave_interface, 0), end)
-        return found
-
-    def _offset(self, span: MemoryRange) -> int:
-        cell = self.design.cells.get(span.slave)
-        for block in cell.blocks if cell is not None else ():
-            if block.name == span.block and block.interface == span.slave_interface:
-                return block.offset
-        return 0
-
-    def _is_memory(self, cell: Cell) -> bool:
-        return cell.kind is CellKind.MEMORY_CONTROLLER or any(
-            span.slave == cell.path and span.kind is MemoryKind.MEMORY for span in self._all_ranges()
-        )
-
     def _stream_nets(self) -> dict[str, list[tuple[Cell, BusInterface]]]:
         found: dict[str, list[tuple[Cell, BusInterface]]] = {}
         for cell in self.design.cells.values():
             for interface in cell.interfaces.values():
                 if interface.protocol == "AXIS" and interface.net and interface.role != "MONITOR":
                     found.setdefault(interface.net, []).append((cell, interface))
-        return {net: ends for net, ends in found.items() if {True, False} == set(map(_sends, ends))}
+        return {
+            net: ends
+            for net, ends in found.items()
+            if {True, False} == {sends(interface) for _, interface in ends}
+        }
 
     def _sides(self, cell: Cell) -> dict[str, tuple[bool, int]]:
         """Return the connected streams of a cell: name -> (sends, bytes a beat)."""
         return {
-            interface.name: (_sends((cell, interface)), self._beat(interface.net))
+            interface.name: (sends(interface), self._beat(interface.net))
             for interface in cell.interfaces.values()
             if interface.net in self._streams and interface.protocol == "AXIS" and interface.role != "MONITOR"
         }
@@ -340,7 +184,7 @@ class Assembly:
         ends = self._streams[net]
         if net in self.plant.links:
             return self.plant.links[net].width
-        for cell, interface in sorted(ends, key=_sends, reverse=True):
+        for cell, interface in sorted(ends, key=lambda end: sends(end[1]), reverse=True):
             width = number(interface.parameters.get("TDATA_NUM_BYTES", ""))
             if not width:
                 port = cell.ports.get(interface.port_map.get("TDATA", ""))
@@ -378,7 +222,7 @@ class Assembly:
     def _fifo(self, cell: Cell) -> Component:
         depth = (
             number(parameter(cell, "C_FIFO_DEPTH", "FIFO_DEPTH"), 512)
-            if _type_name(cell) == "axis_data_fifo"
+            if cell.type_name == "axis_data_fifo"
             else 0
         )
         packet = parameter(cell, "C_FIFO_MODE", "FIFO_MODE") == "2"
@@ -401,8 +245,8 @@ class Assembly:
             interface = cell.interfaces.get(name)
             wide = interface is not None and (interface.data_width or 32) >= 64
             host.add_slave(name, width=8 if wide else 4, range=size)
-        for name, (sends, _) in self._sides(cell).items():
-            (host.add_source if sends else host.add_sink)(name)
+        for name, (out, _) in self._sides(cell).items():
+            (host.add_source if out else host.add_sink)(name)
         return host
 
     def _register_file(self, cell: Cell, slaves: Mapping[str, int]) -> None:
@@ -411,7 +255,7 @@ class Assembly:
         streams = self._sides(cell)
         kind = cell.type or cell.module_type or "no type"
         host.on_explain(lambda channel: f"{cell.path} ({kind}) has no model: it takes and gives nothing")
-        if (specs or streams) and _type_name(cell) not in _INFRASTRUCTURE:
+        if (specs or streams) and cell.type_name not in _INFRASTRUCTURE:
             self.plant.unmodelled.append(f"{cell.path} ({kind})")
 
     def _model(self, cell: Cell, kind: type[Model], slaves: Mapping[str, int]) -> None:
@@ -438,8 +282,8 @@ class Assembly:
             self.plant.clock_of(cell),
             cell,
             specs,
-            {name: beat for name, (sends, beat) in sides.items() if not sends},
-            {name: beat for name, (sends, beat) in sides.items() if sends},
+            {name: beat for name, (out, beat) in sides.items() if not out},
+            {name: beat for name, (out, beat) in sides.items() if out},
             masters,
             inputs,
             outputs,
@@ -468,101 +312,6 @@ class Assembly:
                 inputs[name] = port.width
         return inputs, outputs
 
-    # -- memory ----------------------------------------------------------------------------------------
-    def map(self) -> None:
-        """Let masters reach what answers; those outside of the region, what is within."""
-        for span in self.design.ps_ranges:
-            if self._mine(span.slave):
-                self._map(self.plant.ps, span, False)
-        lowest = min((base for base, _, _ in self.plant.ps.ranges()), default=self.ddr.size)
-        if lowest and not self.region:  # Versal's PS has its DDR among the ranges
-            self.plant.ps.map(0, min(self.ddr.size, lowest) - 1, self.ddr, name="DDR")
-        for cell in self.design.cells.values():
-            component = self.plant.components.get(cell.path)
-            if component is None:
-                continue
-            masters = {name for name, kind in component.ports().items() if kind == "master"}
-            for span in cell.ranges:
-                if span.master_interface not in masters or not (
-                    self._mine(cell.path) or self._mine(span.slave)
-                ):
-                    continue
-                key = (cell.path, span.master_interface)
-                if key not in self.plant.spaces:
-                    self.plant.spaces[key] = self.engine.space("/".join(key))
-                    component.space(span.master_interface, self.plant.spaces[key])
-                self._map(self.plant.spaces[key], span, True)
-
-    def map_to(self, stand_in: Component) -> None:
-        """Let everything outside of the region that reaches into it find a stand-in there."""
-        outside = [(self.plant.ps, span) for span in self.design.ps_ranges]
-        for (path, interface), space in self.plant.spaces.items():
-            cell = self.design.cells[path]
-            outside += [(space, span) for span in cell.ranges if span.master_interface == interface]
-        for space, span in outside:
-            if self._mine(span.slave):
-                space.map(span.base, span.high, stand_in, name=span.slave)
-
-    def _map(self, space: Space, span: MemoryRange, from_pl: bool) -> None:
-        target, offset, port = self._target(span, from_pl)
-        if target is None:
-            return
-        high = span.high
-        if isinstance(target, Memory):
-            high = min(high, span.base + target.size - offset - 1)
-            self.plant.reach.setdefault(span.base, (high, target, offset))
-        space.map(span.base, high, target, offset=offset, port=port, name=span.slave or span.slave_interface)
-
-    def _target(self, span: MemoryRange, from_pl: bool) -> tuple[Memory | Component | None, int, str]:
-        """Return what answers in a range, the place in it where the range begins, and its slave port."""
-        slave = self.design.cells.get(span.slave)
-        # Versal's DDR is behind the NoC; elsewhere it is a slave of the PS (HP0_DDR_LOW, ...).
-        if slave is not None and (span.slave == self.design.ps or _type_name(slave) in _NOCS):
-            if "DDR" not in span.block:
-                return None, 0, ""  # the PS's own registers, on-chip memory, flash: not part of the PL
-            if "LOW" in span.block or span.base < self.ddr.size:
-                # Addresses repeat beyond the DDR that is fitted: PYNQ's logictools sees it at 0x2000_0000.
-                return self.ddr, span.base % self.ddr.size, ""
-            return self._memory(f"{span.slave} at {span.base:#x}", span.size), 0, ""
-        component = self.plant.components.get(span.slave)
-        if component is not None and span.slave in self.plant.rtl:
-            # Interconnects pass addresses on as they are: the module sees all the bits that it has pins for.
-            known = component.ports().get(span.slave_interface) == "slave"
-            return (component, span.base, span.slave_interface) if known else (None, 0, "")
-        if component is not None:
-            slaves = [name for name, kind in component.ports().items() if kind == "slave"]
-            if not slaves:
-                return None, 0, ""
-            port = span.slave_interface if span.slave_interface in slaves and len(slaves) > 1 else ""
-            return component, self._offset(span), port
-        if slave is None:  # an interface on the boundary: something outside that keeps what is written
-            return self._memory(span.slave_interface or "external", span.size), 0, ""
-        return self._memory(self._store_of(slave), span.size), self._offset(span) if from_pl else 0, ""
-
-    def _store_of(self, controller: Cell) -> str:
-        """Return the name of the memory behind a controller: of its block RAM, which others may share,
-        or its own.
-        """
-        ports = (port for port in controller.interfaces.values() if port.name.startswith("BRAM_PORT"))
-        nets = {port.net for port in ports if port.net}
-        for cell in self.design.cells.values():
-            if _type_name(cell) in _BLOCK_RAMS and any(port.net in nets for port in cell.interfaces.values()):
-                return cell.path
-        return controller.path
-
-    def _memory(self, name: str, size: int) -> Memory:
-        memory = self.plant.memories.get(name)
-        if memory is None:
-            # Masters may see parts of different sizes: a memory is sparse, so the largest costs nothing.
-            sizes = [span.size for span in self._all_ranges() if self._names(span) == name]
-            largest = max(sizes, default=size)
-            memory = self.plant.memories[name] = self.engine.memory(name, max(size, largest))
-        return memory
-
-    def _names(self, span: MemoryRange) -> str:
-        slave = self.design.cells.get(span.slave)
-        return self._store_of(slave) if slave is not None else span.slave_interface or "external"
-
     # -- streams ---------------------------------------------------------------------------------------
     def _connect_streams(self) -> None:
         for net, ends in self._streams.items():
@@ -577,7 +326,7 @@ class Assembly:
                 if not new and not self._mine(cell.path):
                     continue
                 component = self.plant.components.get(cell.path)
-                side = _sends((cell, interface))
+                side = sends(interface)
                 if component is not None and side not in taken and interface.name in component.ports():
                     component.stream(interface.name, link)
                     taken.add(side)
@@ -605,7 +354,8 @@ class Assembly:
                 elif port.direction == "I" and _is_reset(name, port) and path not in self.rtl:
                     driver = self.nets.wiring.driver(Endpoint(path, name))
                     # A reset tied to a level resets a part that is not used, or nothing.
-                    tied = driver is None or _type_name_of(self.design, driver.cell) in _CONSTANTS
+                    source = None if driver is None else self.design.cells.get(driver.cell)
+                    tied = driver is None or (source is not None and is_constant(source))
                     net = None if driver is None or tied else self.nets.of(driver)
                     if net is not None:
                         component.reset_by(net, active_low=active_low(name, port))
@@ -656,23 +406,6 @@ def interrupt_numbers(family: Processor | None, ps: Cell, name: str, port: Port)
     if family is Processor.VERSAL and (match := re.fullmatch(r"pl_(ps|lpd|fpd)_irq(\d+)", name)):
         return [{"ps": 116, "lpd": 136, "fpd": 175}[match[1]] + int(match[2])]
     return []
-
-
-def _clock_inputs(cell: Cell) -> dict[str, Port]:
-    return {name: port for name, port in cell.ports.items() if port.kind == "clk" and port.direction == "I"}
-
-
-def _type_name_of(design: Design, path: str) -> str:
-    cell = design.cells.get(path)
-    return _type_name(cell) if cell is not None else ""
-
-
-def _type_name(cell: Cell) -> str:
-    return cell.vlnv.name if cell.vlnv else cell.module_type
-
-
-def _sends(end: tuple[Cell, BusInterface]) -> bool:
-    return end[1].role in ("INITIATOR", "MASTER")
 
 
 def _is_reset(name: str, port: Port) -> bool:

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from pynq.backends.sim._engine import Net
-from pynq.backends.sim.assembly import Plant
 from pynq.backends.sim.model import near
 from pynq.backends.sim.nets import WIDEST
+from pynq.backends.sim.plant import Plant
 from pynq.design.model import BusInterface, Endpoint, Port
 from pynq.errors import PynqError
 

@@ -15,12 +15,13 @@ from pynq._native import Arena, Window
 from pynq.backends.sim import models as builtin_models
 from pynq.backends.sim import swap
 from pynq.backends.sim._engine import Engine, Net
-from pynq.backends.sim.assembly import Plant, assemble
+from pynq.backends.sim.assembly import assemble
 from pynq.backends.sim.board import Board
 from pynq.backends.sim.farewell import at_exit
 from pynq.backends.sim.lines import SimInterruptLine, SimPin
 from pynq.backends.sim.model import Model, models, near
 from pynq.backends.sim.observe import Observed
+from pynq.backends.sim.plant import Plant
 from pynq.backends.sim.rtl import attach
 from pynq.backends.sim.rtl.attach import Where
 from pynq.backends.sim.rtl.manifest import SUFFIX

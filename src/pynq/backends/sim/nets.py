@@ -78,7 +78,7 @@ def active_low(name: str, port: Port | None) -> bool:
 
 def is_gate(cell: Cell) -> bool:
     """Return whether a cell is combinational logic of the engine."""
-    return (cell.vlnv.name if cell.vlnv else cell.module_type) in _GATES
+    return cell.type_name in _GATES
 
 
 def idle_level(name: str, port: Port | None) -> int:
@@ -267,7 +267,7 @@ class Nets:
             return
         name = f"{driver.cell}/{driver.port}" if driver.cell else driver.port
         cell = self._design.cells.get(driver.cell)
-        kind = _GATES.get(cell.vlnv.name if cell.vlnv else cell.module_type) if cell is not None else None
+        kind = _GATES.get(cell.type_name) if cell is not None else None
         initial = self.initial.get(driver, 0 if kind else idle_level(name, port))
         net = self._engine.net(name, port.width, initial)
         self._made[driver] = net  # before its inputs: a loop ends here, and elaborate() reports it
@@ -303,7 +303,7 @@ class Nets:
             within = self.wiring.behind(driver)
             return None if within is None else self.bit_of(within, bit)
         cell = self._design.cells.get(driver.cell)
-        kind = _GATES.get(cell.vlnv.name if cell.vlnv else cell.module_type) if cell is not None else None
+        kind = _GATES.get(cell.type_name) if cell is not None else None
         if cell is not None and kind == "concat":
             for name in self._inputs_of_concat(cell):
                 width = cell.ports[name].width

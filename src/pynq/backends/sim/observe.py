@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pynq.backends.sim import _engine
 from pynq.backends.sim.coverage import Coverage
+from pynq.backends.sim.plant import Plant
 from pynq.backends.sim.signals import Directory, Signal, SignalScope
 from pynq.backends.sim.waves import (
     Moment,
@@ -28,7 +29,6 @@ from pynq.errors import PynqError, PynqWarning
 from pynq.waves import Waveform, read_waves
 
 if TYPE_CHECKING:
-    from pynq.backends.sim.assembly import Plant
     from pynq.waveplot import WavePlot
 
 __all__ = ["Observed"]

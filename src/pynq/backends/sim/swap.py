@@ -14,8 +14,9 @@ from typing import TypeVar
 
 from pynq._native import Arena
 from pynq.backends.sim._engine import Clock, Component, Engine, Link, Memory, Net, Rtl, Space
-from pynq.backends.sim.assembly import Assembly, Plant
+from pynq.backends.sim.assembly import Assembly
 from pynq.backends.sim.model import Model, ModelRegistry, moment
+from pynq.backends.sim.plant import Plant
 from pynq.backends.sim.rtl.attach import Built, Prepared
 from pynq.design.model import Design, Endpoint
 from pynq.design.partial import empty, inside, merge, regions
@@ -237,7 +238,7 @@ def _blank(assembly: Assembly, why: str) -> Component:
     blank = plant.engine.host(region, plant.clock_of(regions(plant.design)[region]), kind="region")
     blank.add_slave("")
     blank.refusal = why
-    assembly.map_to(blank)
+    assembly.memory_map.map_to(blank)
     _tell_streams(plant, region, why)
     return blank
 

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pynq.backends.sim.nets import active_low
+from pynq.backends.sim.nets import WIDEST, active_low
+from pynq.backends.sim.plant import Plant
 from pynq.backends.sim.rtl import build as builder
 from pynq.backends.sim.rtl import cache, manifest
 from pynq.backends.sim.rtl.buses import answers, pins_of, protocol_of, sends
@@ -30,14 +31,12 @@ from pynq.errors import RtlBuildError, RtlFallbackWarning
 
 if TYPE_CHECKING:
     from pynq.backends.sim._engine import Rtl
-    from pynq.backends.sim.assembly import Plant
 
 __all__ = ["Built", "Prepared", "Where", "attach", "prepare"]
 
 #: What a program may say: None (the manifest beside the hand-off file), False (no RTL), a manifest, a dict.
 Where = str | os.PathLike[str] | Mapping[str, Any] | bool | None
 
-WIDEST = 64  # bits of a wire
 ENVIRONMENT = "PYNQ_RTL"
 
 

@@ -10,12 +10,9 @@ import itertools
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
+from pynq.backends.sim.plant import Plant
 from pynq.design.model import BusInterface, Cell, Endpoint
-
-if TYPE_CHECKING:
-    from pynq.backends.sim.assembly import Plant
 
 __all__ = ["CLOCK", "RESET", "Associations", "associated", "clock_for"]
 
