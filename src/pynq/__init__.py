@@ -69,20 +69,8 @@ _HOME = {
     "get_include": "native",
 }
 _MODULES = {
-    *(
-        "bitstream",
-        "buffer",
-        "clocks",
-        "design",
-        "device",
-        "errors",
-        "fleet",
-        "gpio",
-        "interrupt",
-        "lib",
-        "mmio",
-    ),
-    *("native", "overlay", "pl", "pl_server", "ps", "registers", "sim", "testing", "uio", "utils"),
+    *("bitstream", "buffer", "clocks", "design", "device", "errors", "fleet", "gpio", "interrupt", "lib"),
+    *("mmio", "native", "overlay", "pl", "pl_server", "ps", "registers", "sim", "testing", "uio", "utils"),
 }
 
 
