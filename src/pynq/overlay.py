@@ -366,8 +366,8 @@ class DefaultOverlay(Bitstream, Node):
         )
         for region in changed:
             old, new = (form.partials.get(region) for form in (before, design))
-            now = f"{new.name or new.file} was loaded" if new else "it was emptied"
-            was = f", which held {old.name or old.file}" if old else ""
+            now = f"{new.label} was loaded" if new else "it was emptied"
+            was = f", which held {old.label}" if old else ""
             reason = f"region {region}{was}, was reconfigured: {now}. Take the object from the overlay anew."
             for follower in list(self._followers):
                 path = follower.description.get("fullpath", "")

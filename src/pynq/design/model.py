@@ -419,6 +419,11 @@ class Design:
         count = f"{len(self.cells)} cell{'' if len(self.cells) == 1 else 's'}"
         return f"<Design {self.name!r} from {self.file!r}: {count}, {self.part or 'unknown part'}>"
 
+    @property
+    def label(self) -> str:
+        """What messages call the design: its name, or its file where that gives none."""
+        return self.name or self.file
+
     def where(self, item: Port | Field | Register) -> SourceRef:
         """File and line of something that holds its line only."""
         return SourceRef(self.file, item.line)

@@ -55,16 +55,15 @@ def find_region(design: Design, name: str) -> str:
         if path in known:
             return path
     path = name.replace(".", "/")
-    label = design.name or design.file
     close = difflib.get_close_matches(path, known, n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(map(repr, close))}?" if close else ""
     hint = hint or (f"its regions: {', '.join(known)}" if known else "it has no regions")
     if path in design.cells or path in design.hierarchies:
         what = "an IP" if path in design.cells else "a hierarchy"
         raise RegionError(
-            f"{path!r} of design {label!r} is {what}, no region for partial reconfiguration; {hint}"
+            f"{path!r} of design {design.label!r} is {what}, no region for partial reconfiguration; {hint}"
         )
-    raise RegionError(f"no region {name!r} in design {label!r}; {hint}")
+    raise RegionError(f"no region {name!r} in design {design.label!r}; {hint}")
 
 
 def changes(before: Design, after: Design, *, reloaded: bool = False) -> list[str]:

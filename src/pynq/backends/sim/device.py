@@ -9,7 +9,7 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pynq._native import Arena, Window
 from pynq.backends.sim import models as builtin_models
@@ -17,15 +17,16 @@ from pynq.backends.sim import swap
 from pynq.backends.sim._engine import Engine, Net
 from pynq.backends.sim.assembly import assemble
 from pynq.backends.sim.board import Board
+from pynq.backends.sim.control import Controlled
 from pynq.backends.sim.farewell import at_exit
 from pynq.backends.sim.lines import SimInterruptLine, SimPin
-from pynq.backends.sim.model import Model, models, near
+from pynq.backends.sim.model import Model, models
 from pynq.backends.sim.observe import Observed
 from pynq.backends.sim.plant import Plant
 from pynq.backends.sim.rtl import attach
 from pynq.backends.sim.rtl.attach import Where
 from pynq.backends.sim.rtl.manifest import SUFFIX
-from pynq.design.model import Cell, Clock, Design, Endpoint
+from pynq.design.model import Cell, Design, Endpoint
 from pynq.design.partial import empty
 from pynq.device.base import Device
 from pynq.device.contract import Block
@@ -40,7 +41,6 @@ from pynq.errors import (
 
 __all__ = ["SimDevice"]
 
-_PS = 1_000_000_000_000
 _DDR = 512 << 20
 _RESET_CYCLES = 80  # PG164: the last reset ends 3 x 16 cycles after the first, which waits for the filters
 _EMIO = {
@@ -50,7 +50,7 @@ _EMIO = {
 }
 
 
-class SimDevice(Observed, Device):
+class SimDevice(Controlled, Observed, Device):
     """A board that exists in this process: the PL of any design with a PS, DDR, interrupts, EMIO, clocks.
 
     ``deterministic``: host time plays no part, and the same program gives the same trace bit for bit;
@@ -167,7 +167,7 @@ class SimDevice(Observed, Device):
         if found is None:
             names = [memory.name for memory in plant.design.memories]
             raise UnsupportedByDeviceError(
-                f"device {self.name!r} has no memory {target!r} for buffers; {_label(plant.design)} has "
+                f"device {self.name!r} has no memory {target!r} for buffers; {plant.design.label} has "
                 f"{', '.join(names) or 'none'}"
             )
         high, memory, offset = found
@@ -241,7 +241,7 @@ class SimDevice(Observed, Device):
                 engine.close()
                 raise
             if self._plant is not None:
-                before, after = _label(self._plant.design), _label(design)
+                before, after = self._plant.design.label, design.label
                 again = (
                     "was loaded again on"
                     if before == after
@@ -257,7 +257,7 @@ class SimDevice(Observed, Device):
             if plant.unmodelled
             else []
         )
-        self._tell(_label(design), parts + plant.limited, design.file)
+        self._tell(design.label, parts + plant.limited, design.file)
 
     def _download_partial(
         self, design: Design, bitstream: Path | None, region: str, rtl: Where, description: Path | None
@@ -278,8 +278,8 @@ class SimDevice(Observed, Device):
             plant = self.plant
             if plant.design.file != design.file:
                 raise OverlayNotLoadedError(
-                    f"{_label(design)!r} is not loaded on device {self.name!r}, which holds "
-                    f"{_label(plant.design)!r}: nothing can be downloaded into region {region}"
+                    f"{design.label!r} is not loaded on device {self.name!r}, which holds "
+                    f"{plant.design.label!r}: nothing can be downloaded into region {region}"
                 )
             nbytes = bitstream.stat().st_size if bitstream is not None else None
             duration = swap.configuration_time(nbytes)
@@ -296,7 +296,7 @@ class SimDevice(Observed, Device):
                     self.design = empty(design, region)
         finally:
             self._swapping.release()
-        self._tell(f"{_label(design)}, region {region}", notes, partial.file)
+        self._tell(f"{design.label}, region {region}", notes, partial.file)
 
     @staticmethod
     def _tell(where: str, parts: list[str], file: str) -> None:
@@ -323,7 +323,7 @@ class SimDevice(Observed, Device):
         irq = plant.irqs.get(number)
         if irq is None:
             known = ", ".join(map(str, sorted(plant.irqs))) or "none"
-            raise PynqError(f"{_label(plant.design)}: no PS interrupt {number}; connected: {known}")
+            raise PynqError(f"{plant.design.label}: no PS interrupt {number}; connected: {known}")
         return SimInterruptLine(self, plant.engine, irq)
 
     def interrupt_probe(self, pin: str) -> Callable[[], tuple[int, int]] | None:
@@ -350,44 +350,15 @@ class SimDevice(Observed, Device):
         }
         wanted = ports["o" if direction == "out" else "i"]
         if cell is None or not wanted:
-            raise UnsupportedByDeviceError(f"{_label(plant.design)} brings no EMIO GPIO to the PL")
+            raise UnsupportedByDeviceError(f"{plant.design.label} brings no EMIO GPIO to the PL")
         width = cell.ports[wanted].width
         if not 0 <= index < width:
-            raise PynqError(f"EMIO GPIO {index}: {_label(plant.design)} connects 0 to {width - 1}")
+            raise PynqError(f"EMIO GPIO {index}: {plant.design.label} connects 0 to {width - 1}")
         tri = plant.nets.bit_of(Endpoint(cell.path, ports["t"]), index)
         end = Endpoint(cell.path, wanted)
         if direction == "out":
             return SimPin(plant.engine, plant.nets.bit_of(end, index), tri, True)
         return SimPin(plant.engine, plant.nets.bit_into(end, index), tri, False)
-
-    def clock_rate(self, index: int) -> float:
-        """Return the frequency of PL clock ``index`` in Hz."""
-        domain = self.plant.clock_of_ps(index)
-        return self._clock(index).frequency or 0.0 if domain is None else domain.hertz
-
-    def set_clock_rate(self, index: int, hertz: float) -> float:
-        """Set PL clock ``index`` as near as the PS's two 6-bit dividers allow; return the frequency reached
-        in Hz.
-
-        The PLL's frequency follows from the description; 0 stops the clock.
-        """
-        clock = self._clock(index)
-        if hertz < 0:
-            raise ValueError(f"PL clock {index}: {hertz} Hz")
-        reached = _nearest(clock, hertz)
-        domain = self.plant.clock_of_ps(index)
-        if domain is not None:
-            domain.hertz = reached
-            self.plant.clock_changed(Endpoint(clock.cell, clock.port), reached)
-        return reached
-
-    def _clock(self, index: int) -> Clock:
-        plant = self.plant
-        found = {clock.index: clock for clock in plant.design.clocks if clock.index is not None}
-        if index not in found:
-            known = ", ".join(map(str, sorted(found))) or "none"
-            raise PynqError(f"{_label(plant.design)} has no PL clock {index}; it has {known}")
-        return found[index]
 
     def explain(self, what: str) -> str:
         """Return one sentence on why something does not go on: "axi_dma_0/S2MM",
@@ -427,152 +398,6 @@ class SimDevice(Observed, Device):
             raise OverlayNotLoadedError(f"device {self.name!r} holds no design: its board has no pins yet")
         return board
 
-    @property
-    def deterministic(self) -> bool:
-        """True where host time plays no part."""
-        return self._deterministic
-
-    @deterministic.setter
-    def deterministic(self, value: bool) -> None:
-        self._deterministic = bool(value)
-        if self._plant is not None:
-            self._plant.engine.deterministic = bool(value)
-
-    @property
-    def patience(self) -> float:
-        """Seconds (host) of quiet after which a wait fails where other threads or tasks could still act."""
-        return self._patience
-
-    @patience.setter
-    def patience(self, seconds: float) -> None:
-        self._patience = float(seconds)
-        if self._plant is not None:
-            self._plant.engine.patience = float(seconds)
-
-    @property
-    def now(self) -> float:
-        """Virtual time since the download, in seconds."""
-        return self.engine.now / _PS
-
-    @property
-    def now_ps(self) -> int:
-        """Virtual time since the download, in picoseconds."""
-        return self.engine.now
-
-    def cycles(self, clock: str | int = 0) -> int:
-        """Return the rising edges so far of a PL clock, by its number or by name (``clk_wiz_0/clk_out1``)."""
-        if isinstance(clock, int):
-            domain = self.plant.clock_of_ps(clock)
-            if domain is not None:
-                return domain.cycles
-            self._clock(clock)
-            return 0
-        known = {domain.name: domain for domain in self.plant.clocks.values()}
-        if clock not in known:
-            raise PynqError(f"no clock {clock!r}; {near(clock, known)}")
-        return known[clock].cycles
-
-    def run(self, seconds: float | None = None, *, cycles: int | None = None, clock: str | int = 0) -> None:
-        """Let virtual time go on: by ``seconds``, by ``cycles`` of a PL clock; without either, until quiet.
-
-        Quiet is when nothing can happen without a stimulus. A model that never rests never is; Ctrl-C stops.
-        """
-        if seconds is not None and cycles is not None:
-            raise ValueError("give seconds or cycles, not both")
-        engine = self.engine
-        if seconds is not None:
-            engine.run(round(seconds * _PS))
-        elif cycles is not None:
-            engine.run(round(cycles * _PS / self._hertz(clock)))
-        else:
-            engine.run_until(None)
-
-    def _hertz(self, clock: str | int) -> float:
-        if isinstance(clock, int):
-            hertz = self.clock_rate(clock)
-        else:
-            self.cycles(clock)
-            hertz = next(domain.hertz for domain in self.plant.clocks.values() if domain.name == clock)
-        if not hertz:
-            raise PynqError(f"clock {clock!r} stands still")
-        return hertz
-
-    def statistics(self) -> dict[str, dict[str, int]]:
-        """Return counts of all streams (beats, bytes, packets, queued, ...) and of all masters (reads,
-        writes, ...), by name.
-        """
-        return self.engine.statistics()
-
-    def model(self, path: str) -> Model:
-        """Return the Python model of a cell."""
-        found = self.plant.models.get(path)
-        if found is None:
-            raise PynqError(f"{path!r} has no Python model; {near(path, self.plant.models)}")
-        return found
-
-    def inject(
-        self,
-        target: str,
-        *,
-        latency: int = 0,
-        response: Literal["", "SLVERR", "DECERR"] = "",
-        probability: float = 1.0,
-        stall: float = 0.0,
-        side: Literal["source", "sink"] = "sink",
-        cycles: int = 8,
-        base: int = 0,
-        high: int = (1 << 64) - 1,
-        count: int = -1,
-    ) -> None:
-        """Disturb the PL, from the seed.
-
-        ``target``: a cell (its registers), a master ("axi_dma_0/M_AXI_S2MM", "PS") or a stream, by a cell's
-        interface ("axi_dma_0/S_AXIS_S2MM"). Registers and masters: ``latency`` more cycles, ``response`` with
-        ``probability``, for addresses from ``base`` to ``high``, ``count`` times. Streams: with probability
-        ``stall`` that ``side`` pauses for up to ``cycles``.
-        """
-        plant = self.plant
-        path, _, interface = target.rpartition("/")
-        cell = plant.design.cells.get(path)
-        if cell is not None and interface in cell.interfaces:
-            link = plant.links.get(cell.interfaces[interface].net)
-            if link is not None:
-                link.stall(side, stall, cycles)
-                return
-        try:
-            plant.engine.inject(
-                target,
-                latency=latency,
-                response=response,
-                probability=probability,
-                base=base,
-                high=high,
-                count=count,
-            )
-        except KeyError:
-            known = [*plant.components, "PS", *map("/".join, plant.spaces)]
-            raise PynqError(f"nothing to disturb is called {target!r}; {near(target, known)}") from None
-
-    def clear_injections(self) -> None:
-        """End all disturbances."""
-        self.engine.clear_injections()
-
-    def trace(self, mode: Literal["off", "hash", "list"] = "list") -> None:
-        """Record accesses, packets, net edges and interrupts from now on; read :attr:`trace_hash` or
-        :attr:`trace_events`.
-        """
-        self.engine.trace(mode)
-
-    @property
-    def trace_hash(self) -> int:
-        """64 bits over all that was recorded: equal for equal runs."""
-        return self.engine.trace_hash
-
-    @property
-    def trace_events(self) -> list[tuple[int, str, str, int, int]]:
-        """(time in ps, kind, name, a, b): see :meth:`trace`."""
-        return self.engine.trace_events
-
     # -- for the waits in event loops ------------------------------------------------------------------
     @contextlib.contextmanager
     def listening(self, ring: Callable[[], None]) -> Iterator[None]:
@@ -604,20 +429,3 @@ class SimDevice(Observed, Device):
         text = super().__repr__()
         plant = self._plant
         return text if plant is None or not plant.rtl else f"{text[:-1]}, RTL: {', '.join(plant.rtl)}>"
-
-
-def _label(design: Design) -> str:
-    return design.name or design.file
-
-
-def _nearest(clock: Clock, hertz: float) -> float:
-    """Return what two dividers of 1 to 63 make of the PLL that is nearest to ``hertz``."""
-    if not hertz:
-        return 0.0
-    pll = float(clock.frequency or 100_000_000)
-    for divisor in clock.divisors:
-        pll *= divisor
-    if not clock.divisors:
-        return hertz
-    pairs = {first * second for first in range(1, 64) for second in range(1, 64)}
-    return min((pll / product for product in pairs), key=lambda reached: (abs(reached - hertz), reached))

@@ -140,7 +140,7 @@ class _Resolver:
 
     def _about_no_match(self, table: Table) -> str:
         pattern, design = table.pattern, self._design
-        label = design.name or design.file
+        label = design.label
         if pattern == design.ps:
             return f"{pattern} is the PS of {label}, which is no RTL"
         paths = [cell.path for cell in self._cells()]
