@@ -22,6 +22,9 @@ __all__ = ["Trace", "Value", "Waveform", "read_waves"]
 Value = int | float | None
 
 
+_MARGIN = 24  # part of the time that is shown before the first change and after the last one
+
+
 @dataclass(frozen=True)
 class Trace:
     """One signal over time: its full name, its width in bits and its changes in order of time.
@@ -89,6 +92,27 @@ class Waveform:
         begin = self.begin if start is None else max(self.begin, start)
         end = self.end if stop is None else min(self.end, stop)
         return Waveform(self.traces, begin, max(begin, end))
+
+    def busy(self) -> Waveform:
+        """Return the stretch in which the signals change, with a little before and after it.
+
+        Hardware that waits for its program rests for as long as that takes. All of it where nothing changes.
+        """
+        first = [
+            trace.times[index]
+            for trace in self.traces
+            if (index := bisect_right(trace.times, self.begin)) < len(trace.times)
+        ]
+        last = [
+            trace.times[index]
+            for trace in self.traces
+            if (index := bisect_right(trace.times, self.end) - 1) >= 0 and trace.times[index] > self.begin
+        ]
+        if not first or not last or min(first) > self.end:
+            return self
+        begin, end = min(first), max(last)
+        margin = max(end - begin, 1) // _MARGIN + 1
+        return self.window(begin - margin, end + margin)
 
     def plot(self, **options: Any) -> WavePlot:
         """Draw it; the options are those of :class:`pynq.waveplot.WavePlot`."""

@@ -163,11 +163,19 @@ class Observed:
 
         Of a file or recording (``of``); of what happens while ``run()`` is called; of a recording of these
         signals that goes on; or, without any of these, of the next ``cycles`` (100) cycles of PL clock 0,
-        which pass. ``start`` and ``stop`` cut a piece out, ``cycles`` its end. ``options`` are those of
-        :class:`pynq.waveplot.WavePlot` (radix, width, title).
+        which pass. ``start`` and ``stop`` cut a piece out; without them it is that in which these signals
+        change, ``cycles`` its end. ``options`` are those of :class:`pynq.waveplot.WavePlot` (radix, width,
+        title).
         """
         names = None if signals is None else _texts(signals)
+        asked = start is not None or stop is not None
+        if of is None and run is None and self._going_on(names) is None:
+            asked = True  # these very cycles
         wave = self._waveform(names, run, of, cycles)
+        if names is not None:
+            wave = wave.select(names)
+        if not asked:
+            wave = wave.busy()
 
         def period() -> float:
             return _period(self.plant)
@@ -176,8 +184,6 @@ class Observed:
         end = wave.end if stop is None else moment(stop, period)
         if cycles is not None and start is None:
             begin = max(begin, end - round(cycles * period()))
-        if names is not None:
-            wave = wave.select(names)
         return wave.window(begin, end).plot(**options)
 
     def _waveform(
