@@ -161,7 +161,7 @@ class Bench:
     @staticmethod
     def library(device: Any, path: str) -> Path:
         """Return the library that a cell runs."""
-        return Path(device.plant.rtl[path].library)
+        return Path(device.rtl[path].library)
 
     def stream(self, rtl: Any, words: int) -> tuple[Any, Callable[[], int]]:
         """Return a board with the polynomial's design, and a function that sends words and counts cycles."""

@@ -79,7 +79,7 @@ def run_model(overlay: Any, picture: Picture, one: Run) -> None:
 
 def in_rtl(device: Any) -> list[str]:
     """Cells that are RTL under Verilator; none on a board."""
-    return list(device.plant.rtl) if isinstance(device, SimDevice) else []
+    return list(device.rtl) if isinstance(device, SimDevice) else []
 
 
 # -- what is printed ----

@@ -172,7 +172,9 @@ class Board:
             design.wire("xlconcat_0/dout", f"{PS}/IRQ_F2P")
         return design.to_xml()
 
-    def load(self, folder: Path, manifest: str = "", rtl: Any = None, **files: str) -> Any:
+    def load(
+        self, folder: Path, manifest: str = "", rtl: Any = None, device: Any = None, **files: str
+    ) -> Any:
         """Write everything (``plus_v="..."`` becomes plus.v) and load it on a deterministic board."""
         for name, text in files.items():
             stem, _, suffix = name.rpartition("_")
@@ -181,7 +183,7 @@ class Board:
         hwh.write_text(self.xml())
         if manifest:
             (folder / f"{self.design.name}.sim.toml").write_text(manifest)
-        return pynq.Overlay(str(hwh), device=SimDevice(deterministic=True), rtl=rtl)
+        return pynq.Overlay(str(hwh), device=device or SimDevice(deterministic=True), rtl=rtl)
 
 
 __all__ = ["PS", "RESET", "Block", "Board", "Register", "vector"]

@@ -358,7 +358,7 @@ def test_a_hierarchy_with_registers_and_a_master(tmp_path: Path) -> None:
     board, _ = kernel_board("core/kernel_0")
     table = '[[rtl]]\nhierarchy = "core"\ntop = "kernel"\nsources = "kernel.v"\n'
     overlay = board.load(tmp_path, table, kernel_v=KERNEL)
-    assert set(overlay.device.plant.rtl) == {"core"}
+    assert set(overlay.device.rtl) == {"core"}
     assert (run_kernel(overlay, overlay.core.kernel_0) == np.arange(10) + 1).all()
 
 
@@ -382,4 +382,4 @@ def test_what_an_hls_tool_leaves(tmp_path: Path) -> None:
 def test_what_is_rtl_is_shown(tmp_path: Path) -> None:
     overlay = regs(tmp_path)
     assert repr(overlay.device) == "<SimDevice 'sim:': holds 'board', RTL: regs_0>"
-    assert "RTL" in repr(overlay.device.plant.rtl["regs_0"])
+    assert "RTL" in repr(overlay.device.rtl["regs_0"])

@@ -58,7 +58,7 @@ def test_a_hierarchy_is_one_module(tmp_path: Path) -> None:
     data = np.arange(16, dtype=np.uint32)
     assert (through(overlay, data) == 3 * data + 2).all()
     device = overlay.device
-    assert set(device.plant.rtl) == {"chain"}
+    assert set(device.rtl) == {"chain"}
     assert "chain/plus_0" not in device.plant.components
     # The program goes on to see the design as it is: the interrupt is that of the cell inside.
     line = device.interrupt_line(63)

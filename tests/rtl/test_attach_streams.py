@@ -10,9 +10,18 @@ from typing import Any
 import numpy as np
 import pytest
 
+import pynq.sim
 from pynq import allocate
+from pynq.backends.sim.device import SimDevice
+from pynq.backends.sim.rtl import vhdl
 from pynq.design.model import Endpoint
-from pynq.errors import DeadlockError, PortMismatchError, UnmodelledIPWarning
+from pynq.errors import (
+    DeadlockError,
+    PortMismatchError,
+    RtlBuildError,
+    RtlFallbackWarning,
+    UnmodelledIPWarning,
+)
 
 from .attach_kit import Board, vector
 
@@ -74,8 +83,8 @@ def test_numpy_through_rtl_and_back(tmp_path: Path) -> None:
     overlay = stream_board(["7"]).load(tmp_path, TABLE, plus_v=PLUS)
     data = np.arange(1000, dtype=np.uint32)
     assert (through(overlay, data) == data + 7).all()
-    assert set(overlay.device.plant.rtl) == {"plus_0"}
-    assert overlay.device.plant.rtl["plus_0"].cycles_run > 1000
+    assert set(overlay.device.rtl) == {"plus_0"}
+    assert overlay.device.rtl["plus_0"].cycles_run > 1000
 
 
 def test_two_blocks_talk_to_each_other(tmp_path: Path) -> None:
@@ -138,7 +147,7 @@ def test_where_the_rtl_comes_from(
     """The manifest beside the file, the keyword, the environment; and none at all."""
 
     def cells(**more: Any) -> set[str]:
-        return set(stream_board(["1"]).load(tmp_path, plus_v=PLUS, **more).device.plant.rtl)
+        return set(stream_board(["1"]).load(tmp_path, plus_v=PLUS, **more).device.rtl)
 
     assert cells() == set()
     assert cells(rtl={"plus_0": str(tmp_path / "plus.v")}) == {"plus_0"}
@@ -152,6 +161,49 @@ def test_where_the_rtl_comes_from(
     assert cells() == set()
     monkeypatch.setenv("PYNQ_RTL", str(other))
     assert cells() == {"plus_0"}
+
+
+def test_a_chosen_model_comes_before_rtl_that_is_only_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Nothing(pynq.sim.Model):
+        pass
+
+    def cells(rtl: Any = None, chosen: str = "plus_0") -> set[str]:
+        device = SimDevice(deterministic=True, models={chosen: Nothing})
+        files = {"manifest": TABLE, "plus_v": PLUS}
+        return set(stream_board(["1", "2"]).load(tmp_path, rtl=rtl, device=device, **files).device.rtl)
+
+    assert cells() == {"plus_1"}
+    assert cells(True) == {"plus_0", "plus_1"}
+    assert cells(tmp_path / "board.sim.toml") == {"plus_0", "plus_1"}
+    monkeypatch.setenv("PYNQ_RTL", str(tmp_path / "board.sim.toml"))
+    assert cells() == {"plus_0", "plus_1"}
+
+
+@pytest.mark.parametrize("asked_for", [False, True])
+def test_without_ghdl_models_stand_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked_for: bool
+) -> None:
+    class Stand(pynq.sim.Model):
+        pass
+
+    monkeypatch.setattr(vhdl.shutil, "which", lambda name: None)
+    monkeypatch.setattr(pynq.sim.models, "find", lambda vlnv, kind: Stand if "plus" in kind else None)
+    files = {
+        "manifest": '[[rtl]]\nmodule = "plus"\nvhdl = "plus.vhd"\n',
+        "plus_vhd": "entity plus is port (aclk : in bit); end plus;",
+        "rtl": True if asked_for else None,
+    }
+    if asked_for:
+        with pytest.raises(RtlBuildError, match="needs GHDL"):
+            stream_board(["1"]).load(tmp_path, **files)
+    else:
+        with pytest.warns(
+            RtlFallbackWarning, match="no RTL, but models of plus_0: plus is VHDL, which needs GHDL"
+        ):
+            overlay = stream_board(["1"]).load(tmp_path, **files)
+        assert not overlay.device.rtl
 
 
 @pytest.mark.parametrize(
@@ -170,10 +222,10 @@ def test_a_companion_passes_it_on(tmp_path: Path, body: str) -> None:
     (tmp_path / "board.py").write_text(f"import pynq\n{body}")
     overlay = stream_board(["1"]).load(tmp_path, rtl={"plus": str(tmp_path / "plus.v")}, plus_v=PLUS)
     assert overlay.mine
-    assert set(overlay.device.plant.rtl) == {"plus_0"}
+    assert set(overlay.device.rtl) == {"plus_0"}
     with pytest.warns(UnmodelledIPWarning):
         without = stream_board(["1"]).load(tmp_path, manifest=TABLE, rtl=False)
-    assert without.device.plant.rtl == {}
+    assert not without.device.rtl
 
 
 def test_a_cell_without_model_is_told_how_to_become_rtl(tmp_path: Path) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import shutil
 import stat
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from pynq.backends.sim.rtl import toolchain
 from pynq.backends.sim.rtl.build import Library, RtlPort, Sources, build
 from pynq.errors import PortMismatchError, RtlBuildError
 
@@ -105,6 +107,40 @@ def test_warnings_are_in_the_log_and_stop_nothing(tmp_path: Path) -> None:
     assert "    2 |   assign q = a;" in library.log
     again = build([Sources("t", (file,))], progress=False)[0]
     assert again == library
+
+
+def test_warnings_of_a_cached_library_name_the_files_of_who_asks(tmp_path: Path) -> None:
+    text = "module t(input clk, input [7:0] a, output [2:0] q);\n  assign q = a;\nendmodule\n"
+    logs = []
+    for name in ("one", "two+(x)"):
+        folder = tmp_path / name
+        folder.mkdir()
+        sources = Sources("t", (write(folder, "t.sv", text),), include=(tmp_path,))
+        built = [build([sources], progress=False)[0] for _ in range(2)]
+        assert built[0] == built[1]
+        assert built[0].log.startswith(f"{folder}/t.sv:2:")
+        assert built[0].log.count(str(folder)) == 1
+        logs.append(built[0].log.replace(str(folder), ""))
+        logs.append(str(built[0].path))
+    assert logs[:2] == logs[2:]
+
+
+def test_installed_cpp_that_is_not_that_of_the_source_tree_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tree = tmp_path / "src" / "pynq" / "backends" / "sim" / "rtl"
+    native = tmp_path / "native"
+    shutil.copytree(toolchain.include_folder(), native / "rtl", ignore=shutil.ignore_patterns("pynq"))
+    shutil.copytree(toolchain.include_folder() / "pynq", native / "include" / "pynq")
+    monkeypatch.setattr(toolchain, "__file__", str(tree / "toolchain.py"))
+    find = toolchain.include_folder.__wrapped__
+    assert find().is_dir()
+    with (native / "rtl" / "pynq_rtl_hooks.h").open("a") as file:
+        file.write("// more\n")
+    with pytest.raises(
+        RtlBuildError, match=r"not that of its source tree \(pynq_rtl_hooks\.h of .*make setup"
+    ):
+        find()
 
 
 REFUSED = {

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from pynq.backends.sim.rtl import manifest
+from pynq.backends.sim.rtl.prepared import beside
 from pynq.backends.sim.rtl.resolve import Block, resolve
 from pynq.design import Design, read
 from pynq.errors import RtlBuildError
@@ -40,9 +41,9 @@ def blocks(folder: Path, design: Design, text: str) -> list[Block]:
 
 
 def test_a_manifest_lies_beside_the_description(tmp_path: Path) -> None:
-    assert manifest.beside(tmp_path / "base.hwh") is None
+    assert beside(tmp_path / "base.hwh") is None
     (tmp_path / "base.sim.toml").write_text("")
-    assert manifest.beside(tmp_path / "base.hwh") == tmp_path / "base.sim.toml"
+    assert beside(tmp_path / "base.hwh") == tmp_path / "base.sim.toml"
 
 
 def test_everything_a_table_may_say(folder: Path, design: Design) -> None:

@@ -152,6 +152,16 @@ def test_importing_probes_nothing_reads_no_environment_and_is_lazy() -> None:
     assert [name for name in after if not name.startswith("/proc/device-tree")] == []
 
 
+def test_the_simulated_board_brings_the_builder_only_for_rtl() -> None:
+    code = (
+        "import sys, pynq.sim; "
+        "heavy = [name for name in sorted(sys.modules) if name.startswith('pynq.backends.sim.rtl.')]; "
+        "print(heavy, 'tomllib' in sys.modules, 'xml.etree.ElementTree' in sys.modules)"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert out == "['pynq.backends.sim.rtl.buses', 'pynq.backends.sim.rtl.prepared'] False False\n"
+
+
 def test_importing_is_quick() -> None:
     """The limit is 1.3 times `import numpy`; see benchmarks/bench_import.py for the figure itself."""
     bench = Path(__file__).resolve().parents[2] / "benchmarks" / "bench_import.py"

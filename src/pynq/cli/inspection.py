@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pynq.backends.sim.rtl import manifest
+from pynq.backends.sim.rtl.prepared import beside
 from pynq.backends.sim.rtl.resolve import mapped
 from pynq.binding import bind, class_name, companion
 from pynq.binding.drivers import registry
@@ -78,7 +79,7 @@ def collect(file: Path, *, run_companion: bool = False, ignore_version: bool = F
 
 def _rtl(description: Path, design: Design) -> dict[str, Any] | None:
     """Return what the manifest beside the description makes RTL on the simulated board; None without one."""
-    path = manifest.beside(description)
+    path = beside(description)
     if path is None:
         return None
     try:
@@ -89,8 +90,8 @@ def _rtl(description: Path, design: Design) -> dict[str, Any] | None:
     return {"manifest": str(path), "cells": cells, "problems": [str(problem) for problem in problems]}
 
 
-def _companion(beside: Path, *, run: bool) -> tuple[str | None, str | None]:
-    path = companion.find(beside)
+def _companion(folder: Path, *, run: bool) -> tuple[str | None, str | None]:
+    path = companion.find(folder)
     if path is None:
         return None, None
     return str(path), _name(companion.load(path)) if run else None

@@ -16,8 +16,8 @@ from pynq.backends.sim.model import Model, ModelRegistry
 from pynq.backends.sim.nets import WIDEST, active_low, number, parameter
 from pynq.backends.sim.plant import Plant
 from pynq.backends.sim.regfile import RegisterSpec, specs_of_cell, store
-from pynq.backends.sim.rtl.attach import Built, attach
 from pynq.backends.sim.rtl.buses import sends
+from pynq.backends.sim.rtl.prepared import Built
 from pynq.design.kinds import is_constant
 from pynq.design.model import BusInterface, Cell, CellKind, Design, Endpoint, Port, Processor
 from pynq.design.partial import inside
@@ -137,6 +137,8 @@ class Assembly:
                 self._register_file(cell, slaves)
 
     def _module(self, path: str) -> None:
+        from pynq.backends.sim.rtl.attach import attach  # only where there is RTL: see `prepared`
+
         component = attach(self.plant, self.rtl[path], self._streams)
         self.plant.components[path] = self.plant.rtl[path] = component
 

@@ -9,12 +9,13 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from pynq._native import Arena, Window
 from pynq.backends.sim import models as builtin_models
 from pynq.backends.sim import swap
-from pynq.backends.sim._engine import Engine, Net
+from pynq.backends.sim._engine import Engine, Net, Rtl
 from pynq.backends.sim.assembly import assemble
 from pynq.backends.sim.board import Board
 from pynq.backends.sim.control import Controlled
@@ -23,9 +24,7 @@ from pynq.backends.sim.lines import SimInterruptLine, SimPin
 from pynq.backends.sim.model import Model, models
 from pynq.backends.sim.observe import Observed
 from pynq.backends.sim.plant import Plant
-from pynq.backends.sim.rtl import attach
-from pynq.backends.sim.rtl.attach import Where
-from pynq.backends.sim.rtl.manifest import SUFFIX
+from pynq.backends.sim.rtl.prepared import SUFFIX, Where, prepare
 from pynq.design.model import Cell, Design, Endpoint
 from pynq.design.partial import empty
 from pynq.device.base import Device
@@ -58,8 +57,9 @@ class SimDevice(Controlled, Observed, Device):
     the upper half for buffers. ``access_cycles``: what a register access costs, in cycles of the IP's clock.
     ``coverage``: folder for the counts of lines and toggles of RTL (default: $PYNQ_COVERAGE, or not counted).
     ``patience``: seconds (host) after which a wait in a quiet PL fails where other threads or tasks could
-    still act. ``models`` gives cells their model by path, before those bound by type. ``rtl`` says what is
-    RTL in all designs for which ``Overlay`` is not told: a manifest's path, a dictionary, or False.
+    still act. ``models`` gives cells their model by path, before those bound by type and before RTL
+    that is merely found beside the hand-off file. ``rtl`` says what is RTL in all designs for which
+    ``Overlay`` is not told: a manifest's path, a dictionary, or False.
     """
 
     needs_bitstream = False
@@ -212,12 +212,13 @@ class SimDevice(Controlled, Observed, Device):
             return
         self.open()
         counted = self._coverage_folder is not None
-        prepared = attach.prepare(
+        prepared = prepare(
             design,
             self._rtl if rtl is None else rtl,
             description,
             coverage=counted,
             modelled=self._has_model,
+            chosen=self._chosen,
         )
         with self._lock:
             if self._closed:
@@ -271,7 +272,14 @@ class SimDevice(Controlled, Observed, Device):
         # What the device was made with is about whole designs; only "no RTL at all" holds for parts as well.
         rtl = False if rtl is None and self._rtl is False else rtl
         counted = self._coverage_folder is not None
-        prepared = attach.prepare(partial, rtl, description, modelled=self._has_model, coverage=counted)
+        prepared = prepare(
+            partial,
+            rtl,
+            description,
+            modelled=self._has_model,
+            coverage=counted,
+            chosen=self._chosen,
+        )
         if not self._swapping.acquire(blocking=False):
             raise PynqError(f"device {self.name!r} is being reconfigured by another thread; try again later")
         try:
@@ -384,6 +392,14 @@ class SimDevice(Controlled, Observed, Device):
             state = "is closed" if self._closed else "holds no design yet: load an overlay first"
             raise OverlayNotLoadedError(f"device {self.name!r} {state}")
         return plant
+
+    @property
+    def rtl(self) -> Mapping[str, Rtl]:
+        """What of the loaded design is RTL: components by path of cell or hierarchy; none before a download.
+
+        A component tells ``library``, ``cycles_run``, ``module_ports()``, and can ``stall`` a bus.
+        """
+        return MappingProxyType(self._plant.rtl if self._plant is not None else {})
 
     @property
     def engine(self) -> Engine:

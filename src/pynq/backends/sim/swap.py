@@ -17,7 +17,7 @@ from pynq.backends.sim._engine import Clock, Component, Engine, Link, Memory, Ne
 from pynq.backends.sim.assembly import Assembly
 from pynq.backends.sim.model import Model, ModelRegistry, moment
 from pynq.backends.sim.plant import Plant
-from pynq.backends.sim.rtl.attach import Built, Prepared
+from pynq.backends.sim.rtl.prepared import Built, Prepared
 from pynq.design.model import Design, Endpoint
 from pynq.design.partial import empty, inside, merge, regions
 from pynq.device.notes import emit

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pynq.backends.sim.nets import WIDEST, active_low
 from pynq.backends.sim.plant import Plant
@@ -23,7 +22,8 @@ from pynq.backends.sim.rtl.hierarchy import Stand, collapse, stand_in
 from pynq.backends.sim.rtl.log import printer
 from pynq.backends.sim.rtl.naming import CLOCK, RESET, associated, clock_for
 from pynq.backends.sim.rtl.ports import Difference, Fit, compare, raise_differences
-from pynq.backends.sim.rtl.resolve import Block, resolve
+from pynq.backends.sim.rtl.prepared import ENVIRONMENT, SUFFIX, Built, Prepared, Where, beside
+from pynq.backends.sim.rtl.resolve import Block, mapped, resolve
 from pynq.backends.sim.rtl.toolchain import ToolMissing
 from pynq.design.model import BusInterface, Cell, Design, Endpoint, Port
 from pynq.device.notes import emit
@@ -32,34 +32,7 @@ from pynq.errors import RtlBuildError, RtlFallbackWarning
 if TYPE_CHECKING:
     from pynq.backends.sim._engine import Rtl
 
-__all__ = ["Built", "Prepared", "Where", "attach", "prepare"]
-
-#: What a program may say: None (the manifest beside the hand-off file), False (no RTL), a manifest, a dict.
-Where = str | os.PathLike[str] | Mapping[str, Any] | bool | None
-
-ENVIRONMENT = "PYNQ_RTL"
-
-
-@dataclass(frozen=True)
-class Built:
-    """A block of RTL, ready to be put into an engine. ``names``: RTL port by port of the cell."""
-
-    cell: Cell
-    block: Block
-    library: builder.Library
-    names: Mapping[str, str]
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """A design and its RTL. ``design`` has one cell for every hierarchy that is one module.
-
-    ``aliases``: where the ends of wires inside such hierarchies are now.
-    """
-
-    design: Design
-    built: Mapping[str, Built] = field(default_factory=dict)
-    aliases: Mapping[Endpoint, Endpoint] = field(default_factory=dict)
+__all__ = ["attach", "prepare"]
 
 
 def prepare(
@@ -69,15 +42,18 @@ def prepare(
     *,
     coverage: bool = False,
     modelled: Callable[[Cell], bool] = lambda cell: False,
+    chosen: Container[str] = (),
 ) -> Prepared:
     """Find, build and check the RTL of a design.
 
     ``rtl``: None for the manifest beside the hand-off file (or what ``$PYNQ_RTL`` says), a manifest's path, a
     dictionary (:func:`pynq.backends.sim.rtl.manifest.from_mapping`), or False for none. ``description``: full
     path of the hand-off file, where the design's own may be relative to a folder that was left.
-    ``modelled``: whether there is a model of a cell. A manifest that nobody asked for, but that lies beside
-    the hand-off file, is left out with a warning where Verilator or a compiler is not installed and all that
-    it is for has models.
+
+    A manifest that nobody asked for, but that lies beside the hand-off file, gives way: to models that the
+    program chose for cells (their paths are in ``chosen``; a hierarchy goes with any of its cells), and with
+    a warning where a tool (Verilator, a compiler, GHDL) is not installed and all that it is for has models
+    (``modelled`` tells).
 
     Raises :class:`~pynq.errors.RtlBuildError` with everything that is wrong, and
     :class:`~pynq.errors.PortMismatchError` where ports differ.
@@ -85,31 +61,29 @@ def prepare(
     table = find(description or Path(design.file), rtl)
     if table is None:
         return Prepared(design)
-    blocks = resolve(table, design, cache.default_folder())
-    if not blocks:
-        return Prepared(design)
-    check = _Check(design, blocks)
+    asked_for = rtl is not None or bool(os.environ.get(ENVIRONMENT))
+    without = frozenset() if asked_for else frozenset(path for path in design.cells if path in chosen)
     try:
+        blocks = resolve(table, design, cache.default_folder(), without)
+        if not blocks:
+            return Prepared(design)
+        check = _Check(design, blocks)
         libraries = builder.build([block.sources for block in blocks], coverage=coverage, check=check)
     except ToolMissing as missing:
-        asked_for = rtl is not None or bool(os.environ.get(ENVIRONMENT))
-        if asked_for or not all(modelled(cell) for cell in _replaced(design, blocks)):
+        paths = list(mapped(table, design, without)[0])
+        if asked_for or not all(modelled(cell) for cell in _replaced(design, paths)):
             raise
-        paths = ", ".join(block.path for block in blocks)
-        emit(RtlFallbackWarning(f"no RTL, but models of {paths}: {missing}. rtl=False is silent about it"))
+        names = ", ".join(paths)
+        emit(RtlFallbackWarning(f"no RTL, but models of {names}: {missing}. rtl=False is silent about it"))
         return Prepared(design)
     return check.prepared(libraries)
 
 
-def _replaced(design: Design, blocks: Sequence[Block]) -> Iterator[Cell]:
-    """The cells that blocks of RTL stand for."""
-    for block in blocks:
-        if not block.hierarchy:
-            yield design.cells[block.path]
-            continue
-        for path, cell in design.cells.items():
-            if path.startswith(f"{block.path}/"):
-                yield cell
+def _replaced(design: Design, paths: Sequence[str]) -> Iterator[Cell]:
+    """The cells that blocks of RTL stand for: those with the paths, or below them."""
+    for path, cell in design.cells.items():
+        if any(path == one or path.startswith(f"{one}/") for one in paths):
+            yield cell
 
 
 def find(description: Path, rtl: Where) -> manifest.Manifest | None:
@@ -123,9 +97,9 @@ def find(description: Path, rtl: Where) -> manifest.Manifest | None:
     if isinstance(rtl, Mapping):
         return manifest.from_mapping(rtl)
     if rtl is None or rtl is True:
-        path = manifest.beside(description)
+        path = beside(description)
         if path is None and rtl is True:
-            name = description.with_suffix(manifest.SUFFIX).name
+            name = description.with_suffix(SUFFIX).name
             raise RtlBuildError(f"rtl=True, but {name} is not beside {description}")
         return None if path is None else manifest.load(path)
     if not isinstance(rtl, (str, os.PathLike)):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import time
 import warnings
 from collections.abc import Callable, Iterable, Sequence
@@ -20,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from pynq.backends.sim.rtl import glue
-from pynq.backends.sim.rtl.cache import Cache, digest, hash_of
+from pynq.backends.sim.rtl.cache import FORMAT, Cache, digest, hash_of
 from pynq.backends.sim.rtl.compile import Runtime, compile_design, runtime
 from pynq.backends.sim.rtl.glue import RtlPort
 from pynq.backends.sim.rtl.process import Limits, Runner
@@ -137,7 +138,6 @@ def _from_cache(block: _Block, cache: Cache) -> None:
     record = cache.lookup(block.request)
     if record is not None:
         block.key = record["library"]
-        block.log = record["log"]
         block.library = _load(block, cache)
 
 
@@ -148,7 +148,7 @@ def _load(block: _Block, cache: Cache) -> Library | None:
     ports = tuple(RtlPort(name, direction, bits) for name, direction, bits in entry["ports"])
     folders = folders_of(block.sources)
     path = cache.place("library", block.key) / "design.so"
-    return Library(path, block.sources.top, ports, folders, entry["flags"], block.log or entry["log"])
+    return Library(path, block.sources.top, ports, folders, entry["flags"], _readable(entry["log"], folders))
 
 
 def _check_ports(blocks: Iterable[_Block], check: Check) -> None:
@@ -212,7 +212,6 @@ class _Build:
         for block in missing:
             leader = leaders[block.key]
             block.ports = leader.ports
-            block.log = block.log or leader.log
             block.library = block.library or _load(block, self.cache)
         if check is not None:
             _check_ports(everything, check)
@@ -254,10 +253,10 @@ class _Build:
             known = before.get(path)
             same = hash_of(path) == known if known else path.stat().st_mtime_ns < start - 20_000_000
             block.stable = block.stable and same
-        block.log = block.text.log
         sources = block.sources
         # Files are numbered in the text, and the library has their names relative to the folders.
         block.key = digest(
+            FORMAT,
             self.tools.key,
             self.coverage,
             sources.top,
@@ -341,14 +340,34 @@ class _Build:
             "label": block.sources.top + (" (coverage)" if self.coverage else ""),
             "ports": [(p.port.name, p.port.direction, p.port.bits) for p in block.ports],
             "flags": block.flags,
-            "log": block.log,
+            "log": _portable(block.log, folders_of(block.sources)),
         }
         self.cache.publish("library", block.key, made, entry)
 
     def _remember(self, block: _Block) -> None:
         if block.text is not None and block.stable:
             read = [(path, hash_of(path)) for path in block.text.read]
-            self.cache.remember(block.request, block.key, read, block.text.absent, block.log)
+            self.cache.remember(block.request, block.key, read, block.text.absent)
+
+
+def _portable(log: str, folders: Sequence[Path]) -> str:
+    """Return warnings without the places of this build's folders: others may have the same content."""
+    numbers = {str(folder): i for i, folder in enumerate(folders)}
+    if not numbers:
+        return log
+    longest_first = sorted(numbers, key=len, reverse=True)
+    pattern = rf"(?<![\w./-])({'|'.join(map(re.escape, longest_first))})(?=/)"
+    return re.sub(pattern, lambda match: f"\x02{numbers[match[1]]}\x03", log)
+
+
+def _readable(log: str, folders: Sequence[Path]) -> str:
+    """Return warnings as :func:`_portable` keeps them, with the folders of who reads them."""
+
+    def folder(match: re.Match[str]) -> str:
+        number = int(match[1])
+        return str(folders[number]) if number < len(folders) else "..."
+
+    return re.sub("\x02(\\d+)\x03", folder, log)
 
 
 def _relative(files: Sequence[Path], folders: Sequence[Path]) -> list[str]:

@@ -28,7 +28,7 @@ from pynq.errors import RtlBuildError
 __all__ = ["Cache", "Entry", "default_folder", "digest"]
 
 DEFAULT_BOUND = 2 << 30  # bytes
-_FORMAT = 1  # of the records
+FORMAT = 2  # of records and entries
 _DAY = 86400.0
 
 
@@ -101,7 +101,7 @@ class Cache:
             record: Any = json.loads((self.folder / "requests" / f"{request}.json").read_bytes())
         except (OSError, ValueError):
             return None
-        if not isinstance(record, dict) or record.get("format") != _FORMAT:
+        if not isinstance(record, dict) or record.get("format") != FORMAT:
             return None
         if any(os.path.lexists(path) for path in record["absent"]):
             return None
@@ -115,15 +115,13 @@ class Cache:
         library: str,
         read: Sequence[tuple[Path, str]],
         absent: Sequence[Path],
-        log: str,
     ) -> None:
         """Note what a request led to."""
         record = {
-            "format": _FORMAT,
+            "format": FORMAT,
             "library": library,
             "read": [[str(path), known] for path, known in read],
             "absent": [str(path) for path in absent],
-            "log": log,
         }
         self.write(self.folder / "requests" / f"{request}.json", json.dumps(record).encode())
 

@@ -27,16 +27,13 @@ __all__ = [
     "KEYS",
     "MAX_BYTES",
     "MAX_TABLES",
-    "SUFFIX",
     "Manifest",
     "Table",
-    "beside",
     "from_mapping",
     "load",
     "near",
 ]
 
-SUFFIX = ".sim.toml"
 MAX_BYTES = 1 << 20
 """Largest manifest that is read, in bytes."""
 MAX_TABLES = 1000
@@ -126,12 +123,6 @@ class Manifest:
     name: str
     tables: tuple[Table, ...]
     problems: tuple[Problem, ...] = ()
-
-
-def beside(description: str | os.PathLike[str]) -> Path | None:
-    """Return the manifest that lies beside a hand-off file; None where there is none."""
-    path = Path(description).absolute().with_suffix(SUFFIX)
-    return path if path.is_file() else None
 
 
 def near(name: str, known: Iterable[str], what: str = "there is") -> str:

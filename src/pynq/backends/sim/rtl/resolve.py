@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from pynq.backends.sim.rtl.files import Found, Refused, collect
 from pynq.backends.sim.rtl.manifest import Manifest, Table, near
 from pynq.backends.sim.rtl.naming import Associations
 from pynq.backends.sim.rtl.sources import Sources
+from pynq.backends.sim.rtl.toolchain import ToolMissing
 from pynq.backends.sim.rtl.values import defaults, literal, lookup
 from pynq.design.model import Cell, CellKind, Design
 from pynq.errors import Problem, RtlBuildError
@@ -40,27 +41,37 @@ class Block:
     associations: Associations = field(default_factory=Associations)
 
 
-def resolve(manifest: Manifest, design: Design, cache: Path) -> list[Block]:
+def resolve(manifest: Manifest, design: Design, cache: Path, without: Collection[str] = ()) -> list[Block]:
     """Return the blocks of RTL of a design, in its order of cells.
 
-    ``cache``: folder for what GHDL writes. Raises :class:`~pynq.errors.RtlBuildError` with every reason:
-    those of the manifest, tables that match nothing or too much, files that are missing.
+    ``cache``: folder for what GHDL writes. ``without``: cells that are to be no RTL, nor any hierarchy
+    around them.
+
+    Raises :class:`~pynq.errors.RtlBuildError` with every reason: those of the manifest, tables that match
+    nothing or too much, files that are missing; and ``ToolMissing`` where nothing is wrong, but GHDL is
+    not installed.
     """
-    resolver = _Resolver(manifest, design, cache)
+    resolver = _Resolver(manifest, design, cache, without)
     blocks = resolver.blocks()
     if resolver.problems:
         raise RtlBuildError(list(dict.fromkeys(resolver.problems)))
+    if resolver.missing is not None:
+        raise resolver.missing
     return blocks
 
 
-def mapped(manifest: Manifest, design: Design) -> tuple[dict[str, Table], list[Problem]]:
+def mapped(
+    manifest: Manifest, design: Design, without: Collection[str] = ()
+) -> tuple[dict[str, Table], list[Problem]]:
     """Return which cells and hierarchies are RTL by which table, and what is wrong; sources are not read."""
-    resolver = _Resolver(manifest, design, Path())
+    resolver = _Resolver(manifest, design, Path(), without)
     return resolver.chosen(), resolver.problems
 
 
 class _Resolver:
-    def __init__(self, manifest: Manifest, design: Design, cache: Path) -> None:
+    def __init__(self, manifest: Manifest, design: Design, cache: Path, without: Collection[str]) -> None:
+        self._without = without
+        self.missing: ToolMissing | None = None
         self._manifest = manifest
         self._design = design
         self._cache = cache
@@ -88,7 +99,11 @@ class _Resolver:
                 by_cell.setdefault(path, []).append((rank, table))
             if not hierarchies and not cells:
                 self.problems.append(table.problem(self._about_no_match(table), table.selector))
-        return self._choose(by_hierarchy, by_cell)
+        chosen = self._choose(by_hierarchy, by_cell)
+        return {path: table for path, table in chosen.items() if not self._excluded(path)}
+
+    def _excluded(self, path: str) -> bool:
+        return any(cell == path or cell.startswith(f"{path}/") for cell in self._without)
 
     # -- matching --------------------------------------------------------------------------------------
     def _cells(self) -> Iterator[Cell]:
@@ -207,6 +222,9 @@ class _Resolver:
             sources = make(table, found, wanted, described)
         except Refused as refused:
             self.problems += refused.problems
+            return None
+        except ToolMissing as missing:
+            self.missing = missing
             return None
         except RtlBuildError as error:
             reasons = error.problems or (table.problem(str(error)),)

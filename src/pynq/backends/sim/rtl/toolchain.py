@@ -91,14 +91,37 @@ class Toolchain:
 def include_folder() -> Path:
     """Return the folder of our C++ for verilated designs (in an editable install it is not beside this
     file).
+
+    Raises :class:`RtlBuildError` where it is not the C++ of the source tree that this file is in: what was
+    changed there, or came with a pull, has not been installed yet.
     """
     places = [Path(_engine.__file__).parent / "rtl" / "include", Path(__file__).parent / "include"]
     for place in places:
         if (place / "pynq_rtl_glue.hpp").is_file():
+            stale = _stale(place, Path(__file__).parents[5] / "native")
+            if stale:
+                raise RtlBuildError(
+                    f"the installed C++ of pynq-anywhere is not that of its source tree ({', '.join(stale)} "
+                    f"of {place}): install it again (make setup, or pip install -e .)"
+                )
             return place
     raise RtlBuildError(
         f"pynq_rtl_glue.hpp is in none of {', '.join(map(str, places))}: reinstall pynq-anywhere"
     )
+
+
+def _stale(installed: Path, native: Path) -> list[str]:
+    """Return the files that differ between the installed C++ and the source tree, if there is one."""
+    ours = {file.name: file for file in (native / "rtl").glob("*.[hc]*")}
+    if not ours:
+        return []
+    ours["pynq/rtl.h"] = native / "include" / "pynq" / "rtl.h"
+    differing = []
+    for name, file in sorted(ours.items()):
+        there = installed / name
+        if not there.is_file() or there.read_bytes() != file.read_bytes():
+            differing.append(name)
+    return differing
 
 
 @functools.cache

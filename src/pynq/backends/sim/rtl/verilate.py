@@ -208,7 +208,7 @@ def preprocess(block: Sources, tools: Toolchain, work: Path, runner: Runner) -> 
     if problems:
         raise RtlBuildError("\n".join(problems))
     absent = _absent(list(resolve), set(files), [names.folder(folder) for folder in search], names)
-    return Preprocessed(scanned, read, absent, control, _strip(result.output))
+    return Preprocessed(scanned, read, absent, control, names.translate(_strip(result.output)))
 
 
 class _Resolve(dict[str, Path]):

@@ -19,6 +19,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from pynq.backends.sim.rtl.toolchain import ToolMissing
 from pynq.backends.sim.rtl.values import number_of
 from pynq.errors import Problem, RtlBuildError
 
@@ -123,7 +124,7 @@ def translate(
     """
     program = shutil.which("ghdl")
     if program is None:
-        raise RtlBuildError(
+        raise ToolMissing(
             f"{top} is VHDL, which needs GHDL: install the package ghdl (Debian, Ubuntu: apt install ghdl), "
             "so that `ghdl` is on PATH, or translate the sources to Verilog"
         )
