@@ -45,6 +45,9 @@ def pages_with_code() -> list[Path]:
 def test_blocks_run(page: Path, tmp_path: Path) -> None:
     for file in (ROOT / "examples").glob("*/*.hwh"):
         shutil.copy(file, tmp_path)
+    shutil.copy(
+        ROOT / "examples" / "polynomial" / "polynomial.py", tmp_path
+    )  # its overlay class and its model
     script = tmp_path / f"{page.stem}_blocks.py"  # its lines have the numbers of the page's
     script.write_text(program(page), encoding="utf-8")
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYNQ")}
