@@ -107,11 +107,6 @@ def test_warnings_are_in_the_log_and_stop_nothing(tmp_path: Path) -> None:
     assert "    2 |   assign q = a;" in library.log
     again = build([Sources("t", (file,))], progress=False)[0]
     assert again == library
-    (tmp_path / "copy").mkdir()
-    copy = write(tmp_path / "copy", "t.sv", file.read_text())
-    moved = build([Sources("t", (copy,))], progress=False)[0]
-    assert moved.path == library.path
-    assert moved.log == library.log.replace(str(file), str(copy))
 
 
 def test_warnings_of_a_cached_library_name_the_files_of_who_asks(tmp_path: Path) -> None:
