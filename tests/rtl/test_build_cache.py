@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 import warnings
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -30,20 +32,37 @@ endmodule
 
 @pytest.fixture(scope="module")
 def runtime_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A cache with the runtime only, to be linked into new ones."""
-    folder = tmp_path_factory.mktemp("runtime")
-    file = folder / "t.v"
-    file.write_text("module t(input clk); endmodule\n")
-    before = os.environ.get("PYNQ_CACHE")
-    os.environ["PYNQ_CACHE"] = str(folder / "cache")
+    """A cache with the runtimes only, with and without coverage, to be linked into new ones.
+
+    They are those of the user's cache, since they take longer to compile than all the rest.
+    """
+    folder = tmp_path_factory.mktemp("runtime") / "cache" / "rtl"
+    file = tmp_path_factory.mktemp("any") / "t.v"
+    used: set[Path] = set()
+    load = Cache.load
+
+    def watch(self: Cache, kind: str, key: str) -> dict[str, Any] | None:
+        if kind == "runtime":
+            used.add(self.place(kind, key))
+        return load(self, kind, key)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Cache, "load", watch)
+        for coverage in (False, True):
+            # A parameter of its own, since a library that is there needs no runtime.
+            file.write_text(f"module t(input clk); parameter NOW = {time.time_ns() % 2**31}; endmodule\n")
+            build([Sources("t", (file,))], progress=False, coverage=coverage)
+    assert len(used) == 2
+    for place in used:
+        shutil.copytree(place, folder / "runtime" / place.name, copy_function=_link)
+    return folder
+
+
+def _link(source: str, target: str) -> None:
     try:
-        build([Sources("t", (file,))], progress=False)
-    finally:
-        if before is None:
-            del os.environ["PYNQ_CACHE"]
-        else:
-            os.environ["PYNQ_CACHE"] = before
-    return folder / "cache" / "rtl"
+        os.link(source, target)
+    except OSError:  # another file system
+        shutil.copy2(source, target)
 
 
 @pytest.fixture
@@ -328,12 +347,15 @@ def test_where_the_cache_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert default_folder() == tmp_path / ".cache" / "pynq-anywhere" / "rtl"
 
 
-def test_the_command(cache: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command(
+    cache: Path, runtime_cache: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     from pynq.cli import main
 
     block = sources(tmp_path, "inc")
     (tmp_path / "inc" / "value.vh").write_text("`define VALUE 1\n")
     (cache / "runtime").unlink()
+    shutil.copytree(runtime_cache / "runtime", cache / "runtime", copy_function=_link)
     build([block], progress=False)
     assert main(["cache", "info"]) == 0
     out = capsys.readouterr().out
@@ -343,4 +365,5 @@ def test_the_command(cache: Path, tmp_path: Path, capsys: pytest.CaptureFixture[
     assert main(["cache", "clear"]) == 0
     assert "MB freed" in capsys.readouterr().out
     assert Cache(cache).entries() == []
+    shutil.copytree(runtime_cache / "runtime", cache / "runtime", copy_function=_link, dirs_exist_ok=True)
     assert value_of(build([block], progress=False)[0]) == 1

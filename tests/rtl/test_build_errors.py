@@ -268,7 +268,7 @@ def test_a_build_that_takes_too_much_memory_is_stopped(
 
 
 def test_a_design_that_is_too_large_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    file = write(tmp_path, "t.sv", generated(10_000))
+    file = write(tmp_path, "t.sv", generated(4_000))
     monkeypatch.setenv("PYNQ_RTL_CODE", "1")
     text = error_of(Sources("t", (file,)))
     assert re.match(r"the (C\+\+|preprocessed text) of t is larger than 1 MB.*PYNQ_RTL_CODE=<MB>", text)
