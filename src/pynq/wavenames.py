@@ -14,7 +14,8 @@ __all__ = ["choose", "suggest"]
 def choose(wanted: Iterable[str], names: Sequence[str]) -> list[str]:
     """Return the full names that names or globs (``*``, ``?``) mean, each once, in the order asked for.
 
-    "/" and "." are the same; the end of a name is enough where only one signal ends so. Raises
+    "/" and "." are the same. The end of a name is enough where only one signal ends so, and that of a glob
+    where none matches as a whole. Raises
     :class:`SignalNotFoundError` for what means nothing, with near names, or more than one thing.
     """
     found: dict[str, None] = {}
@@ -26,6 +27,9 @@ def choose(wanted: Iterable[str], names: Sequence[str]) -> list[str]:
         elif "*" in key or "?" in key:
             pattern = re.compile(re.escape(key).replace(r"\*", ".*").replace(r"\?", "."))
             hits = [name for short, name in plain.items() if pattern.fullmatch(short)]
+            if not hits:  # as of a name, the end is enough
+                pattern = re.compile(rf".*\.{pattern.pattern}")
+                hits = [name for short, name in plain.items() if pattern.fullmatch(short)]
         else:
             hits = [name for short, name in plain.items() if short.endswith(f".{key}")]
             if len(hits) > 1:

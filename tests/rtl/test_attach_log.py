@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from pynq.backends.sim.rtl.log import LOGGER, printer
+from pynq.backends.sim.rtl.log import LOGGER, printer, tell_warnings
 
 
 @pytest.mark.parametrize(
@@ -37,3 +37,18 @@ def test_without_logging_it_goes_to_stderr(
     printer("fir_0")("hello", "fir.v", 3)
     assert capsys.readouterr().err == ""
     LOGGER.manager._clear_cache()
+
+
+def test_warnings_that_change_the_meaning_are_seen_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    text = (
+        "/x/fir.v:3:4: warning: Operator ASSIGN expects 4 bits [WIDTHTRUNC]\n    3 | assign q = a;\n"
+        "/x/fir.v:48:11: warning: Ignoring delay on this statement due to --no-timing [STMTDLY]\n   48 | #5"
+    )
+    with caplog.at_level(logging.DEBUG, "pynq.rtl"):
+        tell_warnings("fir_0", text)
+        tell_warnings("fir_1", text)
+    said = [(record.levelname, record.getMessage().split(":")[0]) for record in caplog.records]
+    assert said == [("DEBUG", "fir_0"), ("WARNING", "fir_0"), ("DEBUG", "fir_1")]
+    assert caplog.records[1].getMessage().endswith("[STMTDLY]\n   48 | #5")

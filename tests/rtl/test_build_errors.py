@@ -86,6 +86,17 @@ def test_an_include_that_is_missing(tmp_path: Path) -> None:
     text = error_of(Sources("t", (file,)))
     assert re.match(rf"{re.escape(str(file))}:2:\d+: error: .*nothing\.vh", text)
     assert "/work/build-" not in text
+    assert "include = [...]" in text
+
+
+def test_a_module_that_is_missing(tmp_path: Path) -> None:
+    file = write(tmp_path, "t.sv", EMPTY.format("  xpm_fifo u();"))
+    text = error_of(Sources("t", (file,)))
+    assert re.match(rf"{re.escape(str(file))}:2:\d+: error: .*xpm_fifo", text)
+    assert "Vendor cores bring no RTL" in text
+    assert text.count("error:") == 1
+    assert "cpp/" not in text
+    assert "/work/" not in text
 
 
 def test_a_top_that_is_missing(tmp_path: Path) -> None:

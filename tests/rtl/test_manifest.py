@@ -288,3 +288,13 @@ def test_the_only_module_is_the_top(tmp_path: Path, design: Design) -> None:
     (tmp_path / "x.v").write_text("// module stream_filter;\nmodule other; endmodule")
     (block,) = blocks(tmp_path, design, '[[rtl]]\nmodule = "stream_filter"\nsources = "x.v"')
     assert block.sources.top == "other"
+
+
+def test_what_is_no_toml_is_shown_and_brackets_are_told(tmp_path: Path) -> None:
+    file = tmp_path / "a.sim.toml"
+    file.write_text("[[rtl]]\ninstance = fir_0\n")
+    with pytest.raises(RtlBuildError, match=r"a\.sim\.toml:2: is no TOML: .*instance = fir_0$"):
+        manifest.load(file)
+    file.write_text('[rtl]\ninstance = "a"\n[[rtl]]\ninstance = "b"\n')
+    with pytest.raises(RtlBuildError, match=r"write \[\[rtl\]\], with two brackets"):
+        manifest.load(file)

@@ -236,7 +236,7 @@ class Coverage:
         if not files:
             return []
         common = os.path.commonpath([os.path.dirname(file.path) or "." for file in files]) if files else ""
-        common = common.rstrip("/") + "/" if common and common != "." else ""
+        common = common + "/" if common not in ("", ".", "/") else ""
         return [(file.path.removeprefix(common), file) for file in files]
 
     def __repr__(self) -> str:

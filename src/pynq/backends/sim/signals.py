@@ -94,7 +94,8 @@ class Signal:
     def __repr__(self) -> str:
         value = self.value
         text = f"{value:g}" if isinstance(value, float) else f"{value:#x}"
-        width = f"[{self._msb}:{self._lsb}]" if self.bits > 1 and self._letter != "f" else ""
+        whole = self.bits > 1 and self._letter != "f" and not self.name.endswith("]")
+        width = f"[{self._msb}:{self._lsb}]" if whole else ""
         return f"<Signal {self.name}{width} = {text}>"
 
 
@@ -152,7 +153,7 @@ class Directory:
             return choose(wanted, self.names)
         except SignalNotFoundError:
             self._refresh()  # wires are made when somebody first asks for them
-            return choose(wanted, self.names)
+        return choose(wanted, self.names)
 
     def indices(self, names: list[str]) -> list[int]:
         """Return the engine's numbers of signals given by their full names."""

@@ -19,7 +19,7 @@ from pynq.backends.sim.rtl import cache, manifest
 from pynq.backends.sim.rtl.buses import answers, pins_of, protocol_of, sends
 from pynq.backends.sim.rtl.glue import RtlPort
 from pynq.backends.sim.rtl.hierarchy import Stand, collapse, stand_in
-from pynq.backends.sim.rtl.log import printer
+from pynq.backends.sim.rtl.log import printer, tell_warnings
 from pynq.backends.sim.rtl.naming import CLOCK, RESET, associated, clock_for
 from pynq.backends.sim.rtl.ports import Difference, Fit, compare, raise_differences
 from pynq.backends.sim.rtl.prepared import ENVIRONMENT, SUFFIX, Built, Prepared, Where, beside
@@ -153,6 +153,7 @@ class _Check:
         for index, (block, library) in enumerate(zip(self._blocks, libraries, strict=True)):
             fit = self._fits[index]
             cell = design.cells[block.path]
+            tell_warnings(block.path, library.log)
             names = {name: name for name in cell.ports} if isinstance(fit, Stand) else fit.names
             built[block.path] = Built(cell, block, library, names)
         return Prepared(design, built, aliases)

@@ -98,9 +98,9 @@ def _named(table: Table, found: Found, problems: list[Problem]) -> None:
             files = [Path(name) for name in names if name.lower().endswith((*_VERILOG, *_VHDL, *_HEADERS))]
             files = [file for file in files if file.is_file()]
             if not files:
-                problems.append(table.problem(f"{text!r} matches no source file", table.language))
+                problems.append(table.problem(_about_no_file(text, pattern), table.language))
         else:
-            files = [Path(pattern)]
+            files = [Path(os.path.normpath(pattern))]
             wrong = _why_no_source(files[0])
             if wrong:
                 problems.append(table.problem(f"{text!r}: {wrong}", table.language))
@@ -111,6 +111,16 @@ def _named(table: Table, found: Found, problems: list[Problem]) -> None:
                 _add(found.include, file.parent)
             else:
                 _add(found.vhdl if suffix in _VHDL else found.verilog, file)
+
+
+def _about_no_file(text: str, pattern: str) -> str:
+    folder = os.path.dirname(pattern)
+    while folder and glob.has_magic(folder):
+        folder = os.path.dirname(folder)
+    folder = os.path.normpath(folder or os.curdir)
+    return f"{text!r} matches no source file" + (
+        "" if os.path.isdir(folder) else f": there is no folder {folder}"
+    )
 
 
 def _why_no_source(file: Path) -> str:

@@ -8,7 +8,7 @@ import re
 import sys
 from collections.abc import Callable
 
-__all__ = ["LOGGER", "printer"]
+__all__ = ["LOGGER", "printer", "tell_warnings"]
 
 LOGGER = logging.getLogger("pynq.rtl")
 if LOGGER.level == logging.NOTSET:
@@ -21,6 +21,9 @@ _LEVELS = {
     "error": logging.WARNING,
     "fatal": logging.ERROR,
 }
+# Of Verilator: delays and waits that are left out, several drivers, bits that are not there.
+_SERIOUS = re.compile(r"\[(?:STMTDLY|NOTIMING|MULTIDRIVEN|SELRANGE|INFINITELOOP)\]")
+_told: set[str] = set()
 
 
 def printer(cell: str) -> Callable[[str, str, int], None]:
@@ -33,6 +36,19 @@ def printer(cell: str) -> Callable[[str, str, int], None]:
         _say(level, f"{cell}: {text.rstrip()}{place}")
 
     return print_line
+
+
+def tell_warnings(cell: str, log: str) -> None:
+    """Log what the tools said of a block: what changes its meaning as a warning, once in a process; the rest
+    (widths and the like, of which RTL has hundreds) for who wants to know: level DEBUG.
+    """
+    for message in re.split(r"\n(?=\S)", log) if log else []:
+        serious = _SERIOUS.search(message)
+        if serious is None:
+            LOGGER.debug("%s: %s", cell, message)
+        elif message not in _told:
+            _told.add(message)
+            _say(logging.WARNING, f"{cell}: {message}")
 
 
 def _say(level: int, message: str) -> None:

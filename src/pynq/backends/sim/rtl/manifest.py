@@ -211,9 +211,12 @@ def _parse(data: bytes, name: str) -> tuple[str, dict[str, Any]]:
         message = str(error)
         found = _AT_LINE.search(message)
         line = int(found[1]) if found and found[1] else 0
-        raise RtlBuildError(
-            [Problem(name, line, f"is no TOML: {_AT_LINE.sub('', message).strip()}")]
-        ) from error
+        reason = f"is no TOML: {_AT_LINE.sub('', message).strip()}"
+        if line:
+            reason += f": {text.splitlines()[line - 1].strip()}"
+        if re.search(r"^[ \t]*\[[ \t]*rtl[ \t]*\]", text, re.MULTILINE):
+            reason += "; write [[rtl]], with two brackets"
+        raise RtlBuildError([Problem(name, line, reason)]) from error
     except RecursionError as error:
         raise RtlBuildError([Problem(name, 0, "is nested too deeply")]) from error
 

@@ -54,6 +54,9 @@ _NOISE = re.compile(
     r"^\s*\d*\s*\|"
     r"|^\s*\.\.\. (?:For|Use|See|Suggest see) .*(?:verilator\.org|lint_off|manual)"
     r"|^\s*\.\.\. This .* may be disabled"
+    r"|^\s*\.\.\. This may be because there's no search path"
+    r"|^\s*\.\.\. (?:Looked in:|With current working directory)"
+    r"|^\s{2,}[^\s:]+$"  # a place where it looked: in folders of ours
 )
 _PLACE_IN_TEXT = re.compile(r"\b(s\d+):(\d+)(?::(\d+))?")
 _MARK = re.compile(r"(?:\\001|\x01)\d+:\d+(?:\\002|\x02)")
@@ -318,13 +321,27 @@ def _messages(output: str, place: _Placer) -> Iterator[tuple[str, str]]:
             yield level, "\n".join([*lines, *(_excerpt(at) if at else [])])
         level = match["level"]
         text = match["text"]
-        if text.startswith(("Exiting due to", "Command Failed")):
+        if text.startswith(
+            ("Exiting due to", "Command Failed", "This may be because there's no search path")
+        ):
             level = ""
             continue
         at = place(match["file"], int(match["line"]), int(match["column"] or 0)) if match["file"] else None
         code = f" [{match['code']}]" if match["code"] else ""
         where = f"{at}: " if at else f"{match['file']}:{match['line']}: " if match["file"] else ""
-        lines = [f"{where}{level.lower()}: {_translate(text, place)}{code}"]
+        lines = [f"{where}{level.lower()}: {_translate(text, place)}{code}", *_advice(text)]
+
+
+def _advice(text: str) -> list[str]:
+    """Return what to do about files that are missing; Verilator tells where it looked, in folders of ours."""
+    if text.startswith("Cannot find file containing module"):
+        return [
+            "    it is not among the sources: name its file. Vendor cores bring no RTL: leave the IP to a "
+            "model, or give a module of that name"
+        ]
+    if text.startswith("Cannot find include file"):
+        return ["    name its folder with include = [...]"]
+    return []
 
 
 def _translate(text: str, place: _Placer) -> str:
