@@ -74,8 +74,9 @@ def test_a_manifest_found_by_itself_gives_way_to_models(missing: str) -> None:
 
 @pytest.mark.parametrize("rtl", [True, MANIFEST, {"polynomial_0": [str(EXAMPLES / "../hdl/*.v")]}])
 def test_rtl_that_was_asked_for_is_an_error(missing: str, rtl: Any) -> None:
-    with pytest.raises(RtlBuildError, match=missing):
+    with pytest.raises(RtlBuildError, match=missing) as caught:
         load(rtl=rtl)
+    assert type(caught.value) is RtlBuildError
 
 
 def test_without_a_model_it_is_an_error(missing: str, tmp_path: Path) -> None:

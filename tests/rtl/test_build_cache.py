@@ -324,6 +324,17 @@ def test_a_cache_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.Monk
     assert not cache.folder.is_relative_to(tmp_path)
 
 
+def test_the_warning_of_the_cache_points_at_the_program(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    monkeypatch.setenv("PYNQ_CACHE", str(blocked))
+    with pytest.warns(BackendWarning, match="can't be written") as seen:
+        build([], progress=False)
+    assert seen[0].filename == __file__
+
+
 def test_a_full_disk_is_told(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = Cache(cache)
     store._prepare()

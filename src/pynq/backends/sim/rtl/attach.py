@@ -72,7 +72,7 @@ def prepare(
     except ToolMissing as missing:
         paths = list(mapped(table, design, without)[0])
         if asked_for or not all(modelled(cell) for cell in _replaced(design, paths)):
-            raise
+            raise RtlBuildError(str(missing)) from None
         names = ", ".join(paths)
         emit(RtlFallbackWarning(f"no RTL, but models of {names}: {missing}. rtl=False is silent about it"))
         return Prepared(design)

@@ -12,7 +12,6 @@ import contextlib
 import os
 import re
 import time
-import warnings
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
@@ -29,6 +28,7 @@ from pynq.backends.sim.rtl.progress import Progress
 from pynq.backends.sim.rtl.sources import Sources
 from pynq.backends.sim.rtl.toolchain import Toolchain, find
 from pynq.backends.sim.rtl.verilate import Preprocessed, folders_of, preprocess, verilate
+from pynq.device.notes import emit
 from pynq.errors import BackendWarning, RtlBuildError
 
 __all__ = ["Library", "RtlPort", "Sources", "build"]
@@ -90,7 +90,7 @@ def build(
     Raises :class:`RtlBuildError` with all errors of all blocks, each with the user's file and line; what
     ``check`` raises.
     """
-    cache = Cache.open(lambda text: warnings.warn(text, BackendWarning, stacklevel=4))
+    cache = Cache.open(lambda text: emit(BackendWarning(text)))
     tools = find(cache.folder)
     distinct: dict[str, _Block] = {}
     for index, sources in enumerate(blocks):
