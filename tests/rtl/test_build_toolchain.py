@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import stat
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
 
-from pynq.backends.sim.rtl import toolchain
+from pynq.backends.sim.rtl import progress, toolchain
 from pynq.backends.sim.rtl.glue import original_name
 from pynq.backends.sim.rtl.toolchain import find_compiler, find_verilator
 from pynq.errors import RtlBuildError
@@ -115,3 +117,25 @@ def test_names_of_ports() -> None:
     assert original_name("__SYM__interrupt") == "interrupt"
     assert original_name("odd__02ename") == "odd.name"
     assert original_name("plain_name") == "plain_name"
+
+
+def test_a_long_step_is_told_of_while_it_runs(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where nothing is animated (a notebook, a log) a long build must not look dead, nor a short one talk."""
+    monkeypatch.setattr(progress, "LONG", 0.05)
+    shown = progress.Progress()
+    with shown.step("building long"):
+        deadline = time.monotonic() + 5
+        said = ""
+        while not said and time.monotonic() < deadline:
+            said = capsys.readouterr().err
+    assert said == "pynq: building long ...\n"
+    assert re.fullmatch(r"pynq: building long \.\.\. \d+\.\d s\n", capsys.readouterr().err)
+    with shown.step("building short"):
+        pass
+    time.sleep(0.1)
+    assert capsys.readouterr().err.count("\n") == 1
+    with progress.Progress(False).step("nothing"):
+        time.sleep(0.1)
+    assert capsys.readouterr().err == ""

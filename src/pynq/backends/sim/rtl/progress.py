@@ -10,6 +10,8 @@ from typing import Any
 
 __all__ = ["Progress"]
 
+LONG = 2.0  # seconds after which a step that is still running is told of where there is no terminal
+
 
 class Progress:
     """Shows steps on the standard error: with rich on a terminal, else as plain lines. ``shown`` False:
@@ -21,6 +23,7 @@ class Progress:
         self._lock = threading.Lock()
         self._status: Any = None
         self._running: dict[int, str] = {}
+        self._timers: dict[int, threading.Timer] = {}
         self._next = 0
         self._rich = self._shown and sys.stderr.isatty() and importlib.util.find_spec("rich") is not None
 
@@ -44,11 +47,26 @@ class Progress:
             self._next += 1
             self._running[self._next] = text
             self._refresh()
+            if self._shown and not self._rich:
+                timer = threading.Timer(LONG, self._still, (self._next, text))
+                timer.daemon = True
+                self._timers[self._next] = timer
+                timer.start()
             return self._next
+
+    def _still(self, number: int, text: str) -> None:
+        """Tell, in a notebook or a log, that a long step is running: a minute without a word looks dead."""
+        with self._lock:
+            if number in self._running:
+                sys.stderr.write(f"pynq: {text} ...\n")
+                sys.stderr.flush()
 
     def _end(self, number: int, text: str) -> None:
         with self._lock:
             del self._running[number]
+            timer = self._timers.pop(number, None)
+            if timer is not None:
+                timer.cancel()
             self._refresh()
         self.line(text)
 
