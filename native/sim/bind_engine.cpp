@@ -423,7 +423,7 @@ void bind_diagnosis(nb::class_<PyEngine> &type) {
         .def_prop_ro("trace_hash", [](PyEngine &self) { Guard guard(*self.core); return self.core->trace_hash(); })
         .def_prop_ro("trace_events", [](PyEngine &self) {
             Guard guard(*self.core);
-            static const char *const kinds[] = {"read", "write", "packet", "net", "irq"};
+            static const char *const kinds[] = {"read", "write", "packet", "net", "irq", "burst-read", "burst-write"};
             nb::list out;
             for (const Engine::TraceEntry &entry : self.core->trace_entries())
                 out.append(nb::make_tuple(entry.time, kinds[static_cast<int>(entry.kind)], entry.name, entry.a, entry.b));

@@ -2,6 +2,7 @@
 #include "engine.hpp"
 
 #include <algorithm>
+#include <cstring>
 
 #include "wave_hub.hpp"
 
@@ -414,16 +415,25 @@ void Engine::trace(TraceMode mode) {
 }
 
 void Engine::record_slow(TraceKind kind, const std::string &name, uint64_t a, uint64_t b) {
-    const auto mix = [this](uint64_t word) {
-        trace_hash_ = (trace_hash_ ^ word) * 0x9FB21C651E98DF25u;
-        trace_hash_ ^= trace_hash_ >> 32;
-    };
     mix(now_);
     mix(static_cast<uint64_t>(kind));
     for (const char letter : name) mix(static_cast<unsigned char>(letter));
     mix(a);
     mix(b);
     if (trace_mode_ == TraceMode::List) trace_.push_back({now_, kind, name, a, b});
+}
+
+void Engine::record_bytes_slow(const uint8_t *bytes, size_t count) {
+    mix(now_);
+    mix(count);
+    for (; count >= 8; bytes += 8, count -= 8) {
+        uint64_t word;
+        std::memcpy(&word, bytes, 8);
+        mix(word);
+    }
+    uint64_t rest = 0;
+    std::memcpy(&rest, bytes, count);
+    mix(rest);
 }
 
 }  // namespace pynq::sim

@@ -27,7 +27,7 @@
 
 namespace pynq::sim {
 
-enum class TraceKind : uint8_t { Read, Write, Packet, Net, Irq };
+enum class TraceKind : uint8_t { Read, Write, Packet, Net, Irq, BurstRead, BurstWrite };
 enum class TraceMode : uint8_t { Off, Hash, List };
 
 // Why a run ended. Failed: a hook raised, or a part broke a rule; Signal: a Python signal handler raised.
@@ -214,6 +214,11 @@ class Engine {
     void record(TraceKind kind, const std::string &name, uint64_t a, uint64_t b) {
         if (trace_mode_ != TraceMode::Off) record_slow(kind, name, a, b);
     }
+    bool tracing() const { return trace_mode_ != TraceMode::Off; }
+    // Bytes that moved: into the hash, with the time, but into no list.
+    void record_bytes(const uint8_t *bytes, size_t count) {
+        if (tracing()) record_bytes_slow(bytes, count);
+    }
     struct TraceEntry {
         Time time;
         TraceKind kind;
@@ -232,6 +237,11 @@ class Engine {
 
     void keep(std::unique_ptr<Component> component);
     void record_slow(TraceKind kind, const std::string &name, uint64_t a, uint64_t b);
+    void record_bytes_slow(const uint8_t *bytes, size_t count);
+    void mix(uint64_t word) {
+        trace_hash_ = (trace_hash_ ^ word) * 0x9FB21C651E98DF25u;
+        trace_hash_ ^= trace_hash_ >> 32;
+    }
     static bool went(Stop stop) { return stop == Stop::Time || stop == Stop::Quiet || stop == Stop::Slice; }
     uint64_t access_cost(bool write, uint64_t address, unsigned width);
     int ps_access(bool write, uint64_t address, unsigned width, uint64_t &value, std::string &error, bool released,

@@ -159,16 +159,24 @@ void Link::pushed(unsigned beats, uint64_t bytes, bool last) {
 
 void Link::commit(unsigned beats, unsigned tail, bool last, const Side &side) {
     if (!beats) return;
+    if (engine_.tracing()) {
+        unsigned piece = beats;
+        const uint8_t *data = ring_->space(piece);
+        engine_.record_bytes(data, size_t{beats - 1} * width_ + tail);
+    }
     ring_->commit(beats, tail, last, side);
     pushed(beats, uint64_t{beats - 1} * width_ + tail, last);
 }
 
 void Link::push(const uint8_t *data, unsigned beats, unsigned tail, bool last, const Side &side) {
+    engine_.record_bytes(data, size_t{beats - 1} * width_ + tail);
     ring_->push(data, beats, tail, last, side);
     pushed(beats, uint64_t{beats - 1} * width_ + tail, last);
 }
 
 void Link::push_sparse(const uint8_t *data, const uint8_t *keep, bool last, const Side &side) {
+    engine_.record_bytes(data, width_);
+    engine_.record_bytes(keep, (width_ + 7) / 8);
     ring_->push_sparse(data, keep, last, side);
     uint64_t bytes = 0;
     for (unsigned i = 0; i < (width_ + 7) / 8; ++i) bytes += static_cast<unsigned>(std::popcount(keep[i]));
@@ -176,6 +184,11 @@ void Link::push_sparse(const uint8_t *data, const uint8_t *keep, bool last, cons
 }
 
 Moved Link::push_from(const BeatRing &ring, unsigned limit) {
+    if (engine_.tracing()) {
+        unsigned beats = limit;
+        const uint8_t *data = ring.data(beats);
+        engine_.record_bytes(data, size_t{beats} * width_);
+    }
     const Moved moved = move_beats(ring, *ring_, limit);
     if (moved.beats) pushed(moved.beats, moved.bytes, moved.last);
     return moved;

@@ -127,6 +127,7 @@ void AxiMaster::sample() {
         r_stall_.decided = false;
         rvalid_.set(false);
         if (++sending_->taken == sending_->shape.beats) {
+            record(*sending_);
             reads_.release(sending_);
             room_changed_ = true;
             sending_ = nullptr;
@@ -457,6 +458,21 @@ void AxiMaster::finished(Transfer &transfer) {
     if (transfer.memory) master_->space->statistics.bytes_written += transfer.stored;
     bresp_.set(kResponses[static_cast<int>(transfer.resp)]);
     bid_.set(transfer.id);
+    record(transfer);
+}
+
+// A burst into the trace: what was asked for, the answer, and the bytes.
+void AxiMaster::record(const Transfer &transfer) {
+    Engine &engine = module.engine;
+    if (!engine.tracing()) return;
+    const Shape &shape = transfer.shape;
+    engine.record(transfer.write ? TraceKind::BurstWrite : TraceKind::BurstRead, module.name + "/" + port, shape.address, shape.total());
+    const uint8_t more[] = {static_cast<uint8_t>(transfer.resp), static_cast<uint8_t>(transfer.good >> 8), static_cast<uint8_t>(transfer.good)};
+    engine.record_bytes(more, sizeof more);
+    if (transfer.memory) engine.record_bytes(transfer.memory, shape.highest() - shape.lowest() + 1);
+    if (transfer.straight) return;
+    engine.record_bytes(transfer.data.data(), transfer.data.size());
+    if (transfer.write) engine.record_bytes(transfer.strobes.data(), transfer.strobes.size());
 }
 
 void AxiMaster::drive() {

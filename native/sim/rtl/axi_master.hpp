@@ -90,6 +90,7 @@ class AxiMaster final : public BusModel {
     bool go_on(Transfer &transfer, bool begun);
     bool first_of_id(const Queue &queue, const Transfer &transfer) const;
     void finished(Transfer &transfer);
+    void record(const Transfer &transfer);
     void refuse(Transfer &transfer, const Result &result, const char *why);
     bool counting(const Queue &queue) const;
     void check_after_reset();

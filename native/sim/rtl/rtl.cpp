@@ -394,6 +394,10 @@ void Rtl::deliver_lines() {
     std::vector<Line> lines;
     lines.swap(model_->lines);
     model_->spoke = false;
+    log_lines(lines);
+}
+
+void Rtl::log_lines(const std::vector<Line> &lines) {
     if (!log_) return;
     nb::gil_scoped_acquire gil;
     for (const Line &line : lines) {
@@ -433,8 +437,10 @@ void Rtl::die(int status) {
 
 void Rtl::violation(const char *rule, const std::string &port, const char *clause, const std::string &text) {
     if (checks == Checks::Off) return;
-    const Clock &its = domains_.empty() ? *clock : *domains_.front().clock;
-    const std::string what = name + " " + port + " broke a rule of its bus in cycle " + std::to_string(its.cycles(engine.now())) + ": " + rule +
+    const Clock *its = clock;  // that of the bus
+    for (const auto &model : models_)
+        if (model->port == port) its = &clock_of(*model);
+    const std::string what = name + " " + port + " broke a rule of its bus in cycle " + std::to_string(its->cycles(engine.now())) + ": " + rule +
                              " (" + clause + "): " + text;
     if (checks == Checks::Error)
         engine.fail(Error(Fault::Protocol, what));
@@ -448,9 +454,7 @@ void Rtl::closing() {
     engine.cancel(event_);
     // Final blocks run now, while somebody listens.
     if (dead_.empty()) dead_ = name + " was closed";
-    std::vector<Line> lines = model_->end();
-    for (const Line &line : lines)
-        if (log_) engine.call(log_.get(), line.text, line.file, line.line);
+    log_lines(model_->end());
 }
 
 // -- diagnosis -------------------------------------------------------------------------------------------------------

@@ -160,6 +160,7 @@ class Rtl final : public Component, private ClockListener {
     bool trial_changes_nothing();
     void die(int status);
     void deliver_lines();
+    void log_lines(const std::vector<Line> &lines);
 
     std::unique_ptr<Model> model_;
     Hook log_;

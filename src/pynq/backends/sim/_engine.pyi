@@ -681,8 +681,8 @@ class Engine:
     def clear_injections(self) -> None:
         """End all of :meth:`inject`, :meth:`Link.stall` and :meth:`Rtl.stall`."""
     def trace(self, mode: Literal["off", "hash", "list"] = "list") -> None:
-        """Record accesses, packets, net edges and interrupts; starts afresh. "hash" keeps only
-        :attr:`trace_hash`.
+        """Record accesses, packets, net edges, interrupts and bursts of RTL masters; starts afresh. "hash"
+        keeps only :attr:`trace_hash`, which also has the bytes of streams and of these bursts.
         """
     @property
     def trace_hash(self) -> int:
@@ -690,7 +690,8 @@ class Engine:
     @property
     def trace_events(self) -> list[tuple[int, str, str, int, int]]:
         """(time, kind, name, a, b): "read"/"write" (address, value), "packet" (bytes, beats), "net" (value,
-        previous), "irq" (number, 1).
+        previous), "irq" (number, 1), "burst-read"/"burst-write" (address, bytes) of a master in RTL, at its
+        end.
         """
 
 @final

@@ -193,7 +193,8 @@ class Controlled:
         self.engine.clear_injections()
 
     def trace(self, mode: Literal["off", "hash", "list"] = "list") -> None:
-        """Record accesses, packets, net edges and interrupts from now on; read :attr:`trace_hash` or
+        """Record accesses, packets, net edges, interrupts and bursts of RTL masters from now on; read
+        :attr:`trace_hash`, which also has the bytes that moved on streams and in bursts, or
         :attr:`trace_events`.
         """
         self.engine.trace(mode)
