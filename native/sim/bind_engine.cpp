@@ -314,6 +314,10 @@ void bind_run(nb::class_<PyEngine> &type) {
         }, nb::arg("address"), nb::arg("value"), nb::arg("width") = 4)
         .def_prop_ro("now", [](PyEngine &self) { Guard guard(*self.core); return self.core->now(); })
         .def_prop_ro("quiet", [](PyEngine &self) { Guard guard(*self.core); return self.core->quiet(); })
+        .def_prop_ro("activity", [](PyEngine &self) {
+            Guard guard(*self.core);
+            return nb::make_tuple(self.core->progress(), self.core->fired());
+        })
         .def_prop_ro("stimuli", [](PyEngine &self) { return self.core->stimuli(); })
         .def_prop_ro("running", [](PyEngine &self) { return self.core->running(); })
         .def("catch_up", [](PyEngine &self) {

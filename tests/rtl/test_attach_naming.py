@@ -85,6 +85,8 @@ def test_clock_domain_and_frequency() -> None:
         ("s_axi", "s_axi_aclk", ["m_axis_aresetn", "s_axi_aresetn"], "s_axi_aresetn"),
         ("S", "clk_b", ["rst_a", "rst_b"], "rst_b"),
         ("S", "a_clk", ["b_rstn", "a_rstn"], "a_rstn"),
+        ("s_axi", "aclk", ["bresetn", "aresetn"], "aresetn"),
+        ("m_axi", "bclk", ["aresetn", "bresetn"], "bresetn"),
     ],
 )
 def test_resets(name: str, clock: str, resets: list[str], found: str) -> None:

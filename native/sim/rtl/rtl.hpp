@@ -63,6 +63,7 @@ class Rtl final : public Component, private ClockListener {
         idle_ = 0;
         models_rest_ = false;
         asleep_ = false;
+        dirty_ = true;  // a bus model may have set pins: READY that follows VALID has to follow before the next edge
         if (!busy_ && !event_.pending() && begun_ && dead_.empty()) schedule_next();
     }
 

@@ -606,6 +606,12 @@ class Engine:
     def quiet(self) -> bool:
         """True when nothing can happen without a stimulus."""
     @property
+    def activity(self) -> tuple[int, int]:
+        """Two counts: of what got on (beats, memory accesses, stimuli), and of all events. Events without
+        progress, more than ``idle_events`` or longer than ``horizon``, end a wait; who waits in slices sees
+        that here.
+        """
+    @property
     def stimuli(self) -> int:
         """Number of stimuli so far (accesses of the PS, pins driven from outside, clock changes, enabled
         interrupts).

@@ -70,6 +70,7 @@ class SimInterruptLine(InterruptLine):
         event loop was pending that could bring one.
         """
         engine, span = self._engine, _SHORTEST
+        horizon = _Horizon(engine)
         while not self._irq.take():
             seen = engine.stimuli
             if self._device.deterministic:
@@ -79,9 +80,10 @@ class SimInterruptLine(InterruptLine):
                 reason = engine.run_until(self._irq, slice=_SLICE)
             if reason == "hit":
                 continue
-            if reason == "quiet":
+            if reason == "quiet" or horizon.passed():
                 span = _SHORTEST
                 await self._sleep(seen)
+                horizon = _Horizon(engine)
             else:
                 await asyncio.sleep(0)
 
@@ -127,6 +129,30 @@ def _timers(loop: asyncio.AbstractEventLoop) -> int:
     """
     scheduled: Any = getattr(loop, "_scheduled", ())
     return sum(not handle.cancelled() for handle in scheduled)
+
+
+class _Horizon:
+    """The engine's own limit for events without progress (a free-running counter), for a wait in slices: the
+    engine counts anew in each of them.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._start()
+
+    def _start(self) -> None:
+        self._progress, self._events = self._engine.activity
+        self._since = self._engine.now
+
+    def passed(self) -> bool:
+        progress, events = self._engine.activity
+        if progress != self._progress:
+            self._start()
+            return False
+        went = events - self._events
+        if went <= 10_000:
+            return False
+        return went > self._engine.idle_events or self._engine.now - self._since > self._engine.horizon
 
 
 class SimPin:

@@ -86,14 +86,16 @@ def associated(bus: str, clock: str, resets: Mapping[str, str], said: Associatio
     for pin, port in resets.items():
         if port.lower() in wanted:
             return pin
-    # s_axi_aclk and s_axi_aresetn, clk_a and rst_a: the longest beginning or end in common.
+    # s_axi_aclk and s_axi_aresetn, clk_a and rst_a: the longest beginning or end in common; of aresetn and
+    # bresetn, aresetn for aclk, with which bresetn has no less in common.
     stem = re.sub(r"a?(clk|clock)", "", clock.lower())
 
-    def nearness(pin: str) -> tuple[int, int]:
+    def nearness(pin: str) -> tuple[int, int, int]:
         name = re.sub(r"a?(resetn?|rst_?n?)", "", resets[pin].lower())
         return (
             _common(name.strip("_"), bus.lower()),
             _common(name, stem) + _common(name[::-1], stem[::-1]),
+            -len(name),
         )
 
     return max(resets, key=nearness)
