@@ -197,7 +197,7 @@ def test_a_clock_that_stands_still(overlay: Any) -> None:
         begin(overlay, buffer)
         overlay.device.run(2e-6)
         overlay.device.set_clock_rate(0, 0)
-        overlay.device.run(100e-6)
+        overlay.device.run(200e-6)
         assert (buffer == 0x100 + np.arange(200)).all()
         with pytest.raises((BusError, DeadlockError), match=r"duo_0.*stands still"):
             overlay.duo_0.read(4)
