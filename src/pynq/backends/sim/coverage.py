@@ -275,6 +275,10 @@ def _ranges(bits: Iterable[int]) -> str:
     return f"[{','.join(str(high) if high == low else f'{high}:{low}' for high, low in pieces)}]"
 
 
+_COUNT = re.compile(r"\s*[0-9]{1,20}\s*")
+_LINES = re.compile(r"(?:[0-9]{1,7}(?:-[0-9]{1,7})?(?:,|$))*")
+
+
 def _read(file: Path) -> Iterable[tuple[Point, int]]:
     """Yield the points of a coverage.dat: lines ``C '<key><value>...' count``, keys after 0x01, values after
     0x02 (verilated_cov_key.h of Verilator names the keys).
@@ -289,14 +293,18 @@ def _read(file: Path) -> Iterable[tuple[Point, int]]:
         if not line.startswith("C "):
             continue
         text, quote, count = line[3:].rpartition("' ")
-        if not quote or not count.strip().isdigit():
+        if not quote or not _COUNT.fullmatch(count):
             raise PynqError(f"{file}:{number}: not a line of counts; was the run killed while it wrote?")
         keys = dict(item.partition("\x02")[::2] for item in text.split("\x01") if item)
+        if not all(_COUNT.fullmatch(keys.get(key) or "0") for key in "ln") or not _LINES.fullmatch(
+            keys.get("S", "")
+        ):
+            raise PynqError(f"{file}:{number}: a line or column that is no number")
         kind = keys.get("t") or keys.get("page", "v_other/").removeprefix("v_").partition("/")[0]
         point = Point(
             keys.get("f", "?"),
-            int(keys.get("l", 0)),
-            int(keys.get("n", 0)),
+            int(keys.get("l") or 0),
+            int(keys.get("n") or 0),
             kind,
             keys.get("o", ""),
             keys.get("S", ""),

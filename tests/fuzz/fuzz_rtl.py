@@ -1,0 +1,109 @@
+"""Coverage-guided fuzzing of the readers of RTL co-simulation: manifest, component.xml, counts, Verilog.
+
+    python tests/fuzz/fuzz_rtl.py --seconds 5
+
+gives each of them that many seconds. Anything but a result or the reader's own error is a finding: it is
+written to ``--findings`` and the exit status is 1.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+#: Where each target begins.
+SEEDS = {
+    "manifest": b'[[rtl]]\ninstance = "a/b"\ntop = "t"\nsources = ["*.v"]\ndefines = { A = "1" }\n'
+    b'parameters = { W = 8 }\nports = { a = "b" }\ntie = { c = 1 }\n[[rtl]]\nhls = "s"\nvlnv = "a:b:c:*"\n',
+    "ipxact": b'<?xml version="1.0"?><spirit:component xmlns:spirit='
+    b'"http://www.spiritconsortium.org/XMLSchema/SPIRIT/1685-2009"><spirit:vendor>v</spirit:vendor>'
+    b"<spirit:name>n</spirit:name><spirit:fileSets><spirit:fileSet><spirit:name>s</spirit:name><spirit:file>"
+    b"<spirit:name>a.v</spirit:name><spirit:fileType>verilogSource</spirit:fileType></spirit:file>"
+    b"</spirit:fileSet></spirit:fileSets></spirit:component>",
+    "coverage": b"# SystemC::Coverage-3\nC '\x01t\x02line\x01page\x02v_line/t\x01f\x02a.v\x01l\x023\x01n\x025"
+    b"\x01o\x02block\x01S\x023-5,7\x01h\x02TOP.t' 12\n",
+    "scan": b'`line 1 "a.v" 1\nmodule m; initial $display("x %0d", 1); // c\n initial begin $fatal(1, "e"); '
+    b"$random; \\esc $time; end /* d */ endmodule\n",
+}
+
+
+def child(target: str, arguments: list[str]) -> None:
+    """The fuzzer itself; libFuzzer ends the process, so it has one of its own."""
+    import atheris
+
+    from pynq.backends.sim.coverage import Coverage
+    from pynq.backends.sim.rtl import ipxact, manifest, scan
+    from pynq.errors import PynqError
+
+    atheris.instrument_all()
+    place = Path(tempfile.mkdtemp()) / "input.dat"
+
+    def read(data: bytes) -> object:
+        if target == "ipxact":
+            return ipxact.read_bytes(data, Path("component.xml"))
+        if target == "scan":
+            return scan.scan(data.decode(errors="replace"), {"a.v": Path("/a.v")}).with_old_keywords()
+        place.write_bytes(data)
+        if target == "manifest":
+            return manifest.load(place)
+        return [file.path for file in Coverage.read(place).files()]
+
+    def one(data: bytes) -> None:
+        try:
+            read(data)
+        except PynqError:
+            return
+
+    atheris.Setup([sys.argv[0], *arguments], one)
+    atheris.Fuzz()
+
+
+def fuzz(target: str, seconds: int, findings: Path) -> bool:
+    before = set(findings.iterdir())
+    with tempfile.TemporaryDirectory() as scratch:
+        (Path(scratch) / "seed").write_bytes(SEEDS[target])
+        command = [sys.executable, __file__, "--child", target, f"-max_total_time={seconds}"]
+        command += [f"-artifact_prefix={findings}/{target}-", "-max_len=4096", "-timeout=10"]
+        command += ["-rss_limit_mb=2048", "-print_final_stats=1", scratch]
+        done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+    executions = re.search(r"stat::number_of_executed_units:\s*(\d+)", done.stderr)
+    coverage = re.findall(r"cov: (\d+)", done.stderr)
+    found = sorted(str(path) for path in set(findings.iterdir()) - before)
+    result = {
+        "fuzz": target,
+        "executions": int(executions[1]) if executions else 0,
+        "coverage": int(coverage[-1]) if coverage else 0,
+        "findings": found,
+    }
+    sys.stdout.write(json.dumps(result) + "\n")
+    if found or done.returncode or not result["executions"]:
+        sys.stderr.write(done.stderr[-3000:])
+        return False
+    if not result["coverage"]:
+        sys.stderr.write("the reader was not instrumented: the fuzzer was blind\n")
+        return False
+    return True
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=int, default=5, help="how long each reader is fuzzed")
+    parser.add_argument("--findings", type=Path, default=Path("fuzz-findings"))
+    options = parser.parse_args()
+    options.findings.mkdir(parents=True, exist_ok=True)
+    good = [fuzz(target, options.seconds, options.findings) for target in SEEDS]
+    if not any(options.findings.iterdir()):
+        options.findings.rmdir()
+    return 0 if all(good) else 1
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--child"]:
+        child(sys.argv[2], sys.argv[3:])
+    else:
+        sys.exit(main())
