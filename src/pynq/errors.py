@@ -15,6 +15,7 @@ __all__ = [
     "AlignmentError",
     "AllocationError",
     "BackendWarning",
+    "BoardBusyError",
     "BufferFreedError",
     "BusError",
     "CaseError",
@@ -30,11 +31,14 @@ __all__ = [
     "FieldValueError",
     "FleetError",
     "InterruptNotClearedError",
+    "KernelAccessError",
+    "KernelError",
     "ModelError",
     "NotDeviceMemoryError",
     "OverlayNotLoadedError",
     "PortMismatchError",
     "Problem",
+    "ProgrammingError",
     "ProtocolError",
     "PynqError",
     "PynqWarning",
@@ -48,6 +52,7 @@ __all__ = [
     "UnsupportedByDeviceError",
     "UnsupportedConfiguration",
     "VersionMismatchWarning",
+    "VirtualBoardError",
     "WaitTimeoutError",
 ]
 
@@ -214,6 +219,32 @@ class FleetError(PynqError, RuntimeError):
 
 class CaseError(FleetError):
     """A case of a sweep failed, and the sweep was to stop then (``on_error="raise"``)."""
+
+
+class KernelError(PynqError, OSError):
+    """The kernel refused a call; ``errno`` has its number, the message the file and the next step."""
+
+    def __init__(self, number: int, message: str) -> None:
+        super().__init__(number, message)
+
+    def __str__(self) -> str:
+        return str(self.args[1])
+
+
+class KernelAccessError(KernelError, PermissionError):
+    """The user may not do that: udev rules are missing, or root's rights."""
+
+
+class ProgrammingError(PynqError, RuntimeError):
+    """A bitstream or device-tree overlay did not get into the device; says in which state that is now."""
+
+
+class BoardBusyError(PynqError, RuntimeError):
+    """Another process is programming the board, or holds what was asked for."""
+
+
+class VirtualBoardError(PynqError, RuntimeError):
+    """The virtual board can't be made ready or did not start; the message has the last words it said."""
 
 
 class SignalNotFoundError(PynqError, LookupError, AttributeError):

@@ -1,0 +1,270 @@
+"""The kernel, as this backend uses it: files and devices under one root. Nothing else touches the system.
+
+Every call to the system goes through :meth:`Kernel.call`, by name, so that a test can let each of them fail
+in turn; a ``root`` other than ``/`` puts all of it into a folder. What the system refuses becomes a
+:class:`~pynq.errors.KernelError` that names the file, the operation and what can be done about it.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import mmap
+import os
+import select
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, TypeVar
+
+from pynq.errors import KernelAccessError, KernelError, WaitTimeoutError
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+__all__ = ["Descriptor", "Kernel"]
+
+T = TypeVar("T")
+
+_RIGHTS = "`pynq doctor` says what this user may not do, `pynq setup` grants it (or run as root)"
+
+
+class Kernel:
+    """The files and devices of a Linux system.
+
+    Names are absolute ("/sys/class/uio"); all of them lie under ``root``.
+    """
+
+    def __init__(self, root: str | os.PathLike[str] = "/") -> None:
+        self.root = Path(root)
+
+    def path(self, name: str) -> Path:
+        """Return where a name lies on this machine."""
+        return self.root / name.lstrip("/")
+
+    def call(self, operation: str, name: str, function: Callable[[], T], hint: str = "") -> T:
+        """Call the system: ``function()``, again where a signal interrupted it.
+
+        Raises :class:`~pynq.errors.KernelError` (:class:`~pynq.errors.KernelAccessError` for EACCES and
+        EPERM), with the error's number, the operation, the name and ``hint``.
+        """
+        while True:
+            try:
+                return function()
+            except InterruptedError:  # after Ctrl-C the handler has raised already
+                continue
+            except OSError as error:
+                raise failure(error.errno or errno.EIO, operation, name, hint) from error
+
+    # -- files: sysfs, procfs, configfs, the device tree -----------------------------------------------------
+    def read(self, name: str, hint: str = "") -> bytes:
+        """Return a file's contents."""
+        return self.call("read", name, self.path(name).read_bytes, hint)
+
+    def text(self, name: str, hint: str = "") -> str:
+        """Return a file's contents as text, without white space and NULs at its end."""
+        return self.read(name, hint).decode(errors="replace").rstrip("\0 \t\r\n")
+
+    def number(self, name: str) -> int:
+        """Return the number that a file holds, decimal or 0x-hexadecimal."""
+        text = self.text(name)
+        try:
+            return int(text, 0)
+        except ValueError:
+            raise KernelError(errno.EIO, f"{name} holds {text[:40]!r}, which is no number") from None
+
+    def write(self, name: str, data: bytes | str, hint: str = "") -> None:
+        """Write to a file of the kernel that exists, in one piece, as attributes of sysfs need it."""
+        with self.open(name, read=False, hint=hint) as file:
+            file.write(data.encode() if isinstance(data, str) else data, hint)
+
+    def store(self, name: str, data: bytes, mode: int = 0o644) -> None:
+        """Write a file of one's own; nobody ever sees half of it."""
+        path = self.path(name)
+        draft = path.with_name(f".{path.name}.{os.getpid()}")
+
+        def store() -> None:
+            descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(data)
+            os.replace(draft, path)
+
+        try:
+            self.call("store", name, store)
+        except BaseException:
+            draft.unlink(missing_ok=True)
+            raise
+
+    def exists(self, name: str) -> bool:
+        """Say whether there is such a file or folder that may be looked at."""
+        return self.path(name).exists()
+
+    def names(self, folder: str) -> list[str]:
+        """Return the names in a folder, in order; none where there is no such folder."""
+        try:
+            return sorted(self.call("list", folder, lambda: os.listdir(self.path(folder))))
+        except KernelError as error:
+            if error.errno in (errno.ENOENT, errno.ENOTDIR):
+                return []
+            raise
+
+    def resolve(self, name: str) -> str:
+        """Return the name that a symbolic link stands for, seen from the root."""
+        real = self.call("resolve", name, lambda: os.path.realpath(self.path(name)))
+        base = os.path.realpath(self.root)
+        return real if base == "/" else "/" + os.path.relpath(real, base)
+
+    def make_folder(self, name: str, hint: str = "") -> None:
+        """Make a folder; its parents must exist. An existing one is an error (EEXIST)."""
+        self.call("mkdir", name, lambda: os.mkdir(self.path(name)), hint)
+
+    def remove_folder(self, name: str) -> None:
+        """Remove an empty folder (in configfs: the object that it is)."""
+        self.call("rmdir", name, lambda: os.rmdir(self.path(name)))
+
+    def remove(self, name: str) -> None:
+        """Remove a file; one that is not there is fine."""
+        try:
+            self.call("unlink", name, lambda: os.unlink(self.path(name)))
+        except KernelError as error:
+            if error.errno != errno.ENOENT:
+                raise
+
+    # -- devices ---------------------------------------------------------------------------------------------
+    def open(
+        self,
+        name: str,
+        *,
+        read: bool = True,
+        write: bool = True,
+        sync: bool = False,
+        create: bool = False,
+        hint: str = "",
+    ) -> Descriptor:
+        """Open a device or file. ``sync``: mappings of it are not cached (O_SYNC). It is not inherited."""
+        flags = os.O_RDWR if read and write else os.O_WRONLY if write else os.O_RDONLY
+        flags |= os.O_CLOEXEC | (os.O_SYNC if sync else 0) | (os.O_CREAT if create else 0)
+        descriptor = self.call("open", name, lambda: os.open(self.path(name), flags, 0o666), hint)
+        return Descriptor(self, name, descriptor)
+
+    def adopt(self, name: str, descriptor: int) -> Descriptor:
+        """Return a descriptor that an ioctl gave as an object; ``name`` is for messages."""
+        return Descriptor(self, name, descriptor)
+
+
+class Descriptor:
+    """An open file or device; closed at the end of a ``with``, or by :meth:`close`."""
+
+    def __init__(self, kernel: Kernel, name: str, descriptor: int) -> None:
+        self.kernel = kernel
+        self.name = name
+        self._descriptor = descriptor
+
+    def fileno(self) -> int:
+        """Return the number; -1 when closed."""
+        return self._descriptor
+
+    def read(self, size: int, hint: str = "") -> bytes:
+        """Return exactly ``size`` bytes. Fewer are an error (EIO)."""
+        return self._whole("read", self._call("read", lambda: os.read(self._descriptor, size), hint), size)
+
+    def pread(self, size: int, offset: int) -> bytes:
+        """Return exactly ``size`` bytes from ``offset`` on. Fewer are an error (EIO)."""
+        data = self._call("pread", lambda: os.pread(self._descriptor, size, offset))
+        return self._whole("pread", data, size)
+
+    def write(self, data: bytes | memoryview, hint: str = "") -> None:
+        """Write all of it in one piece. Less is an error (EIO)."""
+        count = self._call("write", lambda: os.write(self._descriptor, data), hint)
+        self._all("write", count, len(data))
+
+    def pwrite(self, data: bytes | memoryview, offset: int) -> None:
+        """Write all of it at ``offset``, in one piece. Less is an error (EIO)."""
+        count = self._call("pwrite", lambda: os.pwrite(self._descriptor, data, offset))
+        self._all("pwrite", count, len(data))
+
+    def ioctl(self, operation: str, request: int, argument: bytearray, hint: str = "") -> None:
+        """Call ioctl ``request``; ``argument`` is the structure, changed in place. ``operation`` names it."""
+        self._call(operation, lambda: fcntl.ioctl(self._descriptor, request, argument, True), hint)
+
+    def map(self, length: int, offset: int = 0, *, write: bool = True, hint: str = "") -> mmap.mmap:
+        """Map ``length`` bytes from ``offset`` (a multiple of the page size) on, shared."""
+        rights = mmap.PROT_READ | (mmap.PROT_WRITE if write else 0)
+        return self._call(
+            "mmap", lambda: mmap.mmap(self._descriptor, length, mmap.MAP_SHARED, rights, offset=offset), hint
+        )
+
+    def lock(self, *, exclusive: bool = True, timeout: float | None = 0) -> None:
+        """Take the lock of the file (flock); it goes with the descriptor, a killed process' too.
+
+        Raises :class:`~pynq.errors.WaitTimeoutError` when someone else has had it for ``timeout`` seconds
+        (0: at once; None: wait as long as it takes).
+        """
+        kind = (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | fcntl.LOCK_NB
+        end = None if timeout is None else time.monotonic() + timeout
+        while True:
+            try:
+                self._call("flock", lambda: fcntl.flock(self._descriptor, kind))
+            except KernelError as error:
+                if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
+                    raise
+                if end is not None and time.monotonic() >= end:
+                    raise WaitTimeoutError(f"{self.name} is locked by another process") from None
+                time.sleep(0.01)
+            else:
+                return
+
+    def unlock(self) -> None:
+        """Give the lock back."""
+        self._call("flock", lambda: fcntl.flock(self._descriptor, fcntl.LOCK_UN))
+
+    def ready(self, timeout: float | None) -> bool:
+        """Wait until there is something to read; False: ``timeout`` seconds are over (None: no limit)."""
+
+        def wait() -> bool:
+            poll = select.poll()
+            poll.register(self._descriptor, select.POLLIN)
+            return bool(poll.poll(None if timeout is None else max(0.0, timeout) * 1e3))
+
+        return self._call("poll", wait)
+
+    def close(self) -> None:
+        """Close it. A second call does nothing."""
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)
+
+    def _call(self, operation: str, function: Callable[[], T], hint: str = "") -> T:
+        if self._descriptor < 0:
+            raise failure(errno.EBADF, operation, self.name, "it was closed")
+        return self.kernel.call(operation, self.name, function, hint)
+
+    def _whole(self, operation: str, data: bytes, size: int) -> bytes:
+        if len(data) != size:
+            raise KernelError(errno.EIO, f"{self.name}: {operation} gave {len(data)} of {size} bytes")
+        return data
+
+    def _all(self, operation: str, count: int, size: int) -> None:
+        if count != size:
+            raise KernelError(errno.EIO, f"{self.name}: {operation} took {count} of {size} bytes")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<Descriptor {self.name} {self._descriptor if self._descriptor >= 0 else 'closed'}>"
+
+
+def failure(number: int, operation: str, name: str, hint: str = "") -> KernelError:
+    """Return the error for a call that the system refused."""
+    denied = number in (errno.EACCES, errno.EPERM)
+    advice = hint or (_RIGHTS if denied else "")
+    text = f"{name}: {operation} failed: {os.strerror(number)} ({errno.errorcode.get(number, number)})"
+    kind = KernelAccessError if denied else KernelError
+    return kind(number, f"{text}; {advice}" if advice else text)
