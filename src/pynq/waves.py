@@ -189,6 +189,10 @@ def _read_vcd(file: Path, signals: Iterable[str] | None) -> Waveform:
         for line in words:
             first = line[:1]
             if first == "#":
+                if not _VCD_TIME.match(line):
+                    raise PynqError(
+                        f"{file}: {line.strip()[:40]!r} is no time; expected # and a whole number"
+                    )
                 now = round(int(line[1:]) * factor)
                 begin = now if begin is None else begin
                 continue
@@ -207,11 +211,18 @@ def _read_vcd(file: Path, signals: Iterable[str] | None) -> Waveform:
     return Waveform(traces, begin or 0, now)
 
 
+_VCD_TIME = re.compile(r"#[0-9]{1,20}\s*\Z")
+_VCD_WIDTH = re.compile(r"[0-9]{1,7}\Z")
+_VCD_BITS = re.compile(r"[01]+\Z")
+
+
 def _vcd_value(text: str, real: bool) -> Value:
+    if not real:
+        return int(text, 2) if _VCD_BITS.match(text) else None  # x, z
     try:
-        return float(text) if real else int(text, 2)
+        return float(text)
     except ValueError:
-        return None  # x, z
+        return None
 
 
 def _vcd_header(lines: Iterator[str], file: Path) -> tuple[float, dict[str, tuple[str, int, str]]]:
@@ -227,15 +238,21 @@ def _vcd_header(lines: Iterator[str], file: Path) -> tuple[float, dict[str, tupl
         keyword, rest = held[0], held[1 : held.index("$end")]
         held = held[held.index("$end") + 1 :]
         if keyword == "$timescale":
-            match = re.fullmatch(r"(\d+)(\w+)", "".join(rest))
+            match = re.fullmatch(r"([0-9]{1,3})([a-z]+)", "".join(rest))
             if not match or match[2] not in _UNITS:
                 raise PynqError(f"{file}: $timescale {' '.join(rest)} is not known")
             factor = int(match[1]) * _UNITS[match[2]]
         elif keyword == "$scope":
+            if not rest:
+                raise PynqError(f"{file}: a $scope without a name")
             scope.append(rest[-1])
         elif keyword == "$upscope":
+            if not scope:
+                raise PynqError(f"{file}: more $upscope than $scope")
             scope.pop()
         elif keyword == "$var":
+            if len(rest) < 4 or not _VCD_WIDTH.match(rest[1]):
+                raise PynqError(f"{file}: $var {' '.join(rest)[:80]!r}; expected kind, bits, code and name")
             kind, bits, code, name = rest[:4]
             found[".".join([*scope, name])] = code, int(bits), kinds.get(kind, "w")
         elif keyword == "$enddefinitions":

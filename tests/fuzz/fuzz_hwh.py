@@ -18,6 +18,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from findings import told
+
 HERE = Path(__file__).resolve().parent
 
 
@@ -95,7 +97,7 @@ def main() -> int:
     }
     sys.stdout.write(json.dumps(result) + "\n")
     if findings or done.returncode or not executions:
-        sys.stderr.write(done.stderr[-4000:])
+        sys.stderr.write(told(done.stdout + done.stderr, findings))
         return 1
     if not result["coverage"]:
         sys.stderr.write("the reader was not instrumented: the fuzzer was blind\n")

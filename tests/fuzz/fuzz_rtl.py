@@ -17,6 +17,8 @@ import tempfile
 import types
 from pathlib import Path
 
+from findings import told
+
 #: Where each target begins.
 SEEDS = {
     "manifest": b'[[rtl]]\ninstance = "a/b"\ntop = "t"\nsources = ["*.v"]\ndefines = { A = "1" }\n'
@@ -90,7 +92,7 @@ def fuzz(target: str, seconds: int, findings: Path) -> bool:
     }
     sys.stdout.write(json.dumps(result) + "\n")
     if found or done.returncode or not result["executions"]:
-        sys.stderr.write(done.stderr[-3000:])
+        sys.stderr.write(told(done.stdout + done.stderr, found))
         return False
     if not result["coverage"]:
         sys.stderr.write("the reader was not instrumented: the fuzzer was blind\n")

@@ -266,3 +266,24 @@ def test_times_of_other_tools_are_picoseconds_here(tmp_path: Path) -> None:
     wave = read_waves(tmp_path / "ns.vcd")
     assert wave["t.n"].changes == [(0, None), (30_000, 5)]
     assert wave.end == 50_000
+
+
+@pytest.mark.parametrize(
+    ("header", "body", "words"),
+    [
+        ("$scope $end", "", "scope without a name"),
+        ("$upscope $end", "", "more \\$upscope"),
+        ("$var wire 1 $end", "", "expected kind, bits, code and name"),
+        ("$var wire one ! a $end", "", "expected kind, bits, code and name"),
+        ("$var wire \u0661 ! a $end", "", "expected kind, bits, code and name"),
+        ("$var wire 1 ! a $end", "#\n1!\n", "no time"),
+        ("$var wire 1 ! a $end", "#1_0\n1!\n", "no time"),
+        ("$var wire 1 ! a $end", f"#{'9' * 5000}\n1!\n", "no time"),
+        ("$timescale 1\u0661 ns $end", "", "timescale"),
+    ],
+)
+def test_vcd_files_that_no_tool_wrote(tmp_path: Path, header: str, body: str, words: str) -> None:
+    file = tmp_path / "bad.vcd"
+    file.write_text(f"$timescale 1 ns $end\n{header}\n$enddefinitions $end\n{body}", "utf-8")
+    with pytest.raises(PynqError, match=words):
+        read_waves(file)

@@ -250,7 +250,7 @@ def missed_toggles(points: Sequence[tuple[Point, int]]) -> str:
         if count:
             continue
         name, _, edge = point.what.partition(":")
-        match = re.fullmatch(r"(.*)\[(\d+)\]", name)
+        match = re.fullmatch(r"(.*)\[([0-9]{1,7})\]", name)
         base, bit = (match[1], int(match[2])) if match else (name, -1)
         missing[base][{"0->1": "never rose", "1->0": "never fell"}.get(edge, "never changed")].add(bit)
     parts = []
@@ -275,7 +275,7 @@ def _ranges(bits: Iterable[int]) -> str:
     return f"[{','.join(str(high) if high == low else f'{high}:{low}' for high, low in pieces)}]"
 
 
-_COUNT = re.compile(r"\s*[0-9]{1,20}\s*")
+_COUNT = re.compile(r"[0-9]{1,20}")
 _LINES = re.compile(r"(?:[0-9]{1,7}(?:-[0-9]{1,7})?(?:,|$))*")
 
 

@@ -14,8 +14,8 @@ from pynq.errors import ModelError
 
 __all__ = ["AxisSubset"]
 
-_PART = re.compile(r"tdata(?:\[(\d+)(?::(\d+))?\])?$", re.IGNORECASE)
-_CONSTANT = re.compile(r"(\d+)'([bh])([0-9a-fA-F]+)$")
+_PART = re.compile(r"tdata(?:\[([0-9]{1,5})(?::([0-9]{1,5}))?\])?\Z", re.IGNORECASE)
+_CONSTANT = re.compile(r"([0-9]{1,5})'([bh])([0-9a-fA-F]+)\Z")
 
 
 class AxisSubset(Model, built_in=True):

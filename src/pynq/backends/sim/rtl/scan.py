@@ -21,7 +21,7 @@ HEAP, TIME, RANDOM, FILES = 1, 2, 4, 8
 
 _TOKEN = re.compile(
     r"""
-    (?P<line>^[ \t]*`line[ \t]+(?P<number>\d+)[ \t]+"(?P<file>[^"\n]*)"[^\n]*\n)
+    (?P<line>^[ \t]*`line[ \t]+(?P<number>[0-9]{1,9})[ \t]+"(?P<file>[^"\n]*)"[^\n]*\n)
   | (?P<string>"(?:[^"\\]|\\.)*")
   | (?P<comment>/\*.*?\*/|//[^\n]*)
   | (?P<escaped>\\[^\s]+)

@@ -9,13 +9,13 @@ from pynq.backends.sim.rtl.declared import Kind, Parameter
 
 __all__ = ["defaults", "literal", "lookup", "number_of"]
 
-_DECIMAL = re.compile(r"[+-]?\d+\Z")
+_DECIMAL = re.compile(r"[+-]?[0-9]{1,64}\Z")
 _HEX = re.compile(r"0[xX]([0-9a-fA-F]+)\Z")
 _BINARY = re.compile(r"0[bB]([01]+)\Z")
 _QUOTED_BITS = re.compile(r"\"([01]+)\"\Z")
 _REAL = re.compile(r"[+-]?\d+\.\d*(?:[eE][+-]?\d+)?\Z|[+-]?\d+[eE][+-]?\d+\Z")
-_VERILOG = re.compile(r"(?:\d+\s*)?'[sS]?[bBoOdDhH][0-9a-fA-F_xXzZ?]+\Z")
-_SIZED = re.compile(r"(\d*)\s*'[sS]?([bBoOdDhH])([0-9a-fA-F_]+)\Z")
+_VERILOG = re.compile(r"(?:[0-9]+[ \t]*)?'[sS]?[bBoOdDhH][0-9a-fA-F_xXzZ?]+\Z")
+_SIZED = re.compile(r"([0-9]{0,9})[ \t]*'[sS]?([bBoOdDhH])([0-9a-fA-F_]{1,4000})\Z")
 _TRUE = {"true": "1", "false": "0"}
 
 
