@@ -100,6 +100,15 @@ def test_a_hang_that_keeps_the_interpreter_to_itself(fleet: Any, capfd: pytest.C
     assert "Timeout" in capfd.readouterr().err
 
 
+def test_a_case_that_keeps_the_interpreter_is_known_at_once() -> None:
+    """Not by being run a second time, alone: the report of the case before it may not have got out either."""
+    with pynq.fleet.local(1) as single:
+        table = sweep(["fine", "native", ("wait", 0.01), "fine"], single, timeout=1.2)
+    assert statuses(table) == ["ok", "timeout", "ok", "ok"]
+    assert table[1]["attempts"] == 1
+    assert "fleet_jobs.py" in table.tracebacks[1]
+
+
 def test_a_worker_killed_in_the_middle_loses_no_case(fleet: Any) -> None:
     all_there(fleet)
     victim = fleet.pids[0]

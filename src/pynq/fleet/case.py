@@ -25,8 +25,9 @@ from pynq.errors import PynqError
 from pynq.fleet import guard
 from pynq.fleet.dask import cloudpickle, distributed
 from pynq.fleet.guard import Guard, Stopped
+from pynq.fleet.note import Note
 
-__all__ = ["Batch", "Outcome", "Task", "run_batch", "seed_of", "stop_sweep", "wants_device"]
+__all__ = ["Batch", "Outcome", "Task", "keep_note", "run_batch", "seed_of", "stop_sweep", "wants_device"]
 
 Job = Callable[..., Any]
 
@@ -78,6 +79,13 @@ _guard = Guard()
 _turn = threading.Lock()  # the active device is the process's: one case at a time
 _stopped: deque[str] = deque(maxlen=64)
 _loaded: tuple[bytes, Job] | None = None
+_note: Note | None = None  # where a parent of ours reads which case runs; None in others' workers
+
+
+def keep_note(note: Note) -> None:
+    """Write there from now on which case this process runs."""
+    global _note
+    _note = note
 
 
 def seed_of(base: int, index: int) -> int:
@@ -144,9 +152,13 @@ def _run(batch: Batch, task: Task, tell: Callable[[Any], None]) -> Outcome:
                 imports = None if batch.seconds is None else batch.seconds + _IMPORTS
                 job = watch(partial(_load, batch.job), seconds=imports)
                 start = time.perf_counter()
+                if _note is not None:
+                    _note.begin(batch.topic, task.index)
                 value = watch(partial(_call, job, task, device), seconds=batch.seconds)
                 outcome = Outcome(task.index, "ok", cloudpickle().dumps(value))
             finally:
+                if _note is not None:
+                    _note.end()
                 spent = time.perf_counter() - start
                 cycles, seconds = _counts(device)
                 device.close()

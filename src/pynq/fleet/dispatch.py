@@ -4,7 +4,9 @@ Dask moves and runs the batches; which worker gets which is decided here, since 
 cases a lost worker takes with it. A batch is sized to last some tenths of a second, so that short cases don't
 pay a journey each; and as long as there is plenty to do, a worker has a second one waiting, which it gives
 back when another worker has nothing left to do. When a worker is lost, no case of its batches is blamed yet:
-each is run again, alone on a worker; only one that loses its worker then is known to be the reason.
+each is run again, alone on a worker; only one that loses its worker then is known to be the reason. A case
+over its time limit is blamed at once where it is known: the worker said so, or, where its interpreter could
+not, the note of a process of our own does. Workers of others leave no note: there such a case is found alone.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import math
 import os
 import pickle
 import queue
@@ -30,7 +33,7 @@ from pynq.fleet.case import Batch, Outcome, Task, run_batch, stop_sweep
 from pynq.fleet.dask import cloudpickle, distributed
 from pynq.fleet.progress import Progress
 from pynq.fleet.table import Row
-from pynq.fleet.workers import LocalFleet
+from pynq.fleet.workers import Epitaph, LocalFleet
 
 __all__ = ["Limits", "Sweep"]
 
@@ -63,6 +66,7 @@ class _Flight:
     answer: Future[Any]
     alone: bool  # nothing else was, or will be, on that worker
     behind: bool  # it was sent while another one was there
+    company: bool  # the worker may have run a case of another batch, from before or since
     start: float = field(default_factory=time.monotonic)
     late: tuple[int, str] | None = None  # the case that is over its limit, and where it is
 
@@ -96,6 +100,7 @@ class Sweep:
         self._attempts = [0] * len(inputs)
         self._blamed = [0] * len(inputs)
         self._flights: dict[str, list[_Flight]] = {}
+        self._haunted: dict[str, float] = {}  # workers that may run what was taken back, and since when
         self._news: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._workers: list[str] = []
         self._looked = 0.0
@@ -154,25 +159,28 @@ class Sweep:
         """Decide about the cases of a worker that is gone."""
         for flight in flights:
             flight.future.release()
-        fate = self._fleet.epitaph(worker) if self._fleet is not None else ""
+        fate = self._fleet.epitaph(worker) if self._fleet is not None else Epitaph()
+        self._haunted.pop(worker, None)
         numbers = [task.index for flight in flights for task in flight.tasks]
         late = next((flight.late for flight in flights if flight.late is not None), None)
-        if late is not None:
-            self._over(late[0], worker, late[1] or fate)
+        limit = self._limits.seconds
+        ran = fate.running if fate.running is not None and fate.running.topic == self._topic else None
+        if late is None and ran is not None and limit is not None and time.monotonic() - ran.start >= limit:
+            late = ran.number, ""  # it did not even let its process report
+        if late is not None and late[0] in numbers:
+            self._over(late[0], worker, late[1] or fate.words)
             self._fresh.extendleft(reversed([number for number in numbers if number != late[0]]))
             return
-        if len(numbers) > 1 or flights[0].behind:
+        if len(numbers) > 1 or flights[0].company or (ran is not None and ran.number not in numbers):
             self._alone.extend(numbers)
             return
         number = numbers[0]
         self._blamed[number] += 1
-        limit = self._limits.seconds
         if limit is not None and time.monotonic() - flights[0].start >= limit:
-            self._over(number, worker, fate)  # it did not even let its process report
+            self._over(number, worker, fate.words)
         elif self._blamed[number] > self._limits.retries:
-            how, _, words = fate.partition("\n")
-            text = "its worker was lost" + (f" ({how})" if how else "")
-            self._settle(Outcome(number, "lost", error=text, traceback=words, worker=worker))
+            text = "its worker was lost" + (f" ({fate.how})" if fate.how else "")
+            self._settle(Outcome(number, "lost", error=text, traceback=fate.words, worker=worker))
         else:
             self._alone.append(number)
 
@@ -203,10 +211,13 @@ class Sweep:
 
     def _take_back(self) -> None:
         """Take a batch that still waits behind another one away from its worker."""
-        for flights in self._flights.values():
+        for worker, flights in self._flights.items():
             if len(flights) > 1:
                 flight = flights.pop()
                 flight.future.release()
+                # It may have begun by now; then it is run here too, and what it does there is nobody's fault.
+                flights[0].company = True
+                self._haunted[worker] = time.monotonic()
                 for task in flight.tasks:
                     self._attempts[task.index] -= 1
                 self._fresh.extend(task.index for task in flight.tasks)
@@ -249,7 +260,9 @@ class Sweep:
             pure=False,
         )
         answer = asyncio.run_coroutine_threadsafe(self._fetch(future), self._client.loop.asyncio_loop)
-        flight = _Flight(worker, batch.tasks, future, answer, alone, behind)
+        flight = _Flight(
+            worker, batch.tasks, future, answer, alone, behind, behind or worker in self._haunted
+        )
         self._flights.setdefault(worker, []).append(flight)
         answer.add_done_callback(lambda _: self._news.put(lambda: self._landed(flight)))
 
@@ -300,6 +313,8 @@ class Sweep:
             for task in flight.tasks:
                 self._settle(Outcome(task.index, "error", error=text, worker=flight.worker))
             return
+        if flight.start > self._haunted.get(flight.worker, math.inf):
+            del self._haunted[flight.worker]  # one after the other: what was before this is over
         if not flight.behind:
             trip = max(time.monotonic() - flight.start - seconds, 0.0)
             self._trip = trip if self._each is None else 0.7 * self._trip + 0.3 * trip

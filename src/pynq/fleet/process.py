@@ -15,8 +15,9 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
-from pynq.fleet import case  # noqa: F401  loaded before the first case comes
+from pynq.fleet import case  # loaded before the first case comes
 from pynq.fleet.dask import distributed
+from pynq.fleet.note import Note
 
 __all__ = ["main"]
 
@@ -25,6 +26,8 @@ def main(told: Mapping[str, Any]) -> None:
     """Work for the scheduler at ``told["address"]`` until it goes away. Prints a line: the own address."""
     faulthandler.enable()
     threading.Thread(target=_hold_line, name="pynq-fleet-lifeline", daemon=True).start()
+    os.set_inheritable(told["note"], False)  # what a case starts has no say in it
+    case.keep_note(Note(told["note"]))
     answer = os.dup(1)
     os.dup2(2, 1)  # what native code prints goes where the errors go
     asyncio.run(_work(told, answer))

@@ -21,15 +21,16 @@ import time
 from collections import deque
 from collections.abc import Iterable
 from types import TracebackType
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from pynq.errors import FleetError
 from pynq.fleet.dask import distributed
+from pynq.fleet.note import Note, Running
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-__all__ = ["LocalFleet"]
+__all__ = ["Epitaph", "LocalFleet"]
 
 # Before anything else: the worker is to find the modules that this process finds.
 _BOOT = (
@@ -45,23 +46,33 @@ _LINGER = 2.0  # seconds from the end of a connection to that of the process
 _MOST_STILLBORN = 3  # processes in a row that end before they have joined
 
 
+class Epitaph(NamedTuple):
+    """How a worker process came to its end, what it said last, and the case that ran."""
+
+    how: str = ""
+    words: str = ""
+    running: Running | None = None
+
+
 class _Slot:
     """One worker process, of which there may be several in the course of time."""
 
     def __init__(self, told: dict[str, Any]) -> None:
         self.address = ""
         self.words: deque[str] = deque(maxlen=300)
+        self.note = Note()
         self.process = subprocess.Popen(
             [sys.executable, "-c", _BOOT],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env={**_ENVIRONMENT, **os.environ},
+            pass_fds=[self.note.file],
             start_new_session=True,  # Ctrl-C is the parent's affair; and the group can be ended as a whole
         )
         assert self.process.stdin is not None
         with contextlib.suppress(BrokenPipeError):  # it ended at once: its last words say why
-            self.process.stdin.write(json.dumps(told).encode() + b"\n")
+            self.process.stdin.write(json.dumps({**told, "note": self.note.file}).encode() + b"\n")
             self.process.stdin.flush()
         self._listener = threading.Thread(target=self._listen, name="pynq-fleet-listener", daemon=True)
         self._listener.start()
@@ -100,11 +111,11 @@ class _Slot:
         with contextlib.suppress(BrokenPipeError):
             self.process.stdin.close()
 
-    def epitaph(self) -> str:
-        """Return how the process came to its end, and what it said last."""
+    def epitaph(self) -> Epitaph:
+        """Return how the process came to its end."""
         code = self.process.returncode
         how = f"ended by {signal.Signals(-code).name}" if code and code < 0 else f"ended with status {code}"
-        return f"{how}\n{''.join(self.words)}".rstrip()
+        return Epitaph(how, "".join(self.words).rstrip(), self.note.read())
 
 
 class LocalFleet:
@@ -119,7 +130,7 @@ class LocalFleet:
         count = workers or len(os.sched_getaffinity(0))
         self._closed = False
         self._stillborn = 0
-        self._graves: dict[str, str] = {}
+        self._graves: dict[str, Epitaph] = {}
         self._slots: dict[str, _Slot] = {}
         self._folder = tempfile.mkdtemp(prefix="pynq-fleet-")
         self._cluster: Any = None
@@ -177,10 +188,12 @@ class LocalFleet:
             else:
                 self._stillborn += 1
                 if self._stillborn >= _MOST_STILLBORN:
-                    raise FleetError(f"worker processes don't start: {slot.epitaph()}")
+                    how, words, _ = slot.epitaph()
+                    raise FleetError(f"worker processes don't start: {how}\n{words}".rstrip())
+            slot.note.close()
             self._slots[name] = self._start(name)
 
-    def epitaph(self, address: str) -> str:
+    def epitaph(self, address: str) -> Epitaph:
         """Return how the worker at that address, which the scheduler has lost, came to its end."""
         for slot in self._slots.values():
             if slot.address == address:
@@ -190,7 +203,7 @@ class LocalFleet:
                     time.sleep(0.01)
                 slot.end()
         self.tend()
-        return self._graves.get(address, "")
+        return self._graves.get(address, Epitaph())
 
     def drop(self, addresses: Iterable[str]) -> None:
         """End the workers at these addresses, whatever they do; :meth:`tend` starts others."""
@@ -206,6 +219,7 @@ class LocalFleet:
         self._closed = True
         for slot in self._slots.values():
             slot.end()
+            slot.note.close()
         for part in (getattr(self, "client", None), self._cluster):
             if part is not None:
                 part.close()
