@@ -24,6 +24,7 @@ __all__ = [
     "DesignError",
     "DesignNotFoundError",
     "DeviceNotFoundError",
+    "DeviceTreeError",
     "DirectionError",
     "DmaError",
     "DriverError",
@@ -99,6 +100,10 @@ class CompanionError(PynqError, ImportError):
 
 class DeviceNotFoundError(PynqError, RuntimeError, LookupError):
     """No device of that name or scheme; the message lists the known ones."""
+
+
+class DeviceTreeError(PynqError, ValueError):
+    """A device tree or overlay that can't be read, written or applied; the message names the place."""
 
 
 class UnsupportedByDeviceError(PynqError, NotImplementedError):
