@@ -290,6 +290,9 @@ class Archive:
             DownloadRefused: one of them can't be fetched, or is not what the signed list says.
         """
         wanted = [f"{package.name}={package.version}" for package in packages]
+        if not (self._folder / "stamp").exists():
+            with self._cache.lock(f"apt-{self._name}"):
+                self._update(_FRESH)
         lines: list[str] = []
         for pause in (*_PAUSES, None):
             with self._cache.lock(f"apt-{self._name}"):
