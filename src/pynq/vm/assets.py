@@ -32,7 +32,7 @@ _TRIPLET = "aarch64-linux-gnu"
 _DEVICE = "vfio-user-pci"
 _QEMU_SINCE = (10, 1)  # the first QEMU with that device
 _TOO_OLD = ("bullseye", "bookworm")  # suites that are not asked for it
-_FORMAT = 1  # of the entries; another one makes them anew
+_FORMAT = {"qemu": 1, "kernel": 1, "root": 1, "root-test": 1}  # another one makes the entries anew
 
 #: What the guest's root has, with everything these depend on ...
 _GUEST = ["python3-numpy", "python3-libgpiod", "libstdc++6", "busybox-static"]
@@ -55,8 +55,13 @@ _NO_USE = (
     "usr/lib/python3*/pydoc_data",
     "usr/lib/python3*/config-*",
     "usr/lib/python3/dist-packages/numpy/**/tests",
+    "usr/lib/python3/dist-packages/numpy/core/include",
     "usr/lib/python3/dist-packages/numpy/f2py",
     "usr/lib/python3/dist-packages/numpy/distutils",
+    "usr/lib/python3/dist-packages/pkg_resources",
+    "usr/lib/python3.*/dist-packages",  # Debian has numpy's native parts twice
+    "usr/lib/*/gconv",
+    "usr/lib/*/perl-base",
     "var",
 )
 #: Folders of the kernel's modules that no virtual board has hardware for.
@@ -282,12 +287,12 @@ class Assets:
     def _recall(self, name: str, ask: Callable[[], _Part]) -> _Part:
         """Return what was decided before if it still serves; else decide now."""
         record = self.cache.recall(name)
-        if record is not None and record.get("format") == _FORMAT:
+        if record is not None and record.get("format") == _FORMAT[name]:
             part = _Part.of(record)
             if self.cache.has(part.kind, part.key):
                 return part
         part = ask()
-        self.cache.remember(name, {"format": _FORMAT, **part.record()})
+        self.cache.remember(name, {"format": _FORMAT[name], **part.record()})
         return part
 
     # How it is made
@@ -337,7 +342,9 @@ class _Part:
     @property
     def key(self) -> str:
         names = [f"{one.name} {one.version}" for source in self.sources for one in source.packages]
-        return hashlib.sha256("\n".join([str(_FORMAT), self.release, *names]).encode()).hexdigest()[:16]
+        return hashlib.sha256(
+            "\n".join([str(_FORMAT[self.kind]), self.release, *names]).encode()
+        ).hexdigest()[:16]
 
     @property
     def size(self) -> int:
@@ -364,8 +371,10 @@ class _Part:
             _Fetch(architecture, suite, backports, [Package.of(package) for package in packages])
             for architecture, suite, backports, packages in given
         ]
-        text = [str(record[name]) for name in ("kind", "title", "version", "release")]
-        return cls(*text, sources)
+        kind, title, version, release = (
+            str(record[name]) for name in ("kind", "title", "version", "release")
+        )
+        return cls(kind, title, version, release, sources)
 
 
 # Filling of entries
@@ -423,6 +432,11 @@ def _fill_root(part: _Part, fetched: list[list[Path]], work: Path, draft: Path, 
     for pattern in _NO_USE:
         for path in root.glob(pattern):
             shutil.rmtree(path, ignore_errors=True)
+    for library in ("blas/libblas.so.3", "lapack/liblapack.so.3"):  # Debian's alternatives
+        for path in root.glob(f"usr/lib/*/{library}"):
+            alias = path.parent.parent / path.name
+            if not alias.exists():
+                alias.symlink_to(library)
     link = root / "usr/bin/python3"
     if not link.is_symlink():
         link.symlink_to(f"python{python}")

@@ -1,4 +1,6 @@
-"""Archives for an initramfs, in the format "newc" (Documentation/driver-api/early-userspace/buffer-format.rst).
+"""Archives for an initramfs, in the format "newc".
+
+Format: the kernel's Documentation/driver-api/early-userspace/buffer-format.rst.
 
 Several archives one after the other are one initramfs: a later file takes the place of an earlier one.
 Everything belongs to root there, and no time is written, so the same files give the same bytes.
