@@ -70,6 +70,7 @@ struct Port {
     PyObject *write_block;
     PyObject *keep;
     Py_buffer memory;
+    PyObject *weak;
     Kind kind;
     uint8_t widest;  // widest single beat, bytes
 };
@@ -87,16 +88,39 @@ struct Window {
 extern PyTypeObject *window_type;
 extern PyTypeObject *port_type;
 
+// Order between registers and memory, as Linux's readl() and writel() keep it: what was written to a buffer is there
+// before the register that starts the hardware is written, and a buffer is not read before the register that says it
+// is filled. The processor keeps accesses to one device in order by itself (Arm ARM, B2.7.2, Device memory).
+inline void after_load() {
+#if defined(__aarch64__)
+    __asm__ volatile("dmb oshld" ::: "memory");
+#elif defined(__arm__)
+    __asm__ volatile("dmb sy" ::: "memory");
+#endif
+}
+
+inline void before_store() {
+#if defined(__aarch64__)
+    __asm__ volatile("dmb oshst" ::: "memory");
+#elif defined(__arm__)
+    __asm__ volatile("dsb st" ::: "memory");  // dmb does not reach the outer cache of a Zynq-7000
+#endif
+}
+
 inline uint64_t load(const volatile uint8_t *p, uint32_t width) {
+    uint64_t value;
     switch (width) {
-        case 1: return *p;
-        case 2: return *reinterpret_cast<const volatile uint16_t *>(p);
-        case 4: return *reinterpret_cast<const volatile uint32_t *>(p);
-        default: return *reinterpret_cast<const volatile uint64_t *>(p);
+        case 1: value = *p; break;
+        case 2: value = *reinterpret_cast<const volatile uint16_t *>(p); break;
+        case 4: value = *reinterpret_cast<const volatile uint32_t *>(p); break;
+        default: value = *reinterpret_cast<const volatile uint64_t *>(p); break;
     }
+    after_load();
+    return value;
 }
 
 inline void store(volatile uint8_t *p, uint32_t width, uint64_t value) {
+    before_store();
     switch (width) {
         case 1: *p = static_cast<uint8_t>(value); break;
         case 2: *reinterpret_cast<volatile uint16_t *>(p) = static_cast<uint16_t>(value); break;

@@ -638,6 +638,7 @@ int port_clear(Port *self) {
 void port_dealloc(Port *self) {
     PyTypeObject *type = Py_TYPE(self);
     PyObject_GC_UnTrack(self);
+    if (self->weak) PyObject_ClearWeakRefs(reinterpret_cast<PyObject *>(self));
     port_clear(self);
     Py_CLEAR(self->reason);
     PyBuffer_Release(&self->memory);
@@ -646,7 +647,29 @@ void port_dealloc(Port *self) {
     Py_DECREF(type);
 }
 
+PyObject *port_invalidate(Port *self, PyObject *reason) {
+    if (!PyUnicode_Check(reason)) {
+        PyErr_SetString(PyExc_TypeError, "reason must be a str");
+        return nullptr;
+    }
+    Py_INCREF(reason);
+    Py_XSETREF(self->reason, reason);
+    Py_RETURN_NONE;
+}
+
+PyMethodDef port_methods[] = {
+    {"invalidate", method(port_invalidate), METH_O,
+     "invalidate(reason)\n--\n\nMake every later access, through all windows that share this, raise OverlayNotLoadedError."},
+    {nullptr, nullptr, 0, nullptr},
+};
+PyMemberDef port_members[] = {
+    {const_cast<char *>("__weaklistoffset__"), T_PYSSIZET, offsetof(Port, weak), READONLY, nullptr},
+    {nullptr, 0, 0, 0, nullptr},
+};
+
 PyType_Slot port_slots[] = {
+    {Py_tp_methods, port_methods},
+    {Py_tp_members, port_members},
     {Py_tp_doc, const_cast<char *>("What windows on the same registers share. Made by Window only.")},
     {Py_tp_traverse, reinterpret_cast<void *>(port_traverse)},
     {Py_tp_clear, reinterpret_cast<void *>(port_clear)},
@@ -1028,14 +1051,8 @@ PyObject *window_poll(Window *self, PyObject *const *args, Py_ssize_t nargs, PyO
 }
 
 PyObject *window_invalidate(Window *self, PyObject *reason) {
-    if (!PyUnicode_Check(reason)) {
-        PyErr_SetString(PyExc_TypeError, "reason must be a str");
-        return nullptr;
-    }
     if (!self->port) return usable(self) ? nullptr : nullptr;
-    Py_INCREF(reason);
-    Py_XSETREF(self->port->reason, reason);
-    Py_RETURN_NONE;
+    return port_invalidate(self->port, reason);
 }
 
 PyObject *window_sub(Window *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
@@ -1094,6 +1111,10 @@ PyObject *window_get_memory(Window *self, void *) {
                                          static_cast<Py_ssize_t>(start + self->length));
     Py_DECREF(bytes);
     return part;
+}
+
+PyObject *window_get_port(Window *self, void *) {
+    return Py_NewRef(self->port ? reinterpret_cast<PyObject *>(self->port) : Py_None);
 }
 
 PyObject *window_get_name(Window *self, void *) {
@@ -1177,6 +1198,8 @@ PyMemberDef window_members[] = {
 };
 
 PyGetSetDef window_getset[] = {
+    {"port", reinterpret_cast<getter>(window_get_port), nullptr,
+     "What all windows on the same registers share; has invalidate(reason), and can be referred to weakly.", nullptr},
     {"mapped", reinterpret_cast<getter>(window_get_mapped), nullptr, "True: the registers are memory of this process.",
      nullptr},
     {"widest", reinterpret_cast<getter>(window_get_widest), nullptr, "Widest single beat in bytes, 4 or 8.", nullptr},

@@ -7,6 +7,13 @@ import numpy as np
 import numpy.typing as npt
 from typing_extensions import Buffer, CapsuleType
 
+@final
+class _Port:
+    """What windows on the same registers share."""
+
+    def invalidate(self, reason: str) -> None:
+        """Do what :meth:`Window.invalidate` does."""
+
 class Window:
     """Registers of a device from ``base`` (bytes, absolute) on, ``length`` bytes long.
 
@@ -36,6 +43,10 @@ class Window:
     name: str
     """What error messages call the window; "" to begin with."""
 
+    @property
+    def port(self) -> _Port:
+        """What all windows made of this one share. Lives as long as one of them; can be referred to
+        weakly."""
     @staticmethod
     def from_memory(
         memory: Buffer | npt.NDArray[Any], base: int = 0, widest: int = 4, name: str = ""

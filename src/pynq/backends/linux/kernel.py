@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import grp
 import mmap
 import os
 import select
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, TypeVar
@@ -109,6 +111,14 @@ class Kernel:
                 return []
             raise
 
+    def folders(self, folder: str) -> list[str]:
+        """Return the names of the folders in a folder, in order; none where there is no such folder."""
+        return [name for name in self.names(folder) if self.path(folder).joinpath(name).is_dir()]
+
+    def is_link(self, name: str) -> bool:
+        """Say whether there is a symbolic link of that name."""
+        return self.path(name).is_symlink()
+
     def resolve(self, name: str) -> str:
         """Return the name that a symbolic link stands for, seen from the root."""
         real = self.call("resolve", name, lambda: os.path.realpath(self.path(name)))
@@ -130,6 +140,22 @@ class Kernel:
         except KernelError as error:
             if error.errno != errno.ENOENT:
                 raise
+
+    def share(self, name: str, group: str) -> None:
+        """Let a group use a file or folder of one's own, where there is such a group and the user may."""
+        try:
+            number = grp.getgrnam(group).gr_gid
+        except KeyError:
+            return
+        path = self.path(name)
+        more = 0o2070 if path.is_dir() else 0o060  # what is made in the folder belongs to the group as well
+
+        def share() -> None:
+            os.chown(path, -1, number)
+            os.chmod(path, path.stat().st_mode & 0o7777 | more)
+
+        with suppress(KernelAccessError):
+            self.call("chown", name, share)
 
     # -- devices ---------------------------------------------------------------------------------------------
     def open(
