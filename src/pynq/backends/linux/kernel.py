@@ -174,6 +174,16 @@ class Kernel:
         descriptor = self.call("open", name, lambda: os.open(self.path(name), flags, 0o666), hint)
         return Descriptor(self, name, descriptor)
 
+    def memory(self, name: str, size: int) -> Descriptor:
+        """Return ``size`` bytes of fresh memory as a file without a place (memfd)."""
+        file = Descriptor(self, name, self.call("memfd_create", name, lambda: os.memfd_create(name)))
+        try:
+            self.call("ftruncate", name, lambda: os.ftruncate(file.fileno(), size))
+        except BaseException:
+            file.close()
+            raise
+        return file
+
     def adopt(self, name: str, descriptor: int) -> Descriptor:
         """Return a descriptor that an ioctl gave as an object; ``name`` is for messages."""
         return Descriptor(self, name, descriptor)
@@ -204,6 +214,12 @@ class Descriptor:
         """Write all of it in one piece. Less is an error (EIO)."""
         count = self._call("write", lambda: os.write(self._descriptor, data), hint)
         self._all("write", count, len(data))
+
+    def pread_into(self, view: memoryview, offset: int) -> None:
+        """Fill a writable view with what is at ``offset``. Less is an error (EIO)."""
+        count = self._call("pread", lambda: os.preadv(self._descriptor, [view], offset))
+        if count != len(view):
+            raise KernelError(errno.EIO, f"{self.name}: pread gave {count} of {len(view)} bytes")
 
     def pwrite(self, data: bytes | memoryview, offset: int) -> None:
         """Write all of it at ``offset``, in one piece. Less is an error (EIO)."""
