@@ -110,13 +110,16 @@ def _inspect(
     _show(found, render.inspection, as_json)
 
 
-cache_app = typer.Typer(help="Libraries of RTL that were built on this machine.", no_args_is_help=True)
+cache_app = typer.Typer(
+    help="What is kept on this machine: built libraries of RTL, parts of virtual boards.",
+    no_args_is_help=True,
+)
 app.add_typer(cache_app, name="cache")
 
 
 @cache_app.command("info")
 def _cache_info(as_json: AsJson = False) -> None:
-    """Show where the cache is, how large it may get, and what is in it."""
+    """Show where the caches are, how large they may get, and what is in them."""
     from pynq.cli import cache
 
     _show(cache.collect(), render.cache, as_json)
@@ -124,11 +127,11 @@ def _cache_info(as_json: AsJson = False) -> None:
 
 @cache_app.command("clear")
 def _cache_clear() -> None:
-    """Remove everything from the cache but what is being built just now."""
+    """Remove everything from the caches but what is being built just now."""
     from pynq.cli import cache
 
-    folder, freed = cache.clear()
-    sys.stdout.write(f"{folder}: {freed / 1e6:.1f} MB freed\n")
+    for folder, freed in cache.clear():
+        sys.stdout.write(f"{folder}: {freed / 1e6:.1f} MB freed\n")
 
 
 coverage_app = typer.Typer(

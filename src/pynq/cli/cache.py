@@ -1,24 +1,47 @@
-"""What ``pynq cache`` tells and does: the libraries of RTL that were built on this machine."""
+"""What ``pynq cache`` tells and does: libraries of RTL, and the parts of virtual boards, on this machine."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 __all__ = ["clear", "collect"]
 
 
-def _cache() -> Any:
+def _rtl() -> Any:
     # Here and not at the top: the simulated board's native part is needed for this command only.
     from pynq.backends.sim.rtl.cache import Cache, default_folder
 
     return Cache(default_folder())
 
 
+def _vm() -> Any:
+    from pynq.vm.cachedir import CacheDir
+
+    return CacheDir()
+
+
 def collect() -> dict[str, Any]:
-    """Return the folder, its bound in bytes, and its entries, the one used last first."""
-    cache = _cache()
-    entries = [
+    """Return the folder of RTL, its bound in bytes, and its entries, the one used last first.
+
+    The same stands under "vm" of virtual boards' parts, which have no bound.
+    """
+    rtl, vm = _rtl(), _vm()
+    return {**_folder(rtl), "bound": rtl.bound, "vm": _folder(vm)}
+
+
+def _folder(cache: Any) -> dict[str, Any]:
+    entries = _entries(reversed(cache.entries()))
+    return {
+        "folder": str(cache.folder),
+        "size": sum(entry["size"] for entry in entries),
+        "entries": entries,
+    }
+
+
+def _entries(found: Iterable[Any]) -> list[dict[str, Any]]:
+    return [
         {
             "kind": entry.kind,
             "name": entry.path.name,
@@ -26,17 +49,10 @@ def collect() -> dict[str, Any]:
             "size": entry.size,
             "used": entry.used,
         }
-        for entry in reversed(cache.entries())
+        for entry in found
     ]
-    return {
-        "folder": str(cache.folder),
-        "bound": cache.bound,
-        "size": sum(entry["size"] for entry in entries),
-        "entries": entries,
-    }
 
 
-def clear() -> tuple[Path, int]:
-    """Remove everything that no build is working on; return the folder and the bytes freed."""
-    cache = _cache()
-    return cache.folder, cache.clear()
+def clear() -> list[tuple[Path, int]]:
+    """Remove everything that no process is making just now; return the folders and the bytes freed."""
+    return [(cache.folder, cache.clear()) for cache in (_rtl(), _vm())]

@@ -51,11 +51,15 @@ def _table(console: Console, title: str, *columns: str, right: Sequence[str] = (
 
 
 def cache(console: Console, found: dict[str, Any]) -> None:
-    """``pynq cache info``: folder and sizes, then one line an entry."""
+    """``pynq cache info``: folders and sizes, then one line an entry."""
     size = f"{found['size'] / 1e6:.1f} of {found['bound'] / 1e6:.0f} MB used"
-    table = _table(
-        console, f"{found['folder']}: {size}", "kind", "of", "MB", "last used", "name", right=["MB"]
-    )
+    _cache(console, found, f"{found['folder']}: {size}")
+    vm = found["vm"]
+    _cache(console, vm, f"{vm['folder']}: {vm['size'] / 1e6:.1f} MB used")
+
+
+def _cache(console: Console, found: dict[str, Any], title: str) -> None:
+    table = _table(console, title, "kind", "of", "MB", "last used", "name", right=["MB"])
     for entry in found["entries"]:
         used = time.strftime("%Y-%m-%d %H:%M", time.localtime(entry["used"]))
         megabytes = f"{entry['size'] / 1e6:.1f}"

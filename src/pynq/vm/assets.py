@@ -32,7 +32,7 @@ _TRIPLET = "aarch64-linux-gnu"
 _DEVICE = "vfio-user-pci"
 _QEMU_SINCE = (10, 1)  # the first QEMU with that device
 _TOO_OLD = ("bullseye", "bookworm")  # suites that are not asked for it
-_FORMAT = {"qemu": 1, "kernel": 1, "root": 1, "root-test": 1}  # another one makes the entries anew
+_FORMAT = {"qemu": 1, "kernel": 1, "root": 2, "root-test": 2}  # another one makes the entries anew
 
 #: What the guest's root has, with everything these depend on ...
 _GUEST = ["python3-numpy", "python3-libgpiod", "libstdc++6", "busybox-static"]
@@ -165,6 +165,8 @@ class Assets:
             self.progress.say(f"{sizes}: downloaded once from Debian, kept in {self.cache.folder}")
         for part in missing:
             self._make(part)
+        if missing:
+            self.cache.prune()
 
     def qemu(self) -> Qemu:
         """Return the machine's QEMU if it has the device, else Debian's newer one in a private folder."""

@@ -25,6 +25,8 @@ from pynq.errors import VirtualBoardError
 
 __all__ = ["CacheDir", "Entry", "default_folder"]
 
+_UNUSED = 60 * 86400.0  # seconds
+
 
 def default_folder() -> Path:
     """Return the cache's folder, beside that of RTL: in ``$PYNQ_CACHE``, else in the user's for caches."""
@@ -193,6 +195,12 @@ class CacheDir:
                 shutil.rmtree(lock.with_suffix(""), ignore_errors=True)
                 lock.unlink()
         return freed
+
+    def prune(self) -> None:
+        """Remove what nobody used for two months: older versions, mostly."""
+        for entry in self.entries():
+            if entry.kind not in ("draft", "lists") and time.time() - entry.used > _UNUSED:
+                self._remove(entry)
 
     def _remove(self, entry: Entry) -> int:
         # First out of the way: nobody may find half an entry.
