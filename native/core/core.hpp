@@ -8,6 +8,7 @@
 
 #include <cstdint>
 
+#include "beat.hpp"
 #include "pynq/native.h"
 
 namespace pynq {
@@ -87,47 +88,6 @@ struct Window {
 
 extern PyTypeObject *window_type;
 extern PyTypeObject *port_type;
-
-// Order between registers and memory, as Linux's readl() and writel() keep it: what was written to a buffer is there
-// before the register that starts the hardware is written, and a buffer is not read before the register that says it
-// is filled. The processor keeps accesses to one device in order by itself (Arm ARM, B2.7.2, Device memory).
-inline void after_load() {
-#if defined(__aarch64__)
-    __asm__ volatile("dmb oshld" ::: "memory");
-#elif defined(__arm__)
-    __asm__ volatile("dmb sy" ::: "memory");
-#endif
-}
-
-inline void before_store() {
-#if defined(__aarch64__)
-    __asm__ volatile("dmb oshst" ::: "memory");
-#elif defined(__arm__)
-    __asm__ volatile("dsb st" ::: "memory");  // dmb does not reach the outer cache of a Zynq-7000
-#endif
-}
-
-inline uint64_t load(const volatile uint8_t *p, uint32_t width) {
-    uint64_t value;
-    switch (width) {
-        case 1: value = *p; break;
-        case 2: value = *reinterpret_cast<const volatile uint16_t *>(p); break;
-        case 4: value = *reinterpret_cast<const volatile uint32_t *>(p); break;
-        default: value = *reinterpret_cast<const volatile uint64_t *>(p); break;
-    }
-    after_load();
-    return value;
-}
-
-inline void store(volatile uint8_t *p, uint32_t width, uint64_t value) {
-    before_store();
-    switch (width) {
-        case 1: *p = static_cast<uint8_t>(value); break;
-        case 2: *reinterpret_cast<volatile uint16_t *>(p) = static_cast<uint16_t>(value); break;
-        case 4: *reinterpret_cast<volatile uint32_t *>(p) = static_cast<uint32_t>(value); break;
-        default: *reinterpret_cast<volatile uint64_t *>(p) = value; break;
-    }
-}
 
 inline bool inside(const Window *w, uint64_t offset, uint64_t width) {
     return width <= w->length && offset <= w->length - width;

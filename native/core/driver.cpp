@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // What a driver written in C or C++ gets: pynq_ip over a window, pynq_buffer over memory (include/pynq/native.h).
+
+#include "core.hpp"
+
 #include <cstdio>
 #include <cstring>
 #include <new>
-
-#include "core.hpp"
 
 namespace pynq {
 namespace {

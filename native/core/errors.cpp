@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include "core.hpp"
+
 #include <cstdarg>
 #include <cstdio>
 #include <cstring>
 #include <string>
-
-#include "core.hpp"
 
 namespace pynq {
 

@@ -7,6 +7,9 @@
 // allocation does, so small blocks of an Arena are put in quarantine instead: zeroed, still mapped, not handed out
 // again while someone may still look at them. They go back when the last view dies, for nothing, or when the memory
 // is needed, by way of zero pages.
+
+#include "core.hpp"
+
 #include <fcntl.h>
 #include <pthread.h>
 #include <sys/mman.h>
@@ -21,14 +24,14 @@
 #include <set>
 #include <string>
 
-#include "core.hpp"
-
 namespace pynq {
 namespace {
 
 using ull = unsigned long long;
 
 PyTypeObject *pool_type, *block_type, *arena_type;
+
+static_assert(sizeof(off_t) == 8, "offsets in a device's memory are its addresses, on 32-bit machines too");
 
 uint64_t page_size() {
     static const uint64_t size = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
@@ -291,9 +294,15 @@ PyObject *os_error(const char *what) {
     return nullptr;
 }
 
+// Whether that many bytes can be mapped at all; false with errno. A device may have more than 32 bits can address.
+bool mappable(uint64_t nbytes) {
+    errno = ENOMEM;
+    return nbytes <= static_cast<uint64_t>(PTRDIFF_MAX);
+}
+
 // Zero pages in the place of the device's memory. False with errno: the mapping is unchanged.
 bool detach(uint8_t *pointer, uint64_t nbytes) {
-    return mmap(pointer, nbytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != MAP_FAILED;
+    return mmap(pointer, static_cast<size_t>(nbytes), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != MAP_FAILED;
 }
 
 void leave_quarantine(BlockObject *block) {
@@ -353,7 +362,7 @@ void zero(int fd, uint64_t file_offset, uint8_t *pointer, uint64_t nbytes) {
         return;
     }
 #endif
-    std::memset(pointer, 0, nbytes);
+    std::memset(pointer, 0, static_cast<size_t>(nbytes));
 }
 
 // release() of a block; also harmless twice.
@@ -364,7 +373,7 @@ bool release_block(BlockObject *block) {
         return true;
     }
     if (block->arena && !block->own_mapping && block->mapped <= small_block) {
-        std::memset(block->pointer, 0, block->mapped);
+        std::memset(block->pointer, 0, static_cast<size_t>(block->mapped));
         enter_quarantine(block);
         if (block->arena->idle_blocks > most_idle && !take_away(block->arena->first)) PyErr_Clear();
         return true;
@@ -397,7 +406,7 @@ void block_dealloc(BlockObject *self) {
     const bool ours = self->generation == process_generation;
     if (self->pointer) {
         if (!arena) {
-            munmap(self->pointer, self->mapped);
+            munmap(self->pointer, static_cast<size_t>(self->mapped));
             if (self->state == State::live && ours && self->on_release) {
                 PyObject *earlier = take_exception();
                 PyObject *done = PyObject_CallNoArgs(self->on_release);
@@ -408,14 +417,14 @@ void block_dealloc(BlockObject *self) {
         } else if (self->state != State::released) {
             // no view is left: the memory goes back as it is
             if (self->state == State::quarantined) leave_quarantine(self);
-            if (self->own_mapping) munmap(self->pointer, self->mapped);
+            if (self->own_mapping) munmap(self->pointer, static_cast<size_t>(self->mapped));
             if (ours) arena->ranges->give(self->physical);
         } else if (self->own_mapping) {
-            munmap(self->pointer, self->mapped);
+            munmap(self->pointer, static_cast<size_t>(self->mapped));
         } else if (ours) {
             const uint64_t at = static_cast<uint64_t>(self->pointer - arena->mapping);
-            if (mmap(self->pointer, self->mapped, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, arena->fd,
-                     static_cast<off_t>(arena->offset + at)) != MAP_FAILED) {
+            if (mmap(self->pointer, static_cast<size_t>(self->mapped), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
+                     arena->fd, static_cast<off_t>(arena->offset + at)) != MAP_FAILED) {
                 arena->lost->erase(at);
             }
         }
@@ -442,11 +451,12 @@ PyObject *block_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
         return nullptr;
     }
     const uint64_t mapped = round_up(nbytes, page_size());
-    void *pointer = mmap(nullptr, mapped, PROT_READ | PROT_WRITE, MAP_SHARED, fd, static_cast<off_t>(offset));
+    if (!mappable(mapped) || mapped < nbytes) return os_error("can't map device memory");
+    void *pointer = mmap(nullptr, static_cast<size_t>(mapped), PROT_READ | PROT_WRITE, MAP_SHARED, fd, static_cast<off_t>(offset));
     if (pointer == MAP_FAILED) return os_error("can't map device memory");
     auto *self = reinterpret_cast<BlockObject *>(type->tp_alloc(type, 0));
     if (!self) {
-        munmap(pointer, mapped);
+        munmap(pointer, static_cast<size_t>(mapped));
         return nullptr;
     }
     self->pointer = static_cast<uint8_t *>(pointer);
@@ -538,9 +548,10 @@ PyObject *arena_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
                                        "multiples of %llu", size, offset, physical, static_cast<ull>(page));
         return nullptr;
     }
+    if (!mappable(size)) return os_error("can't map the device's memory");
     const int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
     if (own < 0) return os_error("can't duplicate the file descriptor of the device's memory");
-    void *mapping = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, own, static_cast<off_t>(offset));
+    void *mapping = mmap(nullptr, static_cast<size_t>(size), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, own, static_cast<off_t>(offset));
     if (mapping == MAP_FAILED) {
         os_error("can't map the device's memory");
         close(own);
@@ -548,7 +559,7 @@ PyObject *arena_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
     }
     auto *self = reinterpret_cast<ArenaObject *>(type->tp_alloc(type, 0));
     if (!self) {
-        munmap(mapping, size);
+        munmap(mapping, static_cast<size_t>(size));
         close(own);
         return nullptr;
     }
@@ -565,7 +576,7 @@ PyObject *arena_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
 
 void arena_dealloc(ArenaObject *self) {  // blocks hold the arena, so there are none left
     PyTypeObject *type = Py_TYPE(self);
-    if (self->mapping) munmap(self->mapping, self->ranges->size);
+    if (self->mapping) munmap(self->mapping, static_cast<size_t>(self->ranges->size));
     if (self->ranges) close(self->fd);
     delete self->ranges;
     delete self->lost;
@@ -604,7 +615,7 @@ PyObject *arena_allocate(ArenaObject *self, PyObject *const *args, Py_ssize_t na
     if (self->lost->empty() || !overlaps_lost(self, at, mapped)) {
         block->pointer = self->mapping + at;
     } else {  // someone still looks at zero pages there
-        void *pointer = mmap(nullptr, mapped, PROT_READ | PROT_WRITE, MAP_SHARED, self->fd,
+        void *pointer = mmap(nullptr, static_cast<size_t>(mapped), PROT_READ | PROT_WRITE, MAP_SHARED, self->fd,
                              static_cast<off_t>(self->offset + at));
         if (pointer == MAP_FAILED) {
             os_error("can't map device memory");

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Register maps: the register, its fields and the map as objects without Python frames on the way to the bus.
 // The classes that users see are built on these in src/pynq/registers.py.
+
+#include "core.hpp"
+
 #include <algorithm>
 #include <cstdio>
 #include <cstring>
 #include <string>
-
-#include "core.hpp"
 
 namespace pynq {
 namespace {

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Register windows: single-beat volatile accesses to memory of this process, to a pynq_bus or to two Python functions.
+
+#include "core.hpp"
+
 #include <sched.h>
 #include <time.h>
 
@@ -10,16 +13,12 @@
 #include <optional>
 #include <string>
 
-#include "core.hpp"
-
 namespace pynq {
 
 PyTypeObject *window_type;
 PyTypeObject *port_type;
 
 namespace {
-
-constexpr uint8_t native_beat = sizeof(void *) == 8 ? 8 : 4;  // a 32-bit CPU has no 64-bit single beat
 
 // ---- messages ----------------------------------------------------------------------------------------------------
 
@@ -281,21 +280,6 @@ uint32_t block_width(const Window *w, uint64_t offset, uint32_t width) {
     return width == 8 && (w->port->widest < 8 || (offset & 7)) ? 4 : width;
 }
 
-template <class Word> void pull(const volatile uint8_t *from, uint8_t *to, uint64_t nbytes) {
-    for (uint64_t i = 0; i < nbytes; i += sizeof(Word)) {
-        const Word word = *reinterpret_cast<const volatile Word *>(from + i);
-        std::memcpy(to + i, &word, sizeof word);
-    }
-}
-
-template <class Word> void push(volatile uint8_t *to, const uint8_t *from, uint64_t nbytes) {
-    for (uint64_t i = 0; i < nbytes; i += sizeof(Word)) {
-        Word word;
-        std::memcpy(&word, from + i, sizeof word);
-        *reinterpret_cast<volatile Word *>(to + i) = word;
-    }
-}
-
 bool check_block(const Window *w, const char *what, uint64_t offset, uint32_t width, uint64_t nbytes) {
     if (nbytes % width) {
         raise("AlignmentError", "%s: %s of a block of %llu bytes at offset 0x%llX: the size must be a multiple of %u",
@@ -315,10 +299,10 @@ int move_from(Window *w, uint64_t offset, uint32_t width, uint8_t *data, uint64_
     if (port->kind == Kind::memory) {
         const volatile uint8_t *from = w->pointer + offset;
         switch (width) {
-            case 1: pull<uint8_t>(from, data, nbytes); break;
-            case 2: pull<uint16_t>(from, data, nbytes); break;
-            case 4: pull<uint32_t>(from, data, nbytes); break;
-            default: pull<uint64_t>(from, data, nbytes); break;
+            case 1: load_block<uint8_t>(from, data, nbytes); break;
+            case 2: load_block<uint16_t>(from, data, nbytes); break;
+            case 4: load_block<uint32_t>(from, data, nbytes); break;
+            default: load_block<uintptr_t>(from, data, nbytes); break;
         }
         return PYNQ_OK;
     }
@@ -333,7 +317,7 @@ int move_from(Window *w, uint64_t offset, uint32_t width, uint8_t *data, uint64_
         int status = PYNQ_EPYTHON;
         if (PyObject_GetBuffer(bytes, &view, PyBUF_SIMPLE) == 0) {
             if (static_cast<uint64_t>(view.len) == nbytes) {
-                std::memcpy(data, view.buf, nbytes);
+                std::memcpy(data, view.buf, static_cast<size_t>(nbytes));
                 status = PYNQ_OK;
             } else {
                 PyErr_Format(PyExc_ValueError, "read_block gave %zd bytes instead of %llu", view.len,
@@ -359,10 +343,10 @@ int move_to(Window *w, uint64_t offset, uint32_t width, const uint8_t *data, uin
     if (port->kind == Kind::memory) {
         volatile uint8_t *to = w->pointer + offset;
         switch (width) {
-            case 1: push<uint8_t>(to, data, nbytes); break;
-            case 2: push<uint16_t>(to, data, nbytes); break;
-            case 4: push<uint32_t>(to, data, nbytes); break;
-            default: push<uint64_t>(to, data, nbytes); break;
+            case 1: store_block<uint8_t>(to, data, nbytes); break;
+            case 2: store_block<uint16_t>(to, data, nbytes); break;
+            case 4: store_block<uint32_t>(to, data, nbytes); break;
+            default: store_block<uintptr_t>(to, data, nbytes); break;
         }
         return PYNQ_OK;
     }
