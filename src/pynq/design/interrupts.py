@@ -147,6 +147,9 @@ def _roots(
             for name in ("Interrupt", "INTERRUPT", "irq", "IRQ"):
                 if name in cell.ports:
                     yield (path, name), 0, ()
+        elif cell.type_name == "xdma" and "usr_irq_req" in cell.ports:
+            # A card's lines are the bits of this input (PG195, "Interrupts").
+            yield (path, "usr_irq_req"), 0, tuple(range(cell.ports["usr_irq_req"].width))
 
 
 def _reversed(parameters: Mapping[str, str]) -> bool:
