@@ -142,6 +142,7 @@ void Engine::finish_close() {
     stimulate();
     for (const auto &component : components_) component->closing();
     stimulus_hook_.clear();
+    stimulus_listener.reset();
     waves_.reset();  // files end before what they show
     hooks.clear();
     queue_.clear();
@@ -226,7 +227,7 @@ Stop Engine::run(Time duration) {
     Running running(*this);
     const Time until = now_ > kNever - duration ? kNever - 1 : now_ + duration;
     const Stop stop = advance(until, true);
-    if (!closed()) touched_ = Host::now();
+    if (!closed()) touch();
     return stop;
 }
 
@@ -276,6 +277,7 @@ void Engine::stimulate() {
         std::lock_guard<std::mutex> guard(stimulus_mutex_);
         stimulus_.notify_all();
     }
+    if (stimulus_listener) stimulus_listener->stimulated();
     if (stimulus_hook_ && !closed()) {
         nb::gil_scoped_acquire gil;
         Hook hook = std::move(stimulus_hook_);

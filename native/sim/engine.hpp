@@ -47,6 +47,13 @@ class AccessListener {
 
 class WaveHub;
 
+// Hears of stimuli without the interpreter (a server). From any thread; must neither wait nor call the engine.
+class StimulusListener {
+  public:
+    virtual void stimulated() = 0;
+    virtual ~StimulusListener() = default;
+};
+
 // A net listener that the engine owns.
 struct Listening : NetListener {
     explicit Listening(Net *heard) : heard(heard) {}
@@ -173,8 +180,15 @@ class Engine {
     Stop run(Time duration);
     // Host time that went by since the last touch is virtual time too, unless the mode is deterministic.
     Stop catch_up();
+    // Let virtual time follow the host's, whatever the mode, until nothing is left to do, `slice` is over or `leave` is
+    // set (Hit); for who serves a PS that runs by itself. Events may come up to `lead` early, so that dense ones cost no
+    // wake-up each. Slice: the host was too slow, and what it is behind is forgotten.
+    Stop follow(Time lead, std::chrono::steady_clock::duration slice, const std::atomic<bool> &leave);
+    // Host time until the next event is due; not asked in a quiet engine.
+    std::chrono::nanoseconds due() const;
     void skip_to(Time until) { now_ = std::max(now_, until); }
-    void touch() { touched_ = Host::now(); }
+    // From now on, unless virtual time is ahead of the host's (see follow).
+    void touch() { touched_ = std::max(touched_, Host::now()); }
     // Stay in a quiet engine up to `seconds`, without any lock, until a stimulus comes (true).
     bool await_stimulus(uint64_t seen, double seconds, Stop &stop);
     double patience_now() const;  // 0 when no other Python thread lives
@@ -191,6 +205,7 @@ class Engine {
     void stimulate();
     uint64_t stimuli() const { return stimuli_.load(std::memory_order_relaxed); }
     void set_stimulus_hook(Hook hook) { stimulus_hook_ = std::move(hook); }
+    std::shared_ptr<StimulusListener> stimulus_listener;
 
     // -- failures ----------------------------------------------------------------------------------------------------
     // Remember what went wrong inside; the access or run that goes on passes it on. The first one counts.

@@ -107,4 +107,5 @@ NB_MODULE(_engine, module) {
     bind_rtl(module);
     bind_engine(module);
     bind_waves(module);
+    bind_vfio(module);
 }

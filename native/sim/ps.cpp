@@ -10,6 +10,7 @@
 namespace pynq::sim {
 
 namespace {
+constexpr uint64_t kFollowGrain = 1024;  // cycles that a clocked component runs before messages are looked at
 constexpr Time kDefaultPeriod = 10'000;  // where the slave has no clock of its own (memory), or it stands still
 }
 
@@ -33,6 +34,34 @@ Stop Engine::catch_up() {
     }
     if (stop == Stop::Time || stop == Stop::Quiet) now_ = std::max(now_, until);
     return stop;
+}
+
+Stop Engine::follow(Time lead, Host::duration slice, const std::atomic<bool> &leave) {
+    Running running(*this);
+    const Time from = now_;
+    // Negative where virtual time is ahead.
+    const int64_t behind = std::chrono::duration_cast<std::chrono::nanoseconds>(Host::now() - touched_).count() * 1000;
+    Stop stop = Stop::Time;
+    if (behind + static_cast<int64_t>(lead) > 0) {
+        Wait wait;
+        wait.deadline = now_ + static_cast<Time>(behind + static_cast<int64_t>(lead));
+        wait.slice = slice;
+        wait.released = true;
+        wait.grain = kFollowGrain;
+        stop = loop(wait, [&] { return leave.load(std::memory_order_relaxed); });
+    }
+    if ((stop == Stop::Time || stop == Stop::Quiet) && behind > 0) now_ = std::max(now_, from + static_cast<Time>(behind));
+    if (stop == Stop::Time || stop == Stop::Quiet || stop == Stop::Hit)
+        touched_ += std::chrono::nanoseconds((now_ - from) / 1000);
+    else
+        touched_ = Host::now();
+    return stop;
+}
+
+std::chrono::nanoseconds Engine::due() const {
+    const Time next = std::max(queue_.next(), now_);
+    const uint64_t left = std::min<uint64_t>((next - now_) / 1000, 1'000'000'000'000);
+    return std::chrono::duration_cast<std::chrono::nanoseconds>(touched_ - Host::now()) + std::chrono::nanoseconds(left);
 }
 
 uint64_t Engine::access_cost(bool write, uint64_t address, unsigned width) {

@@ -86,6 +86,7 @@ void bind_components(nb::module_ &module);
 void bind_rtl(nb::module_ &module);
 void bind_engine(nb::module_ &module);
 void bind_waves(nb::module_ &module);
+void bind_vfio(nb::module_ &module);
 void register_errors();
 
 // A contiguous buffer of bytes (buffer protocol), for as long as this lives.

@@ -780,3 +780,45 @@ class WaveFile:
     def unknown(self, variable: int) -> None: ...
     def flush(self) -> None: ...
     def close(self) -> None: ...
+
+@final
+class BoardServer:
+    """A vfio-user server for one client at a time: what a PS reaches, as BAR 0 of a PCI function.
+
+    :meth:`run` serves on the calling thread, without the interpreter's lock. The other methods take effect
+    with the next message that arrives.
+    """
+
+    def __init__(
+        self,
+        listening: int,
+        bar_size: int,
+        apertures: Sequence[tuple[int, int, int]],
+        blocks: Sequence[tuple[int, int, object]],
+        log: Callable[[int, str], None],
+    ) -> None:
+        """``listening``: descriptor of a listening UNIX socket, which this object owns from now on.
+
+        ``apertures``: (address, bytes, offset in the BAR). ``blocks``: (address, bytes, object), the object
+        with ``read(offset, width)`` and ``write(offset, value, width)``. ``log(level, text)``: levels are those
+        of ``logging``.
+        """
+    def attach(self, engine: Engine, irqs: Iterable[Irq]) -> None:
+        """Let that engine answer, and deliver the levels of those inputs. Detach from another one first."""
+    def detach(self) -> None:
+        """Set all lines of the engine low; nothing answers but the blocks."""
+    def isolate(self, on: bool) -> None:
+        """Answer all ones in place of the engine."""
+    def set_interrupt(self, gic: int, level: bool) -> None:
+        """Set the level of an interrupt, beside what the engine says of it."""
+    def deliver(self, qtest: int, gic: str) -> None:
+        """Set interrupt lines by QEMU's qtest protocol from now on, at the object of that path.
+
+        ``qtest``: descriptor of a connected socket, which this object owns from now on.
+        """
+    def run(self) -> None:
+        """Serve until :meth:`stop`. Only once."""
+    def stop(self) -> None:
+        """Let :meth:`run` return, from any thread."""
+    @property
+    def figures(self) -> dict[str, int]: ...

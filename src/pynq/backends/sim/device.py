@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import os
 import threading
 import weakref
@@ -25,6 +26,7 @@ from pynq.backends.sim.model import Model, models
 from pynq.backends.sim.observe import Observed
 from pynq.backends.sim.plant import Plant
 from pynq.backends.sim.rtl.prepared import SUFFIX, Where, prepare
+from pynq.backends.sim.serve import Serving
 from pynq.design.model import Cell, Design, Endpoint
 from pynq.design.partial import empty
 from pynq.device.base import Device
@@ -49,7 +51,7 @@ _EMIO = {
 }
 
 
-class SimDevice(Controlled, Observed, Device):
+class SimDevice(Controlled, Observed, Serving, Device):
     """A board that exists in this process: the PL of any design with a PS, DDR, interrupts, EMIO, clocks.
 
     ``deterministic``: host time plays no part, and the same program gives the same trace bit for bit;
@@ -117,8 +119,10 @@ class SimDevice(Controlled, Observed, Device):
 
         Blocks still held stay what they are; their memory goes with the last of them.
         """
+        self._end_of_service()
         with self._lock:
             self._closed = True
+            self._download = None
             self._unload(f"device {self.name!r} was closed")
             self._arena = None
             self.design = None
@@ -253,6 +257,10 @@ class SimDevice(Controlled, Observed, Device):
             self.design = design
             if self._ears:
                 engine.on_stimulus(self._heard)
+            self._download = functools.partial(
+                self.download, design, bitstream, rtl=rtl, description=description
+            )
+            self._configured(plant)
         parts = (
             [f"no model, only a register file each: {', '.join(plant.unmodelled)}"]
             if plant.unmodelled
