@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["GPIO"]
 
 
-class _Bank(NamedTuple):
+class Bank(NamedTuple):
     """Pins of a GPIO controller: MIO ones come first, then EMIO ones."""
 
     mio: int
@@ -35,8 +35,8 @@ class _Bank(NamedTuple):
 
 
 # UG585 chapter "General Purpose I/O"; UG1085 chapter "General Purpose I/O"; AM011 chapter "GPIO Controller".
-_BANKS = {Processor.ZYNQ: _Bank(54, 64), Processor.ZYNQMP: _Bank(78, 96)}
-_VERSAL_BANKS = {"versal_gpio": _Bank(26, 32), "pmc_gpio": _Bank(52, 64)}
+BANKS = {Processor.ZYNQ: Bank(54, 64), Processor.ZYNQMP: Bank(78, 96)}
+VERSAL_BANKS = {"versal_gpio": Bank(26, 32), "pmc_gpio": Bank(52, 64)}
 
 
 class GPIO:
@@ -166,7 +166,7 @@ class GPIO:
         return sum(_bank(resolve(device), target_label))
 
 
-def _bank(device: Device, label: str | None) -> _Bank:
+def _bank(device: Device, label: str | None) -> Bank:
     if device.design is None:
         raise OverlayNotLoadedError(
             f"device {device.name!r} holds no overlay, so its GPIO is unknown; load one first"
@@ -176,12 +176,12 @@ def _bank(device: Device, label: str | None) -> _Bank:
         raise UnsupportedByDeviceError(f"design {device.design.name!r} has no PS and so no GPIO of it")
     if processor is Processor.VERSAL:
         label = label or "pmc_gpio"
-        if label not in _VERSAL_BANKS:
+        if label not in VERSAL_BANKS:
             raise FieldValueError(
-                f"target_label on Versal is {' or '.join(map(repr, _VERSAL_BANKS))}, not {label!r}"
+                f"target_label on Versal is {' or '.join(map(repr, VERSAL_BANKS))}, not {label!r}"
             )
-        return _VERSAL_BANKS[label]
-    return _BANKS[processor]
+        return VERSAL_BANKS[label]
+    return BANKS[processor]
 
 
 class _Pin:
