@@ -7,11 +7,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import difflib
 from typing import TYPE_CHECKING
 
 from pynq.device import resolve
 from pynq.errors import (
+    BoardBusyError,
     DesignError,
     OverlayNotLoadedError,
 )
@@ -52,7 +54,10 @@ class Interrupt:
             )
         self.description = _find(self.device.design, pinname, fullpath)
         if line_number(self.device.design, self.description) is not None:
-            self._pin()  # sets up the controllers, so that edges are latched from now on
+            # Sets up the controllers, so that edges are latched from now on. Where another process uses them
+            # they are; waiting then tells.
+            with contextlib.suppress(BoardBusyError):
+                self._pin()
 
     @property
     def path(self) -> str:
@@ -83,6 +88,7 @@ class Interrupt:
             InterruptNotClearedError: The source of a level-triggered pin is still active since the last
                 interrupt. Devices that can't see the level of a pin deliver the interrupt instead, and warn
                 when that goes on.
+            BoardBusyError: Another process waits for this pin, or for another one behind the same controller.
             DeadlockError: Nothing in the simulated programmable logic can raise the interrupt any more.
             OverlayNotLoadedError: The design has been replaced.
         """

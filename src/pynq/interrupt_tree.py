@@ -29,12 +29,14 @@ from typing import TYPE_CHECKING
 
 from pynq.design.partial import changes, inside
 from pynq.errors import (
+    BoardBusyError,
     DeadlockError,
     DesignError,
     InterruptNotClearedError,
     OverlayNotLoadedError,
     PynqError,
     PynqWarning,
+    UnsupportedByDeviceError,
     WaitTimeoutError,
 )
 
@@ -44,7 +46,7 @@ if TYPE_CHECKING:
     from pynq.device.base import Device
     from pynq.device.contract import InterruptLine
 
-__all__ = ["Pin", "Sleeper", "TaskWaiter", "Waiter", "end", "line_number", "route", "tree_of"]
+__all__ = ["Pin", "Sleeper", "TaskWaiter", "Waiter", "arm", "end", "line_number", "route", "tree_of"]
 
 # Registers of axi_intc: PG099, table "Register Address Map".
 _ISR, _IER, _IAR, _SIE, _CIE, _MER, _IMR = 0x00, 0x08, 0x0C, 0x10, 0x14, 0x1C, 0x20
@@ -202,6 +204,30 @@ def follow(device: Device) -> None:
         tree.holds(device)
 
 
+def arm(device: Device) -> None:
+    """Set up what is to keep edges until somebody waits for them. Boards call it when a download is done.
+
+    Controllers latch nothing before that, and an edge straight to the PS is lost unless its line is masked.
+    """
+    if device.design is None or not device.design.interrupt_pins:
+        return
+    tree = tree_of(device)
+    with tree.lock:
+        tree.fresh = True
+        try:
+            for info in tree.design.interrupt_pins.values():
+                if line_number(tree.design, info) is None:
+                    continue
+                # What can't be set up loses nothing by that, and a wait for the pin says why.
+                with contextlib.suppress(UnsupportedByDeviceError, BoardBusyError, DesignError):
+                    if info.controller:
+                        tree.controller(info.controller)
+                    elif info.sensitivity.upper().startswith("EDGE"):
+                        tree.line(info.gic or 0).hardware.disable()
+        finally:
+            tree.fresh = False
+
+
 class _Tree:
     """The interrupts of a loaded design. One lock guards all of it; it is never held while waiting."""
 
@@ -213,6 +239,7 @@ class _Tree:
         self.lines: dict[int, _Line] = {}
         self.controllers: dict[str, _Controller] = {}
         self.pins: dict[str, Pin] = {}
+        self.fresh = False  # the PL was configured a moment ago: no other process has set up its controllers
 
     def holds(self, device: Device) -> bool:
         """Return whether this is the tree of what is loaded; other contents of regions are taken over."""
@@ -425,6 +452,8 @@ class _Controller:
         self.has_sie = _integer(parameters.get("C_HAS_SIE")) != 0
         self.has_cie = _integer(parameters.get("C_HAS_CIE")) != 0
         self.window = _registers(tree, path)
+        if tree.device.shares_controllers and not tree.fresh:
+            self.line.hardware.disable()  # fails if another process waits here: its set-up stays as it is
         self.window.write(_IER, 0)
         if _integer(parameters.get("C_HAS_FAST")):
             self.window.write(_IMR, 0)  # normal mode: in fast mode the processor's ack signals are expected

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from fakeboard import PINS, Bench, FakeBoard, interrupt_design
@@ -14,6 +16,9 @@ from pynq.backends.sim.device import SimDevice
 from pynq.design.model import Design
 from pynq.device.base import Device
 from pynq.sim import Model
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "linux"))
+from lines import UioBench
 
 
 @pytest.fixture(scope="session")
@@ -38,14 +43,22 @@ def simulated(design: Design) -> Device:
     return device
 
 
-@pytest.fixture(params=["fake", "blind", "sim"])
-def bench(request: pytest.FixtureRequest, design: Design) -> Iterator[Bench]:
+@pytest.fixture(params=["fake", "blind", "sim", "uio"])
+def bench(request: pytest.FixtureRequest, design: Design, tmp_path: Path) -> Iterator[Bench]:
+    """``uio``: the lines are those of the Linux backend, on a fake kernel."""
     device: Device
     if request.param == "sim":
         device = simulated(design)
     else:
         device = FakeBoard(design, probing=request.param == "fake")
+    lines = (
+        UioBench(device, tmp_path / "root")
+        if isinstance(device, FakeBoard) and request.param == "uio"
+        else None
+    )
     yield Bench(device)
+    if lines is not None:
+        lines.close()
     device.close()
 
 

@@ -63,11 +63,13 @@ class Device(OldProtocol, metaclass=DeviceMeta):
     is False where a description alone is enough. ``design`` is what is loaded now, None before the first
     download. ``takes_rtl`` is True where ``download`` has the keywords ``rtl`` (what of the design is the
     user's RTL) and ``description`` (full path of its file); devices that are no simulator have neither, and
-    the same program runs there.
+    the same program runs there. ``shares_controllers`` is True where another process may have set up the
+    interrupt controllers of what is loaded; then they belong to whoever has the line of the PS behind them.
     """
 
     needs_bitstream: bool = True
     takes_rtl: bool = False
+    shares_controllers: bool = False
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -182,7 +184,11 @@ class Device(OldProtocol, metaclass=DeviceMeta):
             if self.design is not before and bitstream.partial:  # a region that is empty now
                 self._tell_watchers(True)
             raise
+        self._downloaded()
         self._tell_watchers(bitstream.partial)
+
+    def _downloaded(self) -> None:
+        """Called when a download is complete, before watchers hear of it."""
 
     def _program(self, bitstream: Bitstream, parser: Any) -> None:
         old: Any = self

@@ -13,6 +13,7 @@ import grp
 import mmap
 import os
 import select
+import struct
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 __all__ = ["Descriptor", "Kernel"]
 
 T = TypeVar("T")
+
+_LOCK = "hhqqi0q"  # struct flock of fcntl(2): type, whence, start, length, process
 
 _RIGHTS = "`pynq doctor` says what this user may not do, `pynq setup` grants it (or run as root)"
 
@@ -188,6 +191,11 @@ class Kernel:
         """Return a descriptor that an ioctl gave as an object; ``name`` is for messages."""
         return Descriptor(self, name, descriptor)
 
+    def bell(self, name: str) -> Descriptor:
+        """Return an eventfd, to wake those who wait in :meth:`Descriptor.ready`. Write and read 8 bytes."""
+        flags = os.EFD_CLOEXEC | os.EFD_NONBLOCK
+        return Descriptor(self, name, self.call("eventfd", name, lambda: os.eventfd(0, flags)))
+
 
 class Descriptor:
     """An open file or device; closed at the end of a ``with``, or by :meth:`close`."""
@@ -196,6 +204,12 @@ class Descriptor:
         self.kernel = kernel
         self.name = name
         self._descriptor = descriptor
+        self._process = os.getpid()
+
+    @property
+    def inherited(self) -> bool:
+        """True in a child (fork) of the process that opened it: locks and events are shared with that one."""
+        return os.getpid() != self._process
 
     def fileno(self) -> int:
         """Return the number; -1 when closed."""
@@ -261,12 +275,47 @@ class Descriptor:
         """Give the lock back."""
         self._call("flock", lambda: fcntl.flock(self._descriptor, fcntl.LOCK_UN))
 
-    def ready(self, timeout: float | None) -> bool:
-        """Wait until there is something to read; False: ``timeout`` seconds are over (None: no limit)."""
+    def reserve(self, start: int, length: int) -> tuple[int, int] | None:
+        """Lock bytes of the file against other descriptors; they are free again when this one is closed, by
+        a killed process too. The locks are advisory: whoever shares the file must ask.
+
+        Returns None, or start and length of a lock that is in the way (length 0: to the end).
+        """
+        wanted = struct.pack(_LOCK, fcntl.F_WRLCK, os.SEEK_SET, start, length, 0)
+        while True:
+            try:
+                self._call("fcntl", lambda: fcntl.fcntl(self._descriptor, fcntl.F_OFD_SETLK, wanted))
+            except KernelError as error:
+                if error.errno not in (errno.EAGAIN, errno.EACCES):
+                    raise
+            else:
+                return None
+            found = self.holder(start, length)
+            if found is not None:  # else it has gone meanwhile
+                return found
+
+    def holder(self, start: int, length: int) -> tuple[int, int] | None:
+        """Return start and length of a lock that another descriptor has on some of these bytes."""
+        wanted = struct.pack(_LOCK, fcntl.F_WRLCK, os.SEEK_SET, start, length, 0)
+        found = self._call("fcntl", lambda: fcntl.fcntl(self._descriptor, fcntl.F_OFD_GETLK, wanted))
+        kind, _, first, count, _ = struct.unpack(_LOCK, found)
+        return None if kind == fcntl.F_UNLCK else (first, count)
+
+    def unreserve(self, start: int, length: int) -> None:
+        """Give bytes back that :meth:`reserve` has locked."""
+        given = struct.pack(_LOCK, fcntl.F_UNLCK, os.SEEK_SET, start, length, 0)
+        self._call("fcntl", lambda: fcntl.fcntl(self._descriptor, fcntl.F_OFD_SETLK, given))
+
+    def ready(self, timeout: float | None, *others: Descriptor) -> bool:
+        """Wait until there is something to read, here or in one of the others.
+
+        False: ``timeout`` seconds are over (None: no limit), without anything.
+        """
 
         def wait() -> bool:
             poll = select.poll()
-            poll.register(self._descriptor, select.POLLIN)
+            for descriptor in (self, *others):
+                poll.register(descriptor._descriptor, select.POLLIN)
             return bool(poll.poll(None if timeout is None else max(0.0, timeout) * 1e3))
 
         return self._call("poll", wait)
