@@ -32,7 +32,7 @@ _TRIPLET = "aarch64-linux-gnu"
 _DEVICE = "vfio-user-pci"
 _QEMU_SINCE = (10, 1)  # the first QEMU with that device
 _TOO_OLD = ("bullseye", "bookworm")  # suites that are not asked for it
-_FORMAT = {"qemu": 1, "kernel": 1, "root": 2, "root-test": 2}  # another one makes the entries anew
+_FORMAT = {"qemu": 1, "kernel": 1, "root": 3, "root-test": 3}  # another one makes the entries anew
 
 #: What the guest's root has, with everything these depend on ...
 _GUEST = ["python3-numpy", "python3-libgpiod", "libstdc++6", "busybox-static"]
@@ -270,8 +270,8 @@ class Assets:
             python = next(match.group(1) for match in minimal if match)
             packages += archive.resolve([f"libpython{python}-dev"], depends=False)
             sources = [_Fetch(ARCHITECTURE, suite, False, packages)]
-            if f"{sys.version_info[0]}.{sys.version_info[1]}" != python:  # its byte code is another
-                names = [f"python{python}-minimal"]
+            if not _own_python(python):
+                names = [f"python{python}-minimal", f"libpython{python}-stdlib"]
                 sources.append(
                     _Fetch(host, suite, False, self._archive(host, suite).resolve(names, without=_LEFT_OUT))
                 )
@@ -279,7 +279,9 @@ class Assets:
             title = "Python with pytest" if test else "Python"
             return _Part("root-test" if test else "root", title, version, python, sources)
 
-        return lambda: self._recall("root-test" if test else "root", ask)
+        # Which packages are needed depends on the Python that runs here, too.
+        running = f"{sys.version_info[0]}.{sys.version_info[1]}"
+        return lambda: self._recall(f"root{'-test' if test else ''}-{running}", ask)
 
     def _machine_suite(self) -> str:
         if self._known is None:
@@ -289,12 +291,12 @@ class Assets:
     def _recall(self, name: str, ask: Callable[[], _Part]) -> _Part:
         """Return what was decided before if it still serves; else decide now."""
         record = self.cache.recall(name)
-        if record is not None and record.get("format") == _FORMAT[name]:
+        if record is not None and record.get("format") == _FORMAT[str(record["kind"])]:
             part = _Part.of(record)
             if self.cache.has(part.kind, part.key):
                 return part
         part = ask()
-        self.cache.remember(name, {"format": _FORMAT[name], **part.record()})
+        self.cache.remember(name, {"format": _FORMAT[part.kind], **part.record()})
         return part
 
     # How it is made
@@ -458,16 +460,22 @@ def compile_python(compiler: Sequence[str], root: Path, *folders: Path) -> None:
 
     It is never compared with its source: the guest's clock and file times say nothing.
     """
-    command = [*compiler, "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash"]
+    command = [*compiler, "-m", "compileall", "-q", "-j0", "--invalidation-mode", "unchecked-hash"]
     done = subprocess.run(
         [*command, "-s", str(root), "-p", "/", *map(str, folders)], capture_output=True, text=True
     )
-    if done.returncode not in (0, 1):  # 1: some file of a package is for another Python
+    # 1 says that some file is for another Python, or that compileall itself can't run.
+    if done.returncode not in (0, 1) or not any(next(one.rglob("*.pyc"), None) for one in folders):
         raise VirtualBoardError(f"byte code can't be written: {done.stderr.strip()[-300:]}")
 
 
+def _own_python(version: str) -> bool:
+    """Tell whether the Python that runs here writes byte code that ``version`` reads."""
+    return f"{sys.version_info[0]}.{sys.version_info[1]}" == version and sys.implementation.name == "cpython"
+
+
 def _compiler(place: Path, python: str) -> tuple[str, ...]:
-    if f"{sys.version_info[0]}.{sys.version_info[1]}" == python:
+    if _own_python(python):
         return (sys.executable,)
     host = place / "host"
     loader = next(iter(sorted(host.glob("lib*/ld-linux-*.so.*"))), None)
@@ -507,10 +515,23 @@ def _merge_usr(root: Path) -> None:
     for name in ("bin", "sbin", "lib", "lib64"):
         old = root / name
         if old.is_dir() and not old.is_symlink():
-            shutil.copytree(old, root / "usr" / name, symlinks=True, dirs_exist_ok=True)
-            shutil.rmtree(old)
+            _move(old, root / "usr" / name)
         if not old.is_symlink() and (root / "usr" / name).is_dir():
             old.symlink_to(f"usr/{name}")
+
+
+def _move(old: Path, new: Path) -> None:
+    """Move a folder; where there is one of that name already, what is in it."""
+    if not new.is_dir():
+        new.parent.mkdir(parents=True, exist_ok=True)
+        old.rename(new)
+        return
+    for entry in list(old.iterdir()):
+        if entry.is_dir() and not entry.is_symlink():
+            _move(entry, new / entry.name)
+        else:
+            entry.replace(new / entry.name)
+    old.rmdir()
 
 
 def _has_device(program: str) -> bool:
