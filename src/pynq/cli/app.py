@@ -171,6 +171,94 @@ def _coverage_report(
         raise typer.Exit(1)
 
 
+_VM_EXAMPLES = """Examples:
+
+[bold]pynq vm design.bit[/]  a shell on the board
+
+[bold]pynq vm design.bit -- python3 program.py[/]  a program of the current folder; exits with its status
+
+[bold]pynq vm design.bit --rtl no -- ./driver-test[/]  models only, a C program for arm64
+
+[bold]pynq vm design.bit --print-tree[/]  the device tree that the kernel gets
+
+[bold]pynq vm --prepare[/]  download everything now
+"""
+
+
+@app.command("vm", epilog=_VM_EXAMPLES)
+def _vm(
+    design: Annotated[
+        str,
+        typer.Argument(help="Overlay: bitstream or hand-off file.", show_default=False, metavar="DESIGN"),
+    ] = "",
+    command: Annotated[
+        list[str] | None,
+        typer.Argument(help="Command to run, after --.", show_default=False, metavar="-- COMMAND"),
+    ] = None,
+    rtl: Annotated[
+        str, typer.Option(help="Manifest of the RTL; no: models only.", metavar="FILE", show_default=False)
+    ] = "",
+    models: Annotated[
+        list[Path] | None, typer.Option(help="Python file with your models; may be repeated.", metavar="FILE")
+    ] = None,
+    share: Annotated[
+        Path, typer.Option(help="Folder that the board sees as /mnt/share.", metavar="DIR")
+    ] = Path(),
+    no_share: Annotated[bool, typer.Option("--no-share", help="Share no folder.", metavar="")] = False,
+    kernel: Annotated[
+        str,
+        typer.Option(help="stock: Debian's own; built: with overlays, built once.", metavar="stock|built"),
+    ] = "stock",
+    memory: Annotated[int, typer.Option(help="The board's memory.", metavar="MIB")] = 512,
+    no_uio: Annotated[
+        bool, typer.Option("--no-uio", help="No UIO nodes for the IP: overlays bring them.", metavar="")
+    ] = False,
+    env: Annotated[
+        list[str] | None, typer.Option("--env", help="Variable of the command's.", metavar="NAME=VALUE")
+    ] = None,
+    tree: Annotated[
+        bool, typer.Option("--print-tree", help="Print the device tree and exit.", metavar="")
+    ] = False,
+    dtb: Annotated[
+        Path | None, typer.Option("--dtb-only", help="Write the device tree and exit.", metavar="FILE")
+    ] = None,
+    prepare: Annotated[
+        bool, typer.Option("--prepare", help="Download and build what is needed, and exit.", metavar="")
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing of its own.", metavar="")] = False,
+) -> int:
+    """Boot Linux on a virtual board: QEMU, with the design in a simulated PL.
+
+    Registers, interrupts and DMA are those of models, or of your RTL.
+
+    All that it downloads (140 MB, once) is Debian's.
+
+    A second Ctrl-C within two seconds ends the board.
+    """
+    from pynq.cli import vm
+
+    if prepare:
+        vm.prepare(kernel, quiet)
+        return 0
+    if not design:
+        raise typer.BadParameter("which design? Name a bitstream or hand-off file", param_hint="DESIGN")
+    request = vm.Request(
+        design=design,
+        rtl=False if rtl == "no" else rtl or None,
+        models=models or [],
+        share=None if no_share else share,
+        kernel=kernel,
+        memory=memory,
+        uio=not no_uio,
+        environment=env or [],
+        quiet=quiet,
+    )
+    if tree or dtb is not None:
+        vm.print_tree(request, dtb)
+        return 0
+    return vm.run(request, command or [])
+
+
 def _show(found: Any, tables: Any, as_json: bool) -> None:
     if as_json:
         sys.stdout.write(json.dumps(found, indent=2) + "\n")

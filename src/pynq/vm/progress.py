@@ -20,18 +20,18 @@ class Progress:
     """Lines, and a bar where standard error is a terminal and rich is installed; ``quiet`` says nothing."""
 
     def __init__(self, quiet: bool = False) -> None:
-        self._quiet = quiet
+        self.quiet = quiet
 
     def say(self, text: str) -> None:
         """Print one line."""
-        if not self._quiet:
+        if not self.quiet:
             sys.stderr.write(f"virtual board: {text}\n")
             sys.stderr.flush()
 
     @contextlib.contextmanager
     def step(self, text: str) -> Iterator[Callable[[float], None]]:
         """Announce a step that takes a while; what it gives is called with the part done (0 to 1)."""
-        bar = None if self._quiet or not sys.stderr.isatty() else _rich(text)
+        bar = None if self.quiet or not sys.stderr.isatty() else _rich(text)
         if bar is None:
             self.say(text)
             yield lambda _: None

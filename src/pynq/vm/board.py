@@ -1,0 +1,443 @@
+"""A virtual board: Debian's kernel in QEMU, whose programmable logic is the simulated board."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import shlex
+import shutil
+import signal
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from pynq import design as description
+from pynq import devicetree
+from pynq.backends.sim.device import SimDevice
+from pynq.backends.sim.serve import PsBlock, Served
+from pynq.design import locate
+from pynq.errors import VirtualBoardError
+from pynq.vm.assets import Assets, Kernel
+from pynq.vm.console import Console, Interrupts, Keyboard, terminal_size
+from pynq.vm.image import MODULES, write_image
+from pynq.vm.modules import build_modules
+from pynq.vm.native import build_native
+from pynq.vm.progress import Progress
+from pynq.vm.qemu import Machine, dump_tree, options
+from pynq.vm.toolchain import Toolchain, find_toolchain
+from pynq.vm.tree import Carveouts, board_tree
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from pynq.backends.sim.rtl.prepared import Where
+    from pynq.design import Design
+    from pynq.devicetree import Tree
+
+__all__ = ["DESIGN_FOLDER", "KERNELS", "MEMORY", "SHARE", "VirtualBoard", "fetch"]
+
+KERNELS = ("stock", "built")
+MEMORY = 512 << 20
+SHARE = "/mnt/share"
+"""Where the guest has the shared folder."""
+DESIGN_FOLDER = "/mnt/design"
+"""Where it has the design's, if that lies outside of the shared one."""
+_BOOT = 120.0  # seconds; 5 on a quiet machine
+_LONGEST_FOLDER = 80  # bytes; the sockets in it have to stay below 108 (unix(7), sun_path)
+
+# The agent: it prints "ready", then runs the scripts it is told of by name. The trap is for Ctrl-C, which is
+# for the script: a handler, unlike "ignore", is not inherited.
+_AGENT = r"""stty -echo -opost
+dmesg -n 1
+trap : INT QUIT
+printf '\036%s ready\036' {token}
+while read -r name; do
+    sh "/mnt/control/$name"
+    status=$?
+    stty sane -echo -opost
+    printf '\036%s end %d\036' {token} $status
+done
+"""
+
+
+class VirtualBoard:
+    """A board that runs Linux and has the design in its PL.
+
+    ``name`` is that of an overlay, as ``Overlay`` takes it. ``rtl`` and ``models`` as :class:`SimDevice` has
+    them. ``memory``: of the guest, in bytes, a multiple of 2 MiB; ``carveouts``: what of it is for buffers.
+    ``share``: the folder that the guest sees as :data:`SHARE` and may write to, None for none. ``kernel``:
+    "stock", Debian's own, or "built", from Debian's sources with device-tree overlays and more (built once,
+    minutes). ``uio``: the IP have UIO nodes from the start. ``environment``: variables of the guest's
+    programs. ``timeout``: seconds for the start.
+
+    Use it as a context manager, or :meth:`start`, :meth:`run` any number of commands, :meth:`close`.
+    """
+
+    def __init__(
+        self,
+        name: str | os.PathLike[str],
+        *,
+        rtl: Where = None,
+        models: Mapping[str, type] | None = None,
+        memory: int = MEMORY,
+        carveouts: Carveouts | None = None,
+        share: str | os.PathLike[str] | None = ".",
+        kernel: str = "stock",
+        uio: bool = True,
+        environment: Mapping[str, str] | None = None,
+        timeout: float = _BOOT,
+        assets: Assets | None = None,
+        progress: Progress | None = None,
+    ) -> None:
+        if memory <= 0 or memory % (2 << 20):
+            raise VirtualBoardError(f"memory of {memory} bytes: expected a multiple of 2 MiB")
+        self.carveouts = carveouts or Carveouts()
+        self.carveouts.check(memory)
+        self.share = None if share is None else Path(share).resolve()
+        if self.share is not None and not self.share.is_dir():
+            raise VirtualBoardError(f"the shared folder {self.share} is no folder")
+        found = locate(name)
+        self.description = found.description.resolve()
+        self.bitstream = None if found.bitstream is None else found.bitstream.resolve()
+        self.design: Design = description.read(self.description)
+        self.device = SimDevice("sim:virtual-board", ddr=memory, rtl=rtl, models=models)
+        self.served: Served | None = None
+        self.tree: Tree | None = None
+        self._memory = memory
+        self._kernel = _known(kernel)
+        self._uio = uio
+        self._environment = dict(environment or {})
+        self._timeout = timeout
+        self._progress = progress or Progress()
+        self._assets = assets or Assets(progress=self._progress)
+        self._token = secrets.token_hex(8)
+        self._count = 0
+        self._folder: Path | None = None
+        self._machine: Machine | None = None
+        self._console: Console | None = None
+
+    # -- its life --------------------------------------------------------------------------------------------
+    def start(self) -> None:
+        """Start it; the guest then takes commands.
+
+        Raises :class:`~pynq.errors.VirtualBoardError` where something is missing that can't be had, or the
+        guest does not come up; what the simulated board raises for the design or its RTL.
+        """
+        if self._machine is not None:
+            raise VirtualBoardError("the virtual board was started already")
+        try:
+            kernel, modules, native = _parts(self._assets, self._kernel, self._progress)
+            qemu = self._assets.qemu().command()
+            self._folder = folder = _private_folder()
+            self._load(folder)
+            assert self.served is not None
+            tree = folder / "board.dtb"
+            tree.write_bytes(devicetree.write(self._tree(qemu, folder)))
+            image = folder / "image.cpio"
+            write_image(
+                image,
+                self._assets.guest(),
+                kernel,
+                self._assets.cache,
+                modules=modules,
+                native=native,
+                names=MODULES,
+            )
+            command = qemu + options(
+                ram=self.served.ram,
+                folder=folder,
+                kernel=kernel.image,
+                tree=tree,
+                image=image,
+                arguments=f"console=ttyAMA0 quiet panic=-1 cma={self.carveouts.contiguous >> 20}M",
+                logic=self.served.socket,
+                shares=self._shares(folder),
+            )
+            self._boot(command, folder)
+        except BaseException:
+            self.close()
+            raise
+
+    def tree_only(self) -> Tree:
+        """Return the guest's device tree; nothing but QEMU is fetched, and nothing is started."""
+        with tempfile.TemporaryDirectory(prefix="pynq-vm-") as name:
+            self._load(Path(name))
+            return self._tree(self._assets.qemu().command(), Path(name))
+
+    def close(self) -> None:
+        """End it; a second call does nothing."""
+        if self._machine is not None:
+            self._machine.stop()
+        if self._console is not None:
+            self._console.close()
+        if self.served is not None:
+            self.served.close()
+        self.device.close()
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+        self._machine = self._console = self.served = self._folder = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _load(self, folder: Path) -> None:
+        self.device.download(self.design, self.bitstream, description=self.description)
+        self.served = self.device.serve(folder, blocks=self._blocks())
+
+    def _blocks(self) -> Sequence[PsBlock]:
+        return ()
+
+    def _tree(self, qemu: Sequence[str], folder: Path) -> Tree:
+        assert self.served is not None
+        machine = devicetree.read(dump_tree(qemu, self._memory, folder))
+        self.tree = board_tree(
+            machine,
+            self.design,
+            self.served.apertures,
+            ram=self._memory,
+            carveouts=self.carveouts,
+            uio=self._uio,
+        )
+        return self.tree
+
+    def _shares(self, folder: Path) -> dict[str, tuple[Path, bool]]:
+        control, empty = folder / "control", folder / "empty"
+        control.mkdir()
+        empty.mkdir()
+        agent = _AGENT.format(token=self._token)
+        shares = {"control": (control, True), "share": (self.share or empty, self.share is not None)}
+        place = self.description.parent
+        if self.share is None or not place.is_relative_to(self.share):
+            shares["design"] = (place, False)
+            agent = (
+                f"mkdir -p {DESIGN_FOLDER} && mount -t 9p -o trans=virtio,version=9p2000.L,msize=262144 "
+                f"design {DESIGN_FOLDER}\n{agent}"
+            )
+        (control / "command").write_text(agent)
+        (control / "environment").write_text(
+            "".join(f"{name}={shlex.quote(value)}\n" for name, value in self._environment.items())
+        )
+        return shares
+
+    @property
+    def place(self) -> str:
+        """Where the guest has the design's folder."""
+        folder = self.description.parent
+        if self.share is not None and folder.is_relative_to(self.share):
+            return str(Path(SHARE) / folder.relative_to(self.share))
+        return DESIGN_FOLDER
+
+    def _boot(self, command: Sequence[str], folder: Path) -> None:
+        assert self.served is not None
+        begin = time.monotonic()
+        with _ticking(self._progress, "starting the virtual board"):
+            self._machine = Machine(command, folder / "qemu.log")
+            self._console = console = Console(*self._machine.streams, self._token)
+            try:
+                self.served.connect(folder / "qmp.sock", folder / "qtest.sock", min(30.0, self._timeout))
+            except VirtualBoardError as error:
+                self._machine.ended.wait(1.0)
+                words = self._machine.complaints()
+                raise VirtualBoardError(f"{error}\n{words}" if words else str(error)) from error
+            rest = self._timeout - (time.monotonic() - begin)
+            if not console.wait(lambda: console.ready, max(1.0, rest)):
+                raise self._failure("the virtual board did not start", time.monotonic() - begin)
+
+    def _failure(self, what: str, seconds: float | None = None) -> VirtualBoardError:
+        """Return the error with everything that was said."""
+        assert self._machine is not None
+        assert self._console is not None
+        parts = [what]
+        if seconds is not None and not self._machine.ended.is_set():
+            parts = [f"{what} within {seconds:.0f} s"]
+        with contextlib.suppress(OSError):
+            if self._folder is not None:
+                parts.append((self._folder / "control" / "error").read_text(errors="replace").strip())
+        for who, words in (("QEMU", self._machine.complaints()), ("the guest", self._console.last_words())):
+            if words:
+                parts.append(f"the last words of {who}:\n{words}")
+        return VirtualBoardError("\n".join(parts))
+
+    # -- commands --------------------------------------------------------------------------------------------
+    def run(
+        self,
+        command: Sequence[str] | None = None,
+        *,
+        output: Callable[[bytes], object] | None = None,
+        timeout: float | None = None,
+    ) -> int:
+        """Run a command in the guest, in the shared folder, and return its exit status.
+
+        None is a shell. What it prints, to standard output or error, goes to ``output`` as it comes (default:
+        this process's standard output). Where input and output of this process are a terminal, and
+        ``output`` is not given, it is the command's; otherwise its input is empty.
+
+        Ctrl-C goes to the command; a second one within two seconds raises ``KeyboardInterrupt``, as the
+        first does outside of commands. Raises :class:`~pynq.errors.VirtualBoardError` when the board goes
+        down before the command has ended, or ``timeout`` seconds are over; the board is closed then.
+        """
+        console = self._console
+        if console is None or self._machine is None or self._folder is None:
+            raise VirtualBoardError("the virtual board does not run: start() it, or use it in a `with`")
+        size = terminal_size() if output is None else None
+        name = f"run.{self._count}"
+        self._count += 1
+        (self._folder / "control" / name).write_text(self._script(command, size))
+        sink = output if output is not None else _print
+        try:
+            with _keys(console, size is not None) as stopped:
+                console.begin(lambda data: (sink(data), None)[1], f"{name}\n".encode())
+                done = self._finish(console, timeout, stopped)
+        except BaseException:
+            self.close()
+            raise
+        if console.failure is not None:
+            failure = console.failure
+            self.close()
+            raise failure
+        if done:
+            assert console.status is not None
+            return console.status
+        if not console.closed:
+            error: BaseException = self._failure(f"the command did not end within {timeout:g} s")
+        elif command is None and "Kernel panic" not in console.last_words():
+            return 0  # `poweroff` is a way to leave the shell
+        else:
+            error = self._failure("the virtual board went down before the command had ended")
+        self.close()
+        raise error
+
+    def _finish(self, console: Console, timeout: float | None, stopped: threading.Event) -> bool:
+        end = None if timeout is None else time.monotonic() + timeout
+        while True:
+            # In slices, so that the second Ctrl-C is seen.
+            rest = 0.2 if end is None else min(0.2, max(0.0, end - time.monotonic()))
+            if console.wait(lambda: console.status is not None, rest):
+                return True
+            if stopped.is_set():
+                raise KeyboardInterrupt
+            if console.closed or console.failure is not None:
+                return False
+            if end is not None and time.monotonic() >= end:
+                return False
+
+    def _script(self, command: Sequence[str] | None, size: tuple[int, int] | None) -> str:
+        lines = ["cd /mnt/share"]
+        if size is not None:
+            columns, rows = size
+            term = os.environ.get("TERM", "linux")
+            lines += ["stty sane", f"stty cols {columns} rows {rows}", f"export TERM={shlex.quote(term)}"]
+        else:
+            lines += ["exec </dev/null", "export TERM=dumb NO_COLOR=1"]
+        lines.append(f"printf '\\036%s begin\\036' {self._token}")
+        lines.append(f"exec {'sh -l' if command is None else shlex.join(command)}")
+        return "\n".join(lines) + "\n"
+
+
+def fetch(kernel: str = "stock", progress: Progress | None = None) -> None:
+    """Fetch and build all that a virtual board with that kernel needs, so that starts need no network."""
+    progress = progress or Progress()
+    _parts(Assets(progress=progress), _known(kernel), progress)
+
+
+def _known(kernel: str) -> str:
+    if kernel not in KERNELS:
+        raise VirtualBoardError(f"no kernel {kernel!r}; there are {' and '.join(KERNELS)}")
+    return kernel
+
+
+def _parts(assets: Assets, flavour: str, progress: Progress) -> tuple[Kernel, list[Path], Path]:
+    """Return the kernel, our modules for it in the order of loading, and the native module for the guest."""
+    assets.prepare()
+    toolchain: Toolchain = find_toolchain(assets.cache, progress)
+    kernel = assets.kernel() if flavour == "stock" else _built(assets, progress)
+    folder = build_modules(kernel, toolchain, assets.cache, progress)
+    modules = sorted(folder.glob("*.ko"))
+    guest = assets.guest()
+    native = build_native(
+        assets.cache,
+        toolchain.program("g++"),
+        guest.include,
+        guest.tag,
+        environment=toolchain.surroundings(),
+        progress=progress,
+    )
+    return kernel, modules, native
+
+
+def _built(assets: Assets, progress: Progress) -> Kernel:
+    raise VirtualBoardError("no built kernel yet")
+
+
+def _private_folder() -> Path:
+    """Make a folder for sockets, with a short name: a socket's path has 107 bytes at most."""
+    above = tempfile.gettempdir()
+    if len(os.fsencode(above)) > _LONGEST_FOLDER - 20:
+        above = "/tmp"
+    return Path(tempfile.mkdtemp(prefix="pynq-vm-", dir=above))
+
+
+def _print(data: bytes) -> None:
+    """Write to standard output, all of it and at once."""
+    sys.stdout.flush()
+    view = memoryview(data)
+    while view:
+        view = view[os.write(sys.stdout.fileno(), view) :]
+
+
+@contextlib.contextmanager
+def _keys(console: Console, terminal: bool) -> Iterator[threading.Event]:
+    """Send what is typed, or at least Ctrl-C, to the guest."""
+    stopped = threading.Event()
+    if terminal:
+        with Keyboard(console, stopped.set):
+            yield stopped
+        return
+    if threading.current_thread() is not threading.main_thread():
+        yield stopped  # signals are the main thread's
+        return
+    before = signal.signal(signal.SIGINT, Interrupts(console))
+    try:
+        yield stopped
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextlib.contextmanager
+def _ticking(progress: Progress, text: str) -> Iterator[None]:
+    """Say that something goes on, with the seconds on a terminal."""
+    done = threading.Event()
+    begin = time.monotonic()
+
+    def tick() -> None:
+        while not done.wait(1.0):
+            sys.stderr.write(f"\rvirtual board: {text} ... {time.monotonic() - begin:.0f} s")
+            sys.stderr.flush()
+
+    if progress.quiet or not sys.stderr.isatty():
+        progress.say(f"{text} ...")
+        yield
+        return
+    thread = threading.Thread(target=tick, name="pynq vm progress", daemon=True)
+    sys.stderr.write(f"virtual board: {text} ...")
+    sys.stderr.flush()
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+        sys.stderr.write("\r\x1b[K")
+        sys.stderr.flush()
