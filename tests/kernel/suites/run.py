@@ -2,8 +2,8 @@
 
     python3 run.py RESULTS SUITE... [--only NAME]
 
-``SUITE`` is a module here with ``suite()`` and ``load()``. ``RESULTS`` gets one JSON object a line, at once, so
-that a crash loses only the test it came in.
+``SUITE`` is a module here with ``suite()`` and ``load()``. ``RESULTS`` gets one JSON object a line, at once,
+so that a crash loses only the test it came in.
 """
 
 from __future__ import annotations
