@@ -91,8 +91,11 @@ def complaints(output: str) -> str:
 def _make(headers: Path, work: Path, toolchain: Toolchain) -> None:
     check_path(work)
     check_path(headers)
-    command = ["make", f"-j{len(os.sched_getaffinity(0))}", "-C", str(headers), "ARCH=arm64"]
-    _run([*command, f"CROSS_COMPILE={toolchain.prefix}", f"M={work}", "modules"], toolchain, "make")
+    command = ["make", f"-j{len(os.sched_getaffinity(0))}", "-C", str(headers), "ARCH=arm64", f"M={work}"]
+    # Debian's makefiles want the very compiler that the kernel was built with, and pahole for debug
+    # information that is stripped anyway.
+    command += [f"CROSS_COMPILE={toolchain.prefix}", f"CC={toolchain.program('gcc')}"]
+    _run([*command, "CONFIG_DEBUG_INFO_BTF_MODULES=", "modules"], toolchain, "make")
 
 
 def _run(command: Sequence[str], toolchain: Toolchain, what: str) -> None:

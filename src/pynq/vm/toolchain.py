@@ -80,6 +80,8 @@ def find_toolchain(
         VirtualBoardError: there is none for this machine.
     """
     progress = progress or Progress()
+    folders = []
+    environment: dict[str, str] = {}
     prefix = _installed()
     if prefix is None:
         if host_architecture() == "arm64":
@@ -89,15 +91,18 @@ def find_toolchain(
             )
         root = _private(cache, progress, "cross", _CROSS)
         prefix = str(root / "programs" / f"{TRIPLET}-")
+        folders.append(root / "programs")  # newer kernels' makefiles insist on the bare names
     missing = [tool for tool in tools if shutil.which(tool) is None]
-    environment: dict[str, str] = {}
     if missing:
         packages = [package for tool in missing for package in _BUILD[tool]]
         root = _private(cache, progress, "tools-" + "-".join(missing), packages)
-        environment["PATH"] = f"{root / 'programs'}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+        folders.append(root / "programs")
         if (root / "root/usr/share/bison").is_dir():
             environment["BISON_PKGDATADIR"] = str(root / "root/usr/share/bison")
             environment["M4"] = str(root / "programs/m4")
+    if folders:
+        path = [*map(str, folders), os.environ.get("PATH", os.defpath)]
+        environment["PATH"] = os.pathsep.join(path)
     return Toolchain(prefix, _version(prefix + "gcc"), environment)
 
 
