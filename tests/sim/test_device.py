@@ -337,3 +337,11 @@ def test_windows_of_a_replaced_design_say_what_is_loaded_now(load: Load) -> None
     device.close()
     with pytest.raises(OverlayNotLoadedError, match="device 'sim:test' was closed"):
         last.read(0)
+
+
+def test_an_installation_without_the_engine_has_no_simulated_board(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pynq.backends.sim._ENGINE", "pynq.backends.sim._no_engine")
+    assert BACKEND.probe() == []
+    assert "no simulator" in BACKEND.why
+    with pytest.raises(DeviceNotFoundError, match="'sim:': this installation is one for boards"):
+        BACKEND.open("sim:")

@@ -6,12 +6,31 @@ Reading order: ``device`` (what programs see), ``assembly`` (from design to engi
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
-from pynq.backends.sim.device import SimDevice
 from pynq.errors import DeviceNotFoundError
 
+if TYPE_CHECKING:
+    from pynq.backends.sim.device import SimDevice
+
 __all__ = ["BACKEND", "SimBackend", "SimDevice"]
+
+_ENGINE = "pynq.backends.sim._engine"
+
+
+def __getattr__(name: str) -> Any:
+    # On first use: wheels for boards may come without the engine, and the registry asks this module there too.
+    if name == "SimDevice":
+        from pynq.backends.sim.device import SimDevice
+
+        return SimDevice
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def _has_engine() -> bool:
+    return importlib.util.find_spec(_ENGINE) is not None
 
 
 def _flag(text: str) -> bool:
@@ -44,17 +63,27 @@ class SimBackend:
 
     scheme = "sim"
     priority = 0
-    why = "the simulated board is part of the package and always present"
+
+    @property
+    def why(self) -> str:
+        """Whether this installation can simulate."""
+        if _has_engine():
+            return "the simulated board is part of the package and always present"
+        return "this installation is one for boards and has no simulator"
 
     def probe(self) -> list[str]:
-        """Return the name of the default simulated board."""
-        return ["sim:"]
+        """Return the name of the default simulated board; none where there is no simulator."""
+        return ["sim:"] if _has_engine() else []
 
     def open(self, spec: str) -> SimDevice:
         """Return a new simulated board.
 
-        Raises :class:`DeviceNotFoundError` for an unknown option or value.
+        Raises :class:`DeviceNotFoundError` for an unknown option or value, and where there is no simulator.
         """
+        if not _has_engine():
+            raise DeviceNotFoundError(f"{spec!r}: {self.why}; use it on another machine")
+        from pynq.backends.sim.device import SimDevice
+
         _, _, query = spec.partition("?")
         options: dict[str, object] = {}
         for item in filter(None, query.split("&")):
