@@ -92,6 +92,8 @@ def _write_system(writer: Writer) -> None:
     writer.device("dev/console", 5, 1)  # before devtmpfs is mounted there
     writer.device("dev/null", 1, 3, 0o666)
     writer.copy("init", source / "init", 0o755)
+    writer.copy("usr/lib/pynq/session", source / "session", 0o755)
+    writer.file("etc/inittab", b"::once:/usr/lib/pynq/session\n")
     writer.copy("etc/profile", source / "profile", 0o644)
     writer.file("etc/passwd", b"root::0:0:root:/root:/bin/sh\npynq::1000:1000:pynq:/home/pynq:/bin/sh\n")
     writer.file("etc/group", b"root:x:0:\npynq:x:1000:\n")
@@ -199,12 +201,17 @@ def _write_metadata(writer: Writer) -> None:
         for file in ("METADATA", "entry_points.txt"):
             text = about.read_text(file)
             if text is not None:
-                writer.file(f"{folder}/{file}", text.encode())
+                writer.file(f"{folder}/{file}", _of_guest(text).encode())
         return
     raise VirtualBoardError(
         "the package pynq-anywhere is not installed (there is no metadata of it), so that the guest would "
         "find no backend: install it, `pip install -e .` in its source does"
     )
+
+
+def _of_guest(text: str) -> str:
+    """Leave out the simulated board, whose native part is not in the guest."""
+    return "".join(line for line in text.splitlines(keepends=True) if "pynq.backends.sim:" not in line)
 
 
 def _byte_code(
