@@ -241,7 +241,12 @@ class KernelAccessError(KernelError, PermissionError):
 
 
 class ProgrammingError(PynqError, RuntimeError):
-    """A bitstream or device-tree overlay did not get into the device; says in which state that is now."""
+    """A bitstream or device-tree overlay did not get into the device; says in which state that is now.
+
+    ``untouched``: what was in the device before is still there.
+    """
+
+    untouched: bool = False
 
 
 class BoardBusyError(PynqError, RuntimeError):

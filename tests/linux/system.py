@@ -25,6 +25,7 @@ import os
 import shutil
 import socket
 import struct
+import weakref
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
@@ -88,12 +89,13 @@ class FaultyKernel(Kernel):
         write: bool = True,
         sync: bool = False,
         create: bool = False,
+        block: bool = True,
         hint: str = "",
     ) -> Descriptor:
         opener = self.system.openers.get(name)
         if opener is not None:
             return FakeDescriptor(self, name, self.call("open", name, opener, hint))
-        real = super().open(name, read=read, write=write, sync=sync, create=create, hint=hint)
+        real = super().open(name, read=read, write=write, sync=sync, create=create, block=block, hint=hint)
         return FakeDescriptor(self, name, real.fileno())
 
     def adopt(self, name: str, descriptor: int) -> Descriptor:
@@ -140,6 +142,7 @@ class FakeUio:
         self.level = False
         self.count = 0
         self._ends: list[tuple[socket.socket, socket.socket]] = []  # ours, and a copy of the program's
+        weakref.finalize(self, _close_all, self._ends)
 
     def page(self, offset: int) -> tuple[int, int]:
         """Return address and size of what is mapped at an offset of the device file."""
@@ -187,9 +190,13 @@ class FakeUio:
                     ours.send(struct.pack("=I", self.count))
 
     def close(self) -> None:
-        for pair in self._ends:
-            for end in pair:
-                end.close()
+        _close_all(self._ends)
+
+
+def _close_all(pairs: list[tuple[socket.socket, socket.socket]]) -> None:
+    for pair in pairs:
+        for end in pair:
+            end.close()
 
 
 class FakeManager:
@@ -263,6 +270,7 @@ class FakeSystem:
         self.openers: dict[str, Callable[[], int]] = {}
         self.hooks: list[tuple[str, str, str, Callable[[str], None]]] = []
         self.overlays: dict[str, list[Callable[[], None]]] = {}  # how to take each out again
+        self.uio_driver = True  # uio_pdrv_genirq, with of_id=generic-uio
         self.manager = FakeManager(self)
         families, title, self.cells = FAMILIES[family]
         for name in ("/dev", "/run", "/lib/firmware", "/sys/class/uio", "/sys/devices", "/proc/self"):
@@ -389,6 +397,10 @@ class FakeSystem:
         self.openers[uio.name] = uio.open
         return uio
 
+    def descriptors(self) -> int:
+        """Return how many descriptors the UIO devices themselves hold open."""
+        return sum(2 * len(uio._ends) for uio in self.uios.values())
+
     def remove_uio(self, uio: FakeUio) -> None:
         """Take a UIO device out again."""
         place = self.path(f"/sys/class/uio/uio{uio.index}")
@@ -470,7 +482,8 @@ class FakeSystem:
 
     def _attribute(self, name: str) -> bool:
         return self.path(name).is_file() and (
-            name.startswith(OVERLAYS + "/") or name in (f"{MANAGER}/firmware", f"{MANAGER}/key")
+            name.startswith(OVERLAYS + "/")
+            or name in (f"{MANAGER}/firmware", f"{MANAGER}/key", f"{MANAGER}/flags")
         )
 
     def _insert(self, name: str) -> None:
@@ -513,7 +526,7 @@ class FakeSystem:
             place = self.node(path, **node.properties)
             if not exists:
                 undo.append(lambda place=place: shutil.rmtree(self.path(place), ignore_errors=True))
-            if "generic-uio" in node.strings("compatible"):
+            if self.uio_driver and "generic-uio" in node.strings("compatible") and "reg" in node.properties:
                 numbers = [
                     int.from_bytes(node.properties["reg"][i : i + 4 * self.cells], "big")
                     for i in range(0, len(node.properties["reg"]), 4 * self.cells)

@@ -32,6 +32,20 @@ class Watcher(Protocol):
     def _reconfigured(self) -> None: ...
 
 
+class Mover(Protocol):
+    """A driver of hardware that reads or writes memory by itself. It is in :attr:`Device.movers` from its
+    start on; what it moves is asked for only when memory is given back, so that a transfer costs nothing.
+    """
+
+    def _let_go(self, block: object) -> None:
+        """Make sure that the hardware no longer uses a block of memory, which is given back next."""
+        ...
+
+    def _halt(self) -> None:
+        """Stop the hardware: the device is closed, or programmed anew."""
+        ...
+
+
 class DeviceMeta(type):
     """Gives ``Device`` its ``devices`` and ``active_device``; hears of subclasses with ``_probe_``."""
 
@@ -59,6 +73,7 @@ class Device(OldProtocol, metaclass=DeviceMeta):
     """Where an overlay runs: a board, the simulated board, a board elsewhere.
 
     ``watchers`` hear of every download; overlays use it to take their registers away, or to give them back.
+    ``movers`` are the drivers of DMA engines: they are stopped before memory that they use is given back.
     ``name`` is what ``PYNQ_DEVICE`` and error messages use ("sim:", "sim:2", "board:"). ``needs_bitstream``
     is False where a description alone is enough. ``design`` is what is loaded now, None before the first
     download. ``takes_rtl`` is True where ``download`` has the keywords ``rtl`` (what of the design is the
@@ -75,6 +90,7 @@ class Device(OldProtocol, metaclass=DeviceMeta):
         self.name = name
         self.design: Design | None = None
         self.watchers: WeakSet[Watcher] = WeakSet()
+        self.movers: WeakSet[Mover] = WeakSet()
 
     # -- must ------------------------------------------------------------------------------------------------
     def open(self) -> None:
@@ -234,6 +250,11 @@ class Device(OldProtocol, metaclass=DeviceMeta):
         if type(self).map is Device.map and not self.bitfile_name:
             self.bitfile_name = bitstream.bitfile_name
             self.design = bitstream.design if bitstream.described else None
+
+    def _halt_movers(self) -> None:
+        """Stop the DMA engines that drivers of this process use."""
+        for mover in list(self.movers):
+            mover._halt()
 
     def _unsupported(self, what: str) -> UnsupportedByDeviceError:
         return UnsupportedByDeviceError(f"device {self.name!r} has no {what}")

@@ -10,6 +10,7 @@ from pynq.binding import DefaultIP
 from pynq.errors import (
     DeadlockError,
     DmaError,
+    OverlayNotLoadedError,
     UnsupportedConfiguration,
     WaitTimeoutError,
 )
@@ -40,6 +41,7 @@ _SR_ERRORS = _SR_INT_ERROR | _SR_SLAVE_ERROR | _SR_DECODE_ERROR
 _SR_STATE = _SR_HALTED | _SR_IDLE | _SR_ERRORS
 _SR_INTERRUPTS = 0x7000  # IOC_Irq, Dly_Irq, Err_Irq: written with ones to clear
 
+_STOP_SECONDS = 0.05  # device time that a channel has to end by itself before it is reset
 _HALT_SECONDS = 1.0  # device time to wait for a channel to start, stop or come out of reset
 _LONGEST_LENGTH_WIDTH = 26  # bits, PG021 "Width of Buffer Length Register"
 
@@ -105,6 +107,7 @@ class DMAChannel:
         self._first_transfer = True
         self.transferred = 0
         """Bytes moved by the last transfer that was waited for. Receiving, a packet may end early."""
+        self._device.movers.add(self)
         self.start()
 
     # -- state
@@ -397,6 +400,37 @@ class DMAChannel:
         reason = self._device.explain(f"{self._dma.fullpath}/{self._kind.name}")
         return f": {reason}" if reason else ""
 
+    # -- memory that goes away under the engine
+    def _let_go(self, block: object) -> None:
+        """End a transfer whose memory is given back; the channel can be used again afterwards."""
+        buffer = self._buffer
+        if buffer is None:
+            return
+        owner = buffer._owner()
+        if owner is None or owner._block is block:
+            self._end(again=True)
+
+    def _halt(self) -> None:
+        """Stop the channel, by force where it does not end what it has begun."""
+        self._end(again=False)
+
+    def _end(self, again: bool) -> None:
+        self._buffer = None
+        try:
+            status = self._mmio.read(self._sr)
+            if status & (_SR_IDLE | _SR_HALTED) and again:
+                return
+            self._mmio.write(self._cr, _CR_THRESHOLD)
+            try:
+                self._mmio.wait_until(self._sr, _SR_HALTED, _SR_HALTED, _STOP_SECONDS)
+            except (WaitTimeoutError, DeadlockError):
+                # PG021: one that waits for its stream does not stop; the reset takes the other along
+                self._dma._reset()
+            if again:
+                self._dma._start_again()
+        except OverlayNotLoadedError:
+            return  # it is no longer in the device, and neither are its transfers
+
     def _forget(self) -> None:
         """Drop the transfer that a reset has ended."""
         self._buffer = None
@@ -457,7 +491,22 @@ class DMA(DefaultIP):
 
         Raises :class:`~pynq.errors.DmaError` when the reset does not end (the engine's clock stands still).
         """
-        channels = [channel for channel in (self.sendchannel, self.recvchannel) if channel is not None]
+        self._reset()
+        for channel in self._channels():
+            channel.start()
+
+    def _channels(self) -> list[DMAChannel]:
+        return [channel for channel in (self.sendchannel, self.recvchannel) if channel is not None]
+
+    def _start_again(self) -> None:
+        """Start the channels that stand still without an error."""
+        for channel in self._channels():
+            status = self.mmio.read(channel._sr)
+            if status & _SR_HALTED and not status & _SR_ERRORS:
+                channel.start()
+
+    def _reset(self) -> None:
+        channels = self._channels()
         # PG021: the bit of either channel resets the whole engine; it clears itself.
         control = channels[0]._kind.offset + _DMACR
         self.mmio.write(control, _CR_RESET)
@@ -470,7 +519,6 @@ class DMA(DefaultIP):
             ) from error
         for channel in channels:
             channel._forget()
-            channel.start()
 
     def length_message(self, nbytes: int, limit: int) -> str:
         """Say that a transfer is too long, and what can be done."""

@@ -219,7 +219,10 @@ class PynqBuffer(_Array):
 
     # -- its life ------------------------------------------------------------------------------------------
     def freebuffer(self) -> None:
-        """Give the memory back, all of it even where this is a view. A second call does nothing."""
+        """Give the memory back, all of it even where this is a view. A second call does nothing.
+
+        A DMA transfer that still uses it is ended first.
+        """
         try:
             block = self._block
         except AttributeError:
@@ -229,6 +232,10 @@ class PynqBuffer(_Array):
             return
         if block.released:
             return
+        movers = getattr(self.device, "movers", None)
+        if movers:
+            for mover in list(movers):
+                mover._let_go(block)
         block.release()
         if type(self) is PynqBuffer:
             self.__class__ = _FreedBuffer

@@ -246,6 +246,14 @@ class Board:
         step = parent.number("#interrupt-cells", 3)
         return tuple(self.gic(cells[i : i + step]) for i in range(0, len(cells) - step + 1, step))
 
+    @property
+    def gic_phandle(self) -> int | None:
+        """How a node of the PL's bus refers to the GIC; None where the bus's own parent is it, or none is."""
+        parent = self._interrupt_parent(self.bus)
+        if parent is not None and _is_gic(parent):
+            return None
+        return next((phandle for phandle, node in self._phandles.items() if _is_gic(node)), None)
+
     def _interrupt_parent(self, node: LiveNode) -> LiveNode | None:
         above: LiveNode | None = node
         while above is not None:

@@ -14,6 +14,7 @@ import mmap
 import os
 import select
 import struct
+import subprocess
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -84,7 +85,7 @@ class Kernel:
         with self.open(name, read=False, hint=hint) as file:
             file.write(data.encode() if isinstance(data, str) else data, hint)
 
-    def store(self, name: str, data: bytes, mode: int = 0o644) -> None:
+    def store(self, name: str, data: bytes, mode: int = 0o644, hint: str = "") -> None:
         """Write a file of one's own; nobody ever sees half of it."""
         path = self.path(name)
         draft = path.with_name(f".{path.name}.{os.getpid()}")
@@ -96,7 +97,7 @@ class Kernel:
             os.replace(draft, path)
 
         try:
-            self.call("store", name, store)
+            self.call("store", name, store, hint)
         except BaseException:
             draft.unlink(missing_ok=True)
             raise
@@ -104,6 +105,10 @@ class Kernel:
     def exists(self, name: str) -> bool:
         """Say whether there is such a file or folder that may be looked at."""
         return self.path(name).exists()
+
+    def writable(self, name: str) -> bool:
+        """Say whether this user may read and write it."""
+        return os.access(self.path(name), os.R_OK | os.W_OK)
 
     def names(self, folder: str) -> list[str]:
         """Return the names in a folder, in order; none where there is no such folder."""
@@ -160,6 +165,29 @@ class Kernel:
         with suppress(KernelAccessError):
             self.call("chown", name, share)
 
+    def run(self, program: str, *arguments: str, timeout: float = 30.0) -> tuple[int, str]:
+        """Run a program of the system; return its exit status and all that it printed.
+
+        Raises :class:`~pynq.errors.WaitTimeoutError` when it does not end within ``timeout`` seconds.
+        """
+
+        def run() -> tuple[int, str]:
+            done = subprocess.run(
+                [self.path(program), *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                timeout=timeout,
+                check=False,
+            )
+            return done.returncode, done.stdout.decode(errors="replace")
+
+        try:
+            return self.call("run", program, run)
+        except subprocess.TimeoutExpired:
+            words = " ".join((program, *arguments))
+            raise WaitTimeoutError(f"{words}: not done after {timeout:g} s") from None
+
     # -- devices ---------------------------------------------------------------------------------------------
     def open(
         self,
@@ -169,11 +197,16 @@ class Kernel:
         write: bool = True,
         sync: bool = False,
         create: bool = False,
+        block: bool = True,
         hint: str = "",
     ) -> Descriptor:
-        """Open a device or file. ``sync``: mappings of it are not cached (O_SYNC). It is not inherited."""
+        """Open a device or file. ``sync``: mappings of it are not cached (O_SYNC). It is not inherited.
+
+        Without ``block`` a read of a device that has nothing to say fails with EAGAIN.
+        """
         flags = os.O_RDWR if read and write else os.O_WRONLY if write else os.O_RDONLY
         flags |= os.O_CLOEXEC | (os.O_SYNC if sync else 0) | (os.O_CREAT if create else 0)
+        flags |= 0 if block else os.O_NONBLOCK
         descriptor = self.call("open", name, lambda: os.open(self.path(name), flags, 0o666), hint)
         return Descriptor(self, name, descriptor)
 
@@ -218,6 +251,14 @@ class Descriptor:
     def read(self, size: int, hint: str = "") -> bytes:
         """Return exactly ``size`` bytes. Fewer are an error (EIO)."""
         return self._whole("read", self._call("read", lambda: os.read(self._descriptor, size), hint), size)
+
+    def some(self, size: int) -> bytes:
+        """Return what there is to read, at most ``size`` bytes; b"" at the end of a file."""
+        return self._call("read", lambda: os.read(self._descriptor, size))
+
+    def to_end(self) -> None:
+        """Go on after what there is to read now."""
+        self._call("seek", lambda: os.lseek(self._descriptor, 0, os.SEEK_END))
 
     def pread(self, size: int, offset: int) -> bytes:
         """Return exactly ``size`` bytes from ``offset`` on. Fewer are an error (EIO)."""

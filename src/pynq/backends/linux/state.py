@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import itertools
 import json
 import os
 from collections.abc import Iterator
@@ -26,6 +27,7 @@ FOLDER = "/run/pynq"
 GROUP = "pynq"
 """The group that ``pynq setup`` makes; its members use the board without root."""
 
+_numbers = itertools.count()  # a process may have several objects for the board
 _ADVICE = "`pynq setup` makes it with the rights of group pynq (tmpfiles.d); or run as root once"
 
 
@@ -53,8 +55,9 @@ class State:
 
     def __init__(self, kernel: Kernel) -> None:
         self.kernel = kernel
+        self.died: list[int] = []  # processes that :meth:`users` found to have ended without :meth:`leave`
         self._mine: Descriptor | None = None
-        self._file = f"{FOLDER}/users/{os.getpid()}"
+        self._file = f"{FOLDER}/users/{os.getpid()}.{next(_numbers)}"
 
     # -- the lock --------------------------------------------------------------------------------------------
     @contextmanager
@@ -71,7 +74,8 @@ class State:
             except WaitTimeoutError:
                 holder = self.kernel.text(f"{FOLDER}/lock") or "unknown"
                 raise BoardBusyError(
-                    f"process {holder} has been programming the board for {timeout:g} s: wait for it, or end it"
+                    f"process {holder} has been programming the board for {timeout:g} s; wait for it, or end "
+                    "it"
                 ) from None
             self._note(file)
             yield
@@ -128,7 +132,10 @@ class State:
 
     # -- who uses it -----------------------------------------------------------------------------------------
     def join(self) -> None:
-        """Count as a user of what is loaded, until :meth:`leave` or the process' end."""
+        """Count as a user of what is loaded, until :meth:`leave` or the process' end.
+
+        Called with the lock, so that nobody takes the file for that of a process that died.
+        """
         if self._mine is None:
             self._prepare()
             file = self.kernel.open(self._file, create=True, hint=_ADVICE)
@@ -149,13 +156,16 @@ class State:
 
     def users(self) -> list[int]:
         """Return the processes beside this one that use what is loaded; clear up after those that died."""
-        alive = []
+        alive = set()
         for name in self.kernel.names(f"{FOLDER}/users"):
-            if not name.isdecimal() or f"{FOLDER}/users/{name}" == self._file:
+            process = name.partition(".")[0]
+            if not process.isdecimal() or f"{FOLDER}/users/{name}" == self._file:
                 continue
             if self._alive(f"{FOLDER}/users/{name}"):
-                alive.append(int(name))
-        return alive
+                alive.add(int(process))
+            else:
+                self.died.append(int(process))
+        return sorted(alive - {os.getpid()})
 
     def _alive(self, name: str) -> bool:
         try:
