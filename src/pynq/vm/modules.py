@@ -83,7 +83,7 @@ def check_path(folder: Path) -> None:
 def complaints(output: str) -> str:
     """Return the lines of a build that say why it failed, the first ones, else the last that there are."""
     lines = [line for line in output.splitlines() if line.strip()]
-    said = [line for line in lines if re.search(r"\b(error|undefined|No such file)\b", line, re.IGNORECASE)]
+    said = [line for line in lines if re.search(r"\berror:|undefined |No such file|No rule to", line)]
     shown = said[:_SHOWN] or lines[-_SHOWN:]
     return "\n".join(f"  {line}" for line in shown) or "  nothing was said"
 

@@ -34,7 +34,12 @@ struct udmabuf {
 	struct device dev; /* in the class; its release frees this */
 	struct cdev cdev;
 	struct device *parent;
-	struct mutex lock; /* of all below */
+	/*
+	 * The memory goes with io and lock. Faults take only lock, and read and write only io: what they
+	 * copy from or to may be a mapping of this very buffer.
+	 */
+	struct mutex io;
+	struct mutex lock; /* of what sysfs shows, too */
 	bool alive;
 	size_t size;
 	void *memory;
@@ -73,8 +78,6 @@ static int udmabuf_sync(struct udmabuf *buf, u64 command, bool for_device)
 	}
 	if (!command)
 		return 0;
-	if (!buf->alive)
-		return -ENODEV;
 	if (offset > buf->size || size > buf->size - offset)
 		return -EINVAL;
 	if (for_device)
@@ -229,10 +232,10 @@ static ssize_t udmabuf_read(struct file *file, char __user *to, size_t count, lo
 	struct udmabuf *buf = file->private_data;
 	ssize_t ret = -ENODEV;
 
-	mutex_lock(&buf->lock);
+	mutex_lock(&buf->io);
 	if (buf->alive)
 		ret = simple_read_from_buffer(to, count, at, buf->memory, buf->size);
-	mutex_unlock(&buf->lock);
+	mutex_unlock(&buf->io);
 	return ret;
 }
 
@@ -241,10 +244,10 @@ static ssize_t udmabuf_write(struct file *file, const char __user *from, size_t 
 	struct udmabuf *buf = file->private_data;
 	ssize_t ret = -ENODEV;
 
-	mutex_lock(&buf->lock);
+	mutex_lock(&buf->io);
 	if (buf->alive)
 		ret = simple_write_to_buffer(buf->memory, buf->size, at, from, count);
-	mutex_unlock(&buf->lock);
+	mutex_unlock(&buf->io);
 	return ret;
 }
 
@@ -268,8 +271,11 @@ static void udmabuf_release(struct device *dev)
 {
 	struct udmabuf *buf = to_udmabuf(dev);
 
+	if (buf->inode)
+		iput(buf->inode);
 	ida_free(&minors, MINOR(dev->devt));
 	mutex_destroy(&buf->lock);
+	mutex_destroy(&buf->io);
 	kfree(buf);
 }
 
@@ -329,6 +335,7 @@ static int udmabuf_probe(struct platform_device *pdev)
 	buf = kzalloc(sizeof(*buf), GFP_KERNEL);
 	if (!buf)
 		return -ENOMEM;
+	mutex_init(&buf->io);
 	mutex_init(&buf->lock);
 	buf->parent = parent;
 	ret = ida_alloc_max(&minors, MINORS - 1, GFP_KERNEL);
@@ -386,13 +393,13 @@ static void udmabuf_unbind(struct platform_device *pdev)
 	struct udmabuf *buf = platform_get_drvdata(pdev);
 
 	cdev_device_del(&buf->cdev, &buf->dev);
+	mutex_lock(&buf->io);
 	mutex_lock(&buf->lock);
 	buf->alive = false;
 	mutex_unlock(&buf->lock);
-	if (buf->inode) {
+	mutex_unlock(&buf->io);
+	if (buf->inode)
 		unmap_mapping_range(buf->inode->i_mapping, 0, 0, 1);
-		iput(buf->inode);
-	}
 	dma_free_coherent(buf->parent, PAGE_ALIGN(buf->size), buf->memory, buf->bus);
 	of_reserved_mem_device_release(buf->parent);
 	put_device(&buf->dev);
