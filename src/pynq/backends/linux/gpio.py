@@ -68,17 +68,19 @@ class EmioPin:
     until somebody else takes the line.
     """
 
-    def __init__(self, line: Descriptor, label: str, output: bool) -> None:
+    def __init__(self, line: Descriptor, label: str, output: bool, value: int) -> None:
         self._line = line
         self._label = label
         self._output = output
+        self._driven = value
         self._drop = weakref.finalize(self, line.close)
 
     def read(self) -> int:
         """Return 0 or 1: the level of the input, or what is driven."""
         values = bytearray(VALUES.pack(0, 1))
         self._line.ioctl("GPIO_V2_LINE_GET_VALUES", GET_VALUES, values)
-        return int(VALUES.unpack(values)[0] & 1)
+        # Of an output, some controllers give the wire that comes from the PL (UG585, "EMIO Signals").
+        return self._driven if self._output else int(VALUES.unpack(values)[0] & 1)
 
     def write(self, value: int) -> None:
         """Drive 0 or 1.
@@ -90,6 +92,7 @@ class EmioPin:
         if value not in (0, 1):
             raise FieldValueError(f"{self._label} takes 0 or 1, not {value!r}")
         self._line.ioctl("GPIO_V2_LINE_SET_VALUES", SET_VALUES, bytearray(VALUES.pack(int(value), 1)))
+        self._driven = int(value)
 
     def release(self) -> None:
         """Give the line back. A second call does nothing."""
@@ -145,7 +148,7 @@ def open_line(
                 raise KernelError(error.errno, f"{error}: {_OLD}") from error
             raise
         (descriptor,) = struct.unpack_from("=i", request, REQUEST_FD)
-    return EmioPin(kernel.adopt(what, descriptor), what, output)
+    return EmioPin(kernel.adopt(what, descriptor), what, output, value)
 
 
 def _bank(label: str) -> Bank:
