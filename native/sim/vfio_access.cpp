@@ -77,6 +77,7 @@ bool Server::to_block(const Block &block, bool write, uint64_t offset, unsigned 
 }
 
 bool Server::to_engine(bool write, uint64_t address, unsigned width, uint64_t &value, std::string &error) {
+    adopt();  // a block that was written just now may have configured the logic anew
     if (!engine_) {
         error = "the programmable logic is not configured";
         return false;
