@@ -20,15 +20,18 @@ from typing import TYPE_CHECKING
 from pynq import design as description
 from pynq import devicetree
 from pynq.backends.sim.device import SimDevice
-from pynq.backends.sim.serve import PsBlock, Served
+from pynq.backends.sim.serve import Served
 from pynq.design import locate
-from pynq.errors import VirtualBoardError
+from pynq.design.bitfile import image_for
+from pynq.errors import DesignError, VirtualBoardError
 from pynq.vm.assets import Assets, Kernel
 from pynq.vm.console import Console, Interrupts, Keyboard, terminal_size
 from pynq.vm.image import MODULES, write_image
 from pynq.vm.modules import build_modules
 from pynq.vm.native import build_native
 from pynq.vm.progress import Progress
+from pynq.vm.ps import Ps
+from pynq.vm.psblock import checksums
 from pynq.vm.qemu import Machine, dump_tree, options
 from pynq.vm.toolchain import Toolchain, find_toolchain
 from pynq.vm.tree import Carveouts, board_tree
@@ -108,6 +111,7 @@ class VirtualBoard:
         self.design: Design = description.read(self.description)
         self.device = SimDevice("sim:virtual-board", ddr=memory, rtl=rtl, models=models)
         self.served: Served | None = None
+        self.ps: Ps | None = None
         self.tree: Tree | None = None
         self._memory = memory
         self._kernel = _known(kernel)
@@ -194,10 +198,20 @@ class VirtualBoard:
 
     def _load(self, folder: Path) -> None:
         self.device.download(self.design, self.bitstream, description=self.description)
-        self.served = self.device.serve(folder, blocks=self._blocks())
+        self.ps = Ps(self.device, known=self._images())
+        self.served = self.device.serve(folder, blocks=self.ps.blocks)
+        self.ps.connect(self.served)
 
-    def _blocks(self) -> Sequence[PsBlock]:
-        return ()
+    def _images(self) -> dict[int, str]:
+        """Return what the guest may configure the PL with: the design's bitstream, by the sums that the file
+        has itself and as the FPGA manager of the family takes it.
+        """
+        if self.bitstream is None:
+            return {}
+        contents = [self.bitstream.read_bytes()]
+        with contextlib.suppress(DesignError):  # a file that stands for a bitstream
+            contents.append(image_for(self.bitstream, self.design.processor))
+        return {crc: self.design.label for one in contents for crc in checksums(one)}
 
     def _tree(self, qemu: Sequence[str], folder: Path) -> Tree:
         assert self.served is not None
