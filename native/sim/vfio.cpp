@@ -202,7 +202,7 @@ std::optional<Server::Nanoseconds> Server::follow() {
     }
     if (!failure.empty()) {
         forget_error();
-        say(kWarning, "the programmable logic stopped: " + failure);
+        say(kWarning, "the programmable logic stopped: " + brief(failure));
     }
     return pause;
 }
@@ -246,7 +246,6 @@ void Server::wait(std::optional<Nanoseconds> at_most) {
     }
     if (places[0].revents) lines_->bell.quench();
     if (stopping_) return;
-    adopt();  // what was asked for before a message was sent counts for that message
     if (places[3].revents && qtest_) pump_qtest();
     if (places[1].revents) serve_client();
     if (places[2].revents) accept_client();
@@ -259,6 +258,13 @@ void Server::say(int level, const std::string &text) {
     } catch (nb::python_error &error) {
         error.discard_as_unraisable("pynq virtual board: log");
     }
+}
+
+std::string Server::brief(const std::string &error) {
+    if (error.rfind("Traceback", 0) != 0) return error;
+    const size_t end = error.find_last_not_of('\n');
+    const size_t begin = error.rfind('\n', end);
+    return error.substr(begin + 1, end - begin);
 }
 
 // What a model raised is told in the log; this thread passes it on to nobody.

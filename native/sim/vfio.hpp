@@ -79,6 +79,7 @@ class Server {
     void wait(std::optional<Nanoseconds> at_most);
     void say(int level, const std::string &text);
     void forget_error();
+    static std::string brief(const std::string &error);  // the last line of a traceback
 
     // -- accesses (vfio_access.cpp) ----------------------------------------------------------------------------------
     void access(bool write, uint64_t offset, uint8_t *data, uint64_t count);

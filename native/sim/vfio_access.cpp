@@ -102,8 +102,11 @@ bool Server::to_engine(bool write, uint64_t address, unsigned width, uint64_t &v
 void Server::refuse(bool write, uint64_t address, unsigned width, const std::string &error) {
     figures.refused.fetch_add(1, std::memory_order_relaxed);
     if (refused_.size() >= kMostNamed || !refused_.insert(address).second) return;
-    std::string text = format("%s of %u bytes at 0x%llx %s", write ? "write" : "read", width, static_cast<unsigned long long>(address),
-                              write ? "was dropped: " : "gave all ones: ") + error;
+    const std::string what = format("%s of %u bytes", write ? "write" : "read", width);
+    // The engine begins with the same words.
+    const size_t begin = error.rfind(what + ": ", 0) == 0 ? what.size() + 2 : 0;
+    std::string text = what + format(" at 0x%llx %s", static_cast<unsigned long long>(address), write ? "was dropped: " : "gave all ones: ") +
+                       brief(error).substr(begin);
     if (refused_.size() == kMostNamed) text += "; other addresses without answer are not named any more";
     say(kWarning, text);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // vfio-user: messages of one client after the other. Whatever a client sends ends in an answer, an error or a closed
 // connection. Section names are those of the protocol.
-#include <fcntl.h>
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -55,12 +55,12 @@ void Server::accept_client() {
     if (!client) return;
     if (client_) {
         // It may have gone without anybody having looked yet.
-        uint8_t byte;
-        if (::recv(client_.get(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) != 0) {
+        pollfd place{client_.get(), POLLRDHUP, 0};
+        if (::poll(&place, 1, 0) == 0) {
             say(kWarning, "a second client was turned away: the virtual board serves one at a time");
             return;
         }
-        drop_client("it went");
+        drop_client("it left");
     }
     client_ = std::move(client);
     figures.clients.fetch_add(1, std::memory_order_relaxed);
@@ -151,6 +151,7 @@ void Server::handle() {
         drop_client(why);
         return;
     }
+    adopt();  // what was asked for before a message was sent counts for it
     reply_.assign(kHeader, 0);
     const int error = answer();
     received_.clear();

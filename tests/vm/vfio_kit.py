@@ -61,7 +61,7 @@ class Client:
 
     def answer(self) -> tuple[int, bytes]:
         """Return message id and payload of the next reply."""
-        number, command, size, flags, error = HEADER.unpack(self._take(HEADER.size))
+        number, _, size, flags, error = HEADER.unpack(self._take(HEADER.size))
         payload = self._take(size - HEADER.size)
         assert flags & 0xF == 1
         if flags & 0x20:
@@ -99,6 +99,8 @@ class Client:
 
     def listen(self) -> None:
         """Give an eventfd for INTx, as QEMU does."""
+        if self.event >= 0:
+            os.close(self.event)
         self.event = os.eventfd(0, os.EFD_CLOEXEC)
         self.set_irqs(EVENTFD | TRIGGER, fds=[self.event])
 
@@ -133,6 +135,7 @@ class Machine:
         self.qmp, self.qtest = folder / "qmp.sock", folder / "qtest.sock"
         self.lines: queue.Queue[tuple[int, int]] = queue.Queue()
         self.complaint = ""
+        self.hold = threading.Lock()  # who has it keeps QEMU from reading
         self._gic = gic
         self._sockets: list[socket.socket] = []
         self._threads = [
@@ -178,7 +181,8 @@ class Machine:
 
     def _talk_qtest(self, connection: socket.socket, stream: Iterable[str]) -> None:
         for line in stream:
-            word, path, name, spi, level = line.split()
+            with self.hold:
+                word, path, name, spi, level = line.split()
             assert (word, path, name) == ("set_irq_in", self.GIC, "unnamed-gpio-in")
             self.lines.put((int(spi), int(level)))
             connection.sendall(f"{self.complaint or 'OK'}\n".encode())

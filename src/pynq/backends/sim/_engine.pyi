@@ -800,8 +800,8 @@ class BoardServer:
         """``listening``: descriptor of a listening UNIX socket, which this object owns from now on.
 
         ``apertures``: (address, bytes, offset in the BAR). ``blocks``: (address, bytes, object), the object
-        with ``read(offset, width)`` and ``write(offset, value, width)``. ``log(level, text)``: levels are those
-        of ``logging``.
+        with ``read(offset, width)`` and ``write(offset, value, width)``. ``log(level, text)``: levels as
+        in ``logging``.
         """
     def attach(self, engine: Engine, irqs: Iterable[Irq]) -> None:
         """Let that engine answer, and deliver the levels of those inputs. Detach from another one first."""

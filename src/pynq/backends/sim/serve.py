@@ -291,7 +291,7 @@ def _listen(path: Path) -> socket.socket:
         path.unlink(missing_ok=True)  # left by a process that was killed
         listening.bind(os.fspath(path))
         path.chmod(0o600)
-        listening.listen(4)
+        listening.listen(16)
     except OSError as error:
         listening.close()
         raise VirtualBoardError(f"the simulated board can't be served on {path}: {error.strerror}") from error
