@@ -201,17 +201,12 @@ def _write_metadata(writer: Writer) -> None:
         for file in ("METADATA", "entry_points.txt"):
             text = about.read_text(file)
             if text is not None:
-                writer.file(f"{folder}/{file}", _of_guest(text).encode())
+                writer.file(f"{folder}/{file}", text.encode())
         return
     raise VirtualBoardError(
         "the package pynq-anywhere is not installed (there is no metadata of it), so that the guest would "
         "find no backend: install it, `pip install -e .` in its source does"
     )
-
-
-def _of_guest(text: str) -> str:
-    """Leave out the simulated board, whose native part is not in the guest."""
-    return "".join(line for line in text.splitlines(keepends=True) if "pynq.backends.sim:" not in line)
 
 
 def _byte_code(
