@@ -398,6 +398,15 @@ int block_traverse(BlockObject *self, visitproc visit, void *arg) {
     return 0;
 }
 
+// The garbage collector found it unreachable together with others. on_release may be one of them: it has to be called
+// now, while all of them are whole.
+void block_finalize(BlockObject *self) {
+    if (self->arena || self->state != State::live || !self->on_release) return;
+    PyObject *earlier = take_exception();
+    if (!release_block(self)) PyErr_WriteUnraisable(reinterpret_cast<PyObject *>(self));
+    put_exception(earlier);
+}
+
 void block_dealloc(BlockObject *self) {
     PyTypeObject *type = Py_TYPE(self);
     PyObject_GC_UnTrack(self);
@@ -522,6 +531,7 @@ PyType_Slot block_slots[] = {
                         "Memory of a file descriptor (memfd, dma-buf, /dev/udmabuf0), mapped: a writable buffer.")},
     {Py_tp_new, reinterpret_cast<void *>(block_new)},
     {Py_tp_traverse, reinterpret_cast<void *>(block_traverse)},
+    {Py_tp_finalize, reinterpret_cast<void *>(block_finalize)},
     {Py_tp_dealloc, reinterpret_cast<void *>(block_dealloc)},
     {Py_tp_repr, reinterpret_cast<void *>(block_repr)},
     {Py_tp_methods, block_methods},

@@ -1,8 +1,8 @@
 """Drivers of contiguous memory for :class:`system.FakeSystem`, on memory whose caches are not coherent.
 
 Each has two copies of its memory: the file that a program maps is what the processor sees, ``bytes`` is what
-the PL sees, garbage at first. Cache maintenance copies parts from one to the other, as the drivers do. Uncached
-mappings are not told apart, so their tests look at how the device was opened.
+the PL sees, garbage at first. Cache maintenance copies parts from one to the other, as the drivers do.
+Uncached mappings are not told apart, so their tests look at how the device was opened.
 """
 
 from __future__ import annotations
@@ -177,14 +177,21 @@ class FakeZocl:
 
 
 class FakeHeap:
-    """A DMA-BUF heap that gives whatever is asked for, once."""
+    """A DMA-BUF heap that gives whatever is asked for, as long as nobody has any of it."""
 
     def __init__(self, system: FakeSystem, name: str, size: int) -> None:
         self.system, self.size = system, size
         self.path = f"/dev/dma_heap/{name}"
         self.buffers: list[int] = []
+        self.buffer = system.path(f"{self.path}.buffer")
         system.file(self.path, b"")
         system.ioctl(self.path, self.answer)
+
+    def taken(self) -> bool:
+        """Whether somebody has the buffer open or mapped: with the last of these it goes."""
+        links = [Path("/proc/self/fd", name) for name in os.listdir("/proc/self/fd")]
+        opened = [os.readlink(link) for link in links if link.is_symlink()]
+        return str(self.buffer) in opened or str(self.buffer) in Path("/proc/self/maps").read_text()
 
     def answer(self, descriptor: Descriptor, request: int, argument: bytearray) -> None:
         if request != 0xC0184800:
@@ -192,9 +199,9 @@ class FakeHeap:
         length, number, flags, more = struct.unpack("QIIQ", argument)
         if number or more or flags != 0o2000002:
             raise OSError(errno.EINVAL, "flags")
-        if self.buffers or length > self.size:
+        if self.taken() or length > self.size:
             raise OSError(errno.ENOMEM, "taken")
         self.buffers.append(length)
-        with open(self.system.path(self.path).parent / "buffer", "w+b") as file:
+        with open(self.buffer, "w+b") as file:
             file.truncate(length)
             argument[:] = struct.pack("QIIQ", length, os.dup(file.fileno()), flags, more)
