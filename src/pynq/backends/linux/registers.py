@@ -88,10 +88,20 @@ class Registers:
     def physical(self, address: int, length: int) -> Window:
         """Return a window on a physical address: registers of the PS, say.
 
+        On the virtual board those are behind the same bridge as the PL, and ``address`` is that of the PS.
+
         Raises :class:`~pynq.errors.KernelAccessError` where the user, or the kernel's configuration, does not
         let it be mapped.
         """
-        return self._window(address, length, address)
+        first = address
+        if self.board.virtual:
+            try:
+                first = self.board.to_cpu(address)
+            except AccessError as error:
+                raise KernelError(
+                    errno.ENXIO, f"this virtual board's PS has no registers at 0x{address:x}: {error}"
+                ) from error
+        return self._window(first, length, address)
 
     def _window(self, address: int, length: int, base: int) -> Window:
         with self._lock:
