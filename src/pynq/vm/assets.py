@@ -464,8 +464,8 @@ def compile_python(compiler: Sequence[str], root: Path, *folders: Path) -> None:
     done = subprocess.run(
         [*command, "-s", str(root), "-p", "/", *map(str, folders)], capture_output=True, text=True
     )
-    # 1 says that some file is for another Python, or that compileall itself can't run.
-    if done.returncode not in (0, 1) or not any(next(one.rglob("*.pyc"), None) for one in folders):
+    # A file that is for another Python stays without; it says so on the other channel.
+    if done.returncode and "Error compiling" not in done.stdout:
         raise VirtualBoardError(f"byte code can't be written: {done.stderr.strip()[-300:]}")
 
 

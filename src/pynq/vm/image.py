@@ -181,8 +181,8 @@ def _write_package(writer: Writer, guest: Guest, cache: CacheDir, native: Path |
         writer.copy(f"{_PACKAGES}/pynq/{native.name}", native, 0o755)
     sources = [path for path in files if path.suffix == ".py"]
     for path, code in _byte_code(guest, cache, source, sources):
-        folder = path.relative_to(source).parent
-        writer.file(f"{_PACKAGES}/pynq/{folder}/__pycache__/{path.stem}.{_cache_tag(guest)}.pyc", code)
+        folder = Path(_PACKAGES, "pynq", path.relative_to(source).parent)
+        writer.file(f"{folder}/__pycache__/{path.stem}.{_cache_tag(guest)}.pyc", code)
     _write_metadata(writer)
 
 
