@@ -10,7 +10,7 @@ PEER ?= .venv-peer
 NATIVE := $(shell find native CMakeLists.txt -name '*.cpp' -o -name '*.hpp' -o -name '*.h' -o -name CMakeLists.txt)
 FUZZ_SECONDS ?= 20
 
-.PHONY: help setup demo test test-all bench lint types layers docs fuzz hdl peer peers-rtl changelog clean
+.PHONY: help setup demo test test-all cross bench lint types layers docs fuzz hdl peer peers-rtl changelog clean
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 12
 
@@ -35,6 +35,9 @@ $(PEER)/.ready:
 	$(PYTHON) -m venv $(PEER)
 	$(PEER)/bin/python -m pip install -q pynq==4.0.0
 	touch $@
+
+cross: setup ## wheels for 64-bit and 32-bit Arm, and the core's tests in them under QEMU (minutes)
+	$(PY) scripts/cross.py
 
 hdl: .venv-hdl/.ready ## the test benches of hdl/, with cocotb, in an environment of their own
 	.venv-hdl/bin/python -m pytest -q hdl/tb

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import os
 import re
 import shutil
 import signal
@@ -45,7 +46,7 @@ EBUS, ERANGE, EALIGN, EWIDTH, ETIMEDOUT, EDEADLOCK, EINTERRUPTED, EUNSUPPORTED, 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The probe, compiled as a user would compile a driver."""
-    compiler = shutil.which("c++") or shutil.which("g++")
+    compiler = os.environ.get("CXX") or shutil.which("c++") or shutil.which("g++")
     if compiler is None:
         pytest.skip("no C++ compiler (apt-get install g++)")
     target = tmp_path_factory.mktemp("probe") / "probe.so"
