@@ -161,6 +161,7 @@ class LinuxDevice(Device):
         Where nobody knows what is in the PL (it was loaded at boot, or by other means) the program's word is
         taken. A process that died may have left DMA engines running: they are stopped.
         """
+        self._usable()
         with self._lock, self.state.locked():
             loaded = self.state.read()
             file = bitstream.image
@@ -224,8 +225,7 @@ class LinuxDevice(Device):
             DesignError: The file is no bitstream.
             KernelAccessError: This user may not.
         """
-        if self._closed:
-            raise OverlayNotLoadedError(f"device {self.name!r} is closed")
+        self._usable()
         image, flags = self._image(design, bitstream, partial, region)
         blob = _bytes_of(dtbo)
         with self._lock, self.state.locked():
@@ -442,10 +442,12 @@ class LinuxDevice(Device):
     # -- what is used ----------------------------------------------------------------------------------------
     def map(self, base: int, length: int) -> Window:
         """Return a window on registers, through UIO where it has them, else ``/dev/mem``."""
+        self._usable()
         return self.registers.map(base, length)
 
     def allocate_block(self, nbytes: int, *, cacheable: bool = True, target: Any = None) -> Block:
         """Return memory that the PL can reach; ``target`` names a source, see :class:`Memory`."""
+        self._usable()
         return self.memory.allocate(nbytes, cacheable=cacheable, target=target)
 
     def sync(self, block: Block, offset: int, nbytes: int, direction: str) -> None:
@@ -454,6 +456,7 @@ class LinuxDevice(Device):
 
     def interrupt_line(self, number: int) -> InterruptLine:
         """Return the PS interrupt with that GIC number; the same object until the next download."""
+        self._usable()
         with self._lock:
             line = self._lines.get(number)
             if line is None:
@@ -469,11 +472,17 @@ class LinuxDevice(Device):
 
     def clock_rate(self, index: int) -> float:
         """Return the frequency of PL clock ``index`` in Hz."""
+        self._usable()
         return self._clock().rate(index)
 
     def set_clock_rate(self, index: int, hertz: float) -> float:
         """Set PL clock ``index`` as near as it can be; return the frequency reached in Hz."""
+        self._usable()
         return self._clock().set(index, hertz)
+
+    def _usable(self) -> None:
+        if self._closed:
+            raise OverlayNotLoadedError(f"device {self.name!r} is closed")
 
     def _clock(self) -> Clocks:
         design = self.design

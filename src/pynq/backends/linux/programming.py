@@ -23,8 +23,9 @@ from pathlib import PurePosixPath
 from pynq.backends.linux.board import Board
 from pynq.backends.linux.kernel import Descriptor, Kernel
 from pynq.backends.linux.livetree import LiveNode
+from pynq.device.notes import emit
 from pynq.devicetree import Fragment, Node, make, write
-from pynq.errors import KernelAccessError, KernelError, ProgrammingError
+from pynq.errors import KernelAccessError, KernelError, ProgrammingError, PynqWarning
 
 __all__ = ["OVERLAYS", "Flags", "Programmer"]
 
@@ -80,6 +81,7 @@ class Programmer:
         self.kernel = kernel
         self.board = board
         self._names = itertools.count(1)
+        self._stored: list[str] = []  # firmware of ours that is there
 
     # -- bitstreams ------------------------------------------------------------------------------------------
     def manager(self) -> str:
@@ -199,10 +201,21 @@ class Programmer:
             raise _refused(
                 f"the kernel reads bitstreams from {PurePosixPath(place).parent}, and {error}"
             ) from error
+        self._stored.append(place)
         try:
             yield name
         finally:
-            self.kernel.remove(place)
+            self._clear()
+
+    def _clear(self) -> None:
+        """Remove our firmware; what can't be is tried again with the next."""
+        stored, self._stored = self._stored, []
+        for place in stored:
+            try:
+                self.kernel.remove(place)
+            except KernelError as error:
+                self._stored.append(place)
+                emit(PynqWarning(f"a file that is needed no longer stays: {error}"))
 
     def _failed(self, manager: str, error: KernelError | None, log: _Log) -> ProgrammingError:
         """Return the error for a load that went wrong, by the state it left the manager in."""
@@ -274,8 +287,9 @@ class Programmer:
                     self.kernel.write(f"{folder}/path", file)
             else:
                 self.kernel.write(f"{folder}/dtbo", blob)
-                if self.kernel.text(f"{folder}/status") == "0":  # the module dtbocfg waits to be told
-                    self.kernel.write(f"{folder}/status", "1")
+                status = f"{folder}/status"
+                if self.kernel.text(status) in ("0", "unapplied") and self.kernel.writable(status):
+                    self.kernel.write(status, "1")  # dtbocfg waits to be told
             self._await_applied(folder)
         except BaseException:
             self.kernel.remove_folder(folder)

@@ -68,7 +68,10 @@ class State:
         seconds, :class:`~pynq.errors.KernelAccessError` where the user may not.
         """
         self._prepare()
+        fresh = not self.kernel.exists(f"{FOLDER}/lock")
         with self.kernel.open(f"{FOLDER}/lock", create=True, hint=_ADVICE) as file:
+            if fresh:
+                self.kernel.share(f"{FOLDER}/lock", GROUP)
             try:
                 file.lock(timeout=timeout)
             except WaitTimeoutError:
