@@ -21,7 +21,7 @@ _ENGINE = "pynq.backends.sim._engine"
 
 
 def __getattr__(name: str) -> Any:
-    # On first use: wheels for boards may come without the engine, and the registry asks this module there too.
+    # On first use: wheels for boards may come without the engine, and the registry asks it there too.
     if name == "SimDevice":
         from pynq.backends.sim.device import SimDevice
 
