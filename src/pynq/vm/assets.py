@@ -14,9 +14,11 @@ import shutil
 import struct
 import subprocess
 import sys
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pynq.errors import VirtualBoardError
 from pynq.vm.apt import Archive, Mirrors, Package, find_mirrors, host_architecture, unpack
@@ -290,13 +292,11 @@ class Assets:
 
     def _recall(self, name: str, ask: Callable[[], _Part]) -> _Part:
         """Return what was decided before if it still serves; else decide now."""
-        record = self.cache.recall(name)
-        if record is not None and record.get("format") == _FORMAT[str(record["kind"])]:
-            part = _Part.of(record)
-            if self.cache.has(part.kind, part.key):
-                return part
+        known = _Part.of(self.cache.recall(name) or {})
+        if known is not None and self.cache.has(known.kind, known.key):
+            return known
         part = ask()
-        self.cache.remember(name, {"format": _FORMAT[part.kind], **part.record()})
+        self.cache.remember(name, part.record())
         return part
 
     # How it is made
@@ -360,6 +360,7 @@ class _Part:
             for one in self.sources
         ]
         return {
+            "format": _FORMAT[self.kind],
             "kind": self.kind,
             "title": self.title,
             "version": self.version,
@@ -368,16 +369,19 @@ class _Part:
         }
 
     @classmethod
-    def of(cls, record: dict[str, object]) -> _Part:
-        given = record["sources"]
-        assert isinstance(given, list)
-        sources = [
-            _Fetch(architecture, suite, backports, [Package.of(package) for package in packages])
-            for architecture, suite, backports, packages in given
-        ]
-        kind, title, version, release = (
-            str(record[name]) for name in ("kind", "title", "version", "release")
-        )
+    def of(cls, record: dict[str, Any]) -> _Part | None:
+        """Return the part of a record, None where another version of this program wrote it."""
+        try:
+            if record["format"] != _FORMAT[record["kind"]]:
+                return None
+            sources = [
+                _Fetch(architecture, suite, backports, [Package.of(package) for package in packages])
+                for architecture, suite, backports, packages in record["sources"]
+            ]
+            text = [str(record[name]) for name in ("kind", "title", "version", "release")]
+        except (KeyError, TypeError, ValueError):
+            return None
+        kind, title, version, release = text
         return cls(kind, title, version, release, sources)
 
 
@@ -491,9 +495,9 @@ def uncompressed(image: bytes, name: str) -> bytes:
     Formats: Documentation/arch/arm64/booting.rst; drivers/firmware/efi/libstub/zboot-header.S.
     """
     if image[:2] == b"\x1f\x8b":
-        image = gzip.decompress(image)
+        image = _unpacked(gzip.decompress, image, name)
     if image[:2] == b"MZ" and image[4:8] == b"zimg":
-        start, size = struct.unpack_from("<II", image, 8)
+        start, size = struct.unpack_from("<II", image.ljust(64, b"\0"), 8)
         kind = image[24:56].split(b"\0")[0]
         unpackers: dict[bytes, Callable[[bytes], bytes]] = {
             b"gzip": gzip.decompress,
@@ -504,10 +508,17 @@ def uncompressed(image: bytes, name: str) -> bytes:
             raise VirtualBoardError(
                 f"{name} is compressed as {kind.decode(errors='replace')!r}; gzip, xz and lzma can be read"
             )
-        image = unpackers[kind](image[start : start + size])
+        image = _unpacked(unpackers[kind], image[start : start + size], name)
     if image[56:60] != b"ARM\x64":
         raise VirtualBoardError(f"{name} is no arm64 kernel: no magic number at offset 56")
     return image
+
+
+def _unpacked(unpack: Callable[[bytes], bytes], content: bytes, name: str) -> bytes:
+    try:
+        return unpack(content)
+    except (EOFError, OSError, lzma.LZMAError, zlib.error) as error:
+        raise VirtualBoardError(f"the kernel {name} can't be unpacked: {error}") from error
 
 
 def _merge_usr(root: Path) -> None:
