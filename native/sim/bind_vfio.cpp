@@ -59,6 +59,7 @@ void bind_vfio(nb::module_ &module) {
             core->run();
         })
         .def("stop", [](PyServer &self) { self.core->stop(); })
+        .def_prop_ro("settled", [](PyServer &self) { return self.core->settled(); })
         .def_prop_ro("figures", [](PyServer &self) {
             const Server::Figures &from = self.core->figures;
             nb::dict out;

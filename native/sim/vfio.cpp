@@ -164,6 +164,7 @@ void Server::adopt() {
         for (auto &qtest : new_qtest_) {
             qtest_ = std::move(qtest);
             for (const unsigned gic : lines_->high()) qtest_->send({gic, true});
+            settled_ = qtest_->settled();
         }
         new_qtest_.clear();
     }
@@ -219,6 +220,7 @@ void Server::deliver_changes() {
 void Server::pump_qtest() {
     std::string complaint;
     const bool there = qtest_->pump(complaint);
+    settled_ = !there || qtest_->settled();
     if (!complaint.empty() && complaint != complained_) {
         complained_ = complaint;
         say(kWarning, "QEMU refused to set an interrupt line: " + complaint);

@@ -56,6 +56,8 @@ class Server {
     void isolate(bool on) { isolated_ = on; }
     void deliver(int qtest, std::string gic);
     void stop();
+    // QEMU shows every level that there is; on the server's thread this is exact.
+    bool settled() const { return settled_.load() && !lines_->moved.load(); }
     Lines &lines() { return *lines_; }
     Figures figures;
 
@@ -115,7 +117,7 @@ class Server {
     nb::object log_;
 
     std::shared_ptr<Lines> lines_;
-    std::atomic<bool> stopping_{false}, isolated_{false};
+    std::atomic<bool> stopping_{false}, isolated_{false}, settled_{true};
 
     mutable std::mutex mutex_;  // of what Python changes
     std::shared_ptr<Engine> next_;

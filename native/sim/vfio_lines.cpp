@@ -106,6 +106,7 @@ void Qtest::send(const Change &change) {
         late_[change.gic] = change.level;
         return;
     }
+    ++sent_;
     out_ += "set_irq_in " + gic_ + format(" unnamed-gpio-in %u %d\n", change.gic - kFirstSpi, change.level);
 }
 
@@ -129,8 +130,11 @@ bool Qtest::pump(std::string &complaint) {
         if (got == 0) return false;
         in_.append(answer, static_cast<size_t>(got));
         size_t begin = 0;
-        for (size_t end; (end = in_.find('\n', begin)) != std::string::npos; begin = end + 1)
-            if (in_.compare(begin, 2, "OK") != 0 && in_.compare(begin, 3, "IRQ") != 0) complaint = in_.substr(begin, std::min<size_t>(end - begin, 200));
+        for (size_t end; (end = in_.find('\n', begin)) != std::string::npos; begin = end + 1) {
+            if (in_.compare(begin, 3, "IRQ") == 0) continue;  // an event, no answer
+            ++answered_;
+            if (in_.compare(begin, 2, "OK") != 0) complaint = in_.substr(begin, std::min<size_t>(end - begin, 200));
+        }
         in_.erase(0, begin);
         if (in_.size() > kMostBytes) in_.clear();
     }

@@ -92,11 +92,14 @@ class Qtest {
     bool pump(std::string &complaint);
     int fd() const { return fd_.get(); }
     bool blocked() const { return !out_.empty(); }
+    // QEMU has answered everything: its controller shows the levels that were sent.
+    bool settled() const { return out_.empty() && late_.empty() && answered_ == sent_; }
 
   private:
     Fd fd_;
     const std::string gic_;
     std::string out_, in_;
+    uint64_t sent_ = 0, answered_ = 0;  // lines
     std::map<unsigned, bool> late_;  // QEMU does not keep up: the last level of each line
 };
 

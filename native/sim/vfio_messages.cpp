@@ -151,6 +151,7 @@ void Server::handle() {
         drop_client(why);
         return;
     }
+    if (qtest_ && !settled_) pump_qtest();
     adopt();  // what was asked for before a message was sent counts for it
     reply_.assign(kHeader, 0);
     const int error = answer();

@@ -343,6 +343,19 @@ def test_more_changes_than_qemu_takes_keep_the_levels(served: Served, client: Cl
         assert last[8] == 0
 
 
+def test_settled_when_qemu_has_answered(served: Served, client: Client, tmp_path: Path) -> None:
+    assert served.settled
+    with machine(tmp_path) as qemu:
+        served.connect(qemu.qmp, qemu.qtest, 5)
+        with qemu.hold:
+            served.set_interrupt(40, True)
+            until(lambda: not served.settled)
+            assert client.read(MM2S_SR) & HALTED
+            assert not served.settled
+        assert qemu.next() == (8, 1)
+        until(lambda: served.settled)
+
+
 def test_what_qemu_refuses_is_said_once(
     served: Served, client: Client, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -70,6 +70,7 @@ class Ps:
     def connect(self, served: Served) -> None:
         """Go on with a board that is served with these blocks."""
         self._served = served
+        self.config.settled = lambda: served.settled
         for number, level in self._pending.items():
             served.set_interrupt(number, level)
         self._pending.clear()

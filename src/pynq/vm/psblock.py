@@ -80,11 +80,14 @@ class ConfigPort(Words):
         load: Called with the name of an image that was transferred as a whole, and its flags (bit 0: it is
             for a region only; the PL is not cut off then).
 
+    ``settled`` tells whether the guest's interrupt controller shows the levels of the PL's interrupts as they
+    are; drivers of the guest wait for it before they unmask one (register SETTLED).
+
     ``fault`` makes a guest's load fail: 1 at its start, 2 while it is transferred, 3 at its end, 4 by never
     ending. ``exit`` is the exit status that the guest has left, None before.
     """
 
-    ID, COMMAND, CRC, SIZE, STATUS, FLAGS, EXIT, FAULT = range(0, 0x20, 4)
+    ID, COMMAND, CRC, SIZE, STATUS, FLAGS, EXIT, FAULT, SETTLED = range(0, 0x24, 4)
     BEGIN, COMPLETE, ABORT = 1, 2, 3
     IDLE, CONFIGURING, OPERATING, ERROR = range(4)
     NEVER = 4  # the fault that a load does not end with
@@ -103,6 +106,7 @@ class ConfigPort(Words):
         self.status = self.IDLE
         self.exit: int | None = None
         self.failure: BaseException | None = None
+        self.settled: Callable[[], bool] = lambda: True
         self._isolate = isolate
         self._load = load
 
@@ -110,6 +114,8 @@ class ConfigPort(Words):
         """Return a register; the command reads 0."""
         if offset == self.EXIT:
             return self.exit or 0
+        if offset == self.SETTLED:
+            return int(self.settled())
         held = {self.ID: self._ID, self.COMMAND: 0, self.STATUS: self.status, self.FAULT: self.fault}
         return held[offset] if offset in held else super().get(offset)
 

@@ -821,4 +821,7 @@ class BoardServer:
     def stop(self) -> None:
         """Let :meth:`run` return, from any thread."""
     @property
+    def settled(self) -> bool:
+        """Whether QEMU has answered to all levels that were sent; True without QEMU."""
+    @property
     def figures(self) -> dict[str, int]: ...

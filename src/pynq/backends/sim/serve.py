@@ -109,6 +109,15 @@ class Served:
         """Set the level of an interrupt of a block of the PS, by its GIC number."""
         self._native.set_interrupt(gic, level)
 
+    @property
+    def settled(self) -> bool:
+        """Whether QEMU's interrupt controller shows the levels of now.
+
+        QEMU takes them when its processor is not in an access. A driver of the guest that unmasks a line
+        right after it cleared the source would find the old level: it waits for this first.
+        """
+        return self._native.settled
+
     def isolate(self, on: bool) -> None:
         """Cut the PL off: its registers read all ones then, and what is written to them is dropped."""
         self._native.isolate(on)

@@ -7,11 +7,14 @@
  * is masked when it fires, and a program unmasks it with write(1) and masks it with write(0).
  */
 #include <linux/interrupt.h>
+#include <linux/io.h>
+#include <linux/iopoll.h>
 #include <linux/irq.h>
 #include <linux/mm.h>
 #include <linux/mod_devicetable.h>
 #include <linux/module.h>
 #include <linux/of.h>
+#include <linux/of_address.h>
 #include <linux/platform_device.h>
 #include <linux/spinlock.h>
 #include <linux/uio_driver.h>
@@ -21,6 +24,24 @@ struct pynq_uio {
 	spinlock_t lock; /* of masked */
 	bool masked;
 };
+
+#define PORT_SETTLED 0x20
+#define PORT_POLL_US 20
+#define PORT_TIMEOUT_US 100000
+
+static void __iomem *pynq_uio_port; /* of the virtual board; NULL elsewhere */
+
+/*
+ * A virtual board's interrupt controller hears of levels some time after the registers have changed. A line
+ * that was cleared and is unmasked at once would fire again, so wait until the levels are those of now.
+ */
+static void pynq_uio_settle(void)
+{
+	u32 settled;
+
+	if (pynq_uio_port)
+		readl_poll_timeout(pynq_uio_port + PORT_SETTLED, settled, settled & 1, PORT_POLL_US, PORT_TIMEOUT_US);
+}
 
 static irqreturn_t pynq_uio_interrupt(int irq, struct uio_info *info)
 {
@@ -40,6 +61,8 @@ static int pynq_uio_control(struct uio_info *info, s32 on)
 	struct pynq_uio *uio = info->priv;
 	unsigned long flags;
 
+	if (on)
+		pynq_uio_settle();
 	/* Masking is counted by the kernel, so it may happen only once for each time it is undone. */
 	spin_lock_irqsave(&uio->lock, flags);
 	if (on && uio->masked) {
@@ -134,7 +157,30 @@ static struct platform_driver pynq_uio_driver = {
 		.of_match_table = pynq_uio_match,
 	},
 };
-module_platform_driver(pynq_uio_driver);
+
+static int __init pynq_uio_init(void)
+{
+	struct device_node *node = of_find_compatible_node(NULL, NULL, "pynq,virtual-fpga-manager");
+	int ret;
+
+	if (node) {
+		pynq_uio_port = of_iomap(node, 0);
+		of_node_put(node);
+	}
+	ret = platform_driver_register(&pynq_uio_driver);
+	if (ret && pynq_uio_port)
+		iounmap(pynq_uio_port);
+	return ret;
+}
+module_init(pynq_uio_init);
+
+static void __exit pynq_uio_exit(void)
+{
+	platform_driver_unregister(&pynq_uio_driver);
+	if (pynq_uio_port)
+		iounmap(pynq_uio_port);
+}
+module_exit(pynq_uio_exit);
 
 MODULE_DESCRIPTION("Userspace I/O for generic-uio nodes");
 MODULE_LICENSE("GPL");
