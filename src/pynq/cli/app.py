@@ -259,6 +259,23 @@ def _vm(
     return vm.run(request, command or [])
 
 
+@app.command("setup")
+def _setup(
+    only_print: Annotated[
+        bool, typer.Option("--print", help="Print the files and change nothing.", metavar="")
+    ] = False,
+    group: Annotated[str, typer.Option(help="Whose members may use the board.", metavar="NAME")] = "pynq",
+    remove: Annotated[bool, typer.Option("--remove", help="Take the rules away again.", metavar="")] = False,
+) -> int:
+    """Let members of a group use this board without root: udev rules and folders. Needs root itself."""
+    from pynq.cli import setup
+
+    if only_print:
+        setup.show(group)
+        return 0
+    return setup.remove() if remove else setup.install(group)
+
+
 def _show(found: Any, tables: Any, as_json: bool) -> None:
     if as_json:
         sys.stdout.write(json.dumps(found, indent=2) + "\n")
