@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "handles"))
-from fakeboard import Bench, FakeBoard, Intc, interrupt_design  # noqa: E402
-from lines import UioBench  # noqa: E402
+from fakeboard import Bench, FakeBoard, Intc, interrupt_design
+from lines import UioBench
 
-from pynq.errors import BoardBusyError, WaitTimeoutError  # noqa: E402
-from pynq.interrupt import Interrupt  # noqa: E402
-from pynq.interrupt_tree import tree_of  # noqa: E402
+from pynq.errors import BoardBusyError, WaitTimeoutError
+from pynq.interrupt import Interrupt
+from pynq.interrupt_tree import tree_of
 
 DESIGN = interrupt_design()
 
