@@ -37,8 +37,8 @@ FORMAT = 1  # of the cache's entries
 TESTS = ["tests/core", "tests/handles"]
 #: Of the hand-off reader, which is Python alone, those that end soon.
 TESTS += [f"tests/design/test_{name}.py" for name in ("bad", "clocks", "hwh", "interrupts", "locate")]
-#: Not those that take long, or that compare with a clock that emulation slows down.
-OPTIONS = ["-m", "not corpus and not slow", "-k", "not ends_soon and not quadratic"]
+#: Not those that take long, compare with a clock that emulation slows down, or need Verilator.
+OPTIONS = ["-m", "not corpus and not slow", "-k", "not ends_soon and not quadratic and not on_the_simulated_board"]
 #: The tests' own needs, newer than Debian's; only what is pure Python can be had for another machine.
 TOOLS = ["pytest>=8", "pytest-timeout>=2.3", "hypothesis>=6.100"]
 #: Slow enough for a limit of its own: an emulated machine beside other work.
@@ -216,7 +216,7 @@ def cross(name: str, options: argparse.Namespace) -> str:
     try:
         prefix = compiler_of(cache, machine)
         emulator = None if options.no_tests else emulator_of(cache, machine)
-        packages = ["python3-numpy", "libpython3-dev", "python3-minimal"]
+        packages = ["python3-numpy", "libpython3-dev", "python3-minimal", "libstdc++6"]
         root = fetched(cache, "cross-root", machine.debian, packages)
     except VirtualBoardError as error:
         raise Skipped(str(error)) from error

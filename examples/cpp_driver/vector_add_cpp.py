@@ -7,6 +7,7 @@ places of the buffers as ``buffer.native``, both plain C (``pynq/native.h``).
 from __future__ import annotations
 
 import ctypes
+import os
 import shutil
 import subprocess
 import tempfile
@@ -27,7 +28,7 @@ def build(folder: Path | None = None) -> ctypes.CDLL:
 
     ``ctypes.CDLL`` lets other Python threads run while the library does.
     """
-    compiler = shutil.which("c++") or shutil.which("g++")
+    compiler = os.environ.get("CXX") or shutil.which("c++") or shutil.which("g++")
     if compiler is None:
         raise RuntimeError("no C++ compiler: install g++")
     target = Path(folder or tempfile.mkdtemp(prefix="vector_add_")) / "libvector_add.so"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import pickle
 import signal
+import sys
 import threading
 import time
 import weakref
@@ -61,7 +62,10 @@ def test_eight_bytes_are_two_words(registers: Registers, kind: str) -> None:
 
 def test_eight_bytes_in_one_beat_where_the_window_does_64_bits(registers: Registers, kind: str) -> None:
     window = registers.window(kind, widest=8)
-    assert window.widest == 8
+    if kind == "memory" and sys.maxsize < 1 << 32:
+        assert window.widest == 4  # a 32-bit processor has no such access
+    else:
+        assert window.widest == 8
     window.write(8, 0x1111111122222222, length=8)
     assert window.read(8, 8) == 0x1111111122222222
     assert window.read(8, 8, "big") == 0x2222222211111111
@@ -132,7 +136,7 @@ def test_dtypes(registers: Registers, kind: str) -> None:
     window = registers.window(kind)
     window.write(0, -5)
     assert window.read(0, dtype="i4") == -5
-    assert window.read(0, dtype=int) == 0xFFFFFFFB  # int is 8 bytes here; the next word is 0
+    assert window.read(0, dtype="i8") == 0xFFFFFFFB  # the next word is 0
     assert window.read(0, dtype="i2") == -5
     assert window.read(0, dtype="u1") == 0xFB
     assert window.read(0, dtype=">u2") == 0xFBFF
@@ -558,7 +562,7 @@ def test_array_of_a_bus(kind: str) -> None:
         array[8:16:2] = 9
         assert array[8:16].tolist() == [9, 0] * 4
         assert array[::-1][:2].tolist() == [0, 9]
-        assert np.asarray(array).sum() == sum(array)
+        assert np.asarray(array).sum(dtype="u8") == sum(array)
         assert np.array(array, dtype="u8").dtype == np.uint64
         floats = array.view("f4")
         floats[5] = 1.5
