@@ -38,7 +38,8 @@ TESTS = ["tests/core", "tests/handles"]
 #: Of the hand-off reader, which is Python alone, those that end soon.
 TESTS += [f"tests/design/test_{name}.py" for name in ("bad", "clocks", "hwh", "interrupts", "locate")]
 #: Not those that take long, compare with a clock that emulation slows down, or need Verilator.
-OPTIONS = ["-m", "not corpus and not slow", "-k", "not ends_soon and not quadratic and not on_the_simulated_board"]
+OPTIONS = ["-m", "not corpus and not slow"]
+OPTIONS += ["-k", "not ends_soon and not quadratic and not on_the_simulated_board"]
 #: The tests' own needs, newer than Debian's; only what is pure Python can be had for another machine.
 TOOLS = ["pytest>=8", "pytest-timeout>=2.3", "hypothesis>=6.100"]
 #: Slow enough for a limit of its own: an emulated machine beside other work.
