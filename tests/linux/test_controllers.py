@@ -10,14 +10,19 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "handles"))
+from bits import bitfile
 from fakeboard import Bench, FakeBoard, Intc, interrupt_design
 from lines import UioBench
+from system import FakeSystem
 
+from pynq import Overlay
+from pynq.backends.linux import LinuxDevice
 from pynq.errors import BoardBusyError, WaitTimeoutError
 from pynq.interrupt import Interrupt
 from pynq.interrupt_tree import tree_of
 
 DESIGN = interrupt_design()
+INTC = 0x4180_0000
 
 
 @pytest.fixture
@@ -69,3 +74,24 @@ def test_attaching_leaves_the_controllers_of_another_process_alone(bench: tuple[
     fake.pulse("edge0")
     Interrupt("source/edge0", device=fake.device).wait_sync(1)
     assert intc(fake, "axi_intc_0").ier == 0
+
+
+def test_load_sets_controllers_up_and_takes_no_line_before_somebody_waits(tmp_path: Path) -> None:
+    system = FakeSystem(tmp_path / "root")
+    for name, address, gic in (("dma", 0x4040_0000, None), ("intc", INTC, 61), ("poly", 0x43C0_0000, None)):
+        system.add_uio(name, address, 0x10000, gic)
+    hwh = Path(__file__).resolve().parents[2] / "examples/polynomial/polynomial.hwh"
+    (tmp_path / "polynomial.hwh").write_bytes(hwh.read_bytes())
+    (tmp_path / "polynomial.bit").write_bytes(bitfile())
+    system.poke(INTC + 0x08, 0xFF)
+    kernel = system.kernel()
+    with LinuxDevice(kernel=kernel) as device:
+        device.open()
+        overlay = Overlay(tmp_path / "polynomial.bit", device=device)
+        assert system.peek(INTC + 0x1C) == 3  # MER
+        assert system.peek(INTC + 0x08) == 0  # IER
+        pin = Interrupt(next(iter(overlay.interrupt_pins)), device=device)
+        assert not [name for operation, name in kernel.calls if operation == "flock" and "uio" in name]
+        with pytest.raises(WaitTimeoutError):
+            pin.wait_sync(0.01)
+        assert [name for operation, name in kernel.calls if operation == "flock" and "uio" in name]

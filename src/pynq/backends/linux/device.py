@@ -407,6 +407,9 @@ class LinuxDevice(Device):
         self._note(replace(before, partials=partials, overlays=overlays))
         arm(self)
 
+    def _downloaded(self) -> None:
+        arm(self)  # again: the tree goes with the time of the download, which has just been set
+
     def _note(self, record: Loaded) -> None:
         self._record = record
         self.state.write(record)
