@@ -37,6 +37,8 @@ from pynq.vm.toolchain import Toolchain, find_toolchain
 from pynq.vm.tree import Carveouts, board_tree
 
 if TYPE_CHECKING:
+    from typing import BinaryIO
+
     from typing_extensions import Self
 
     from pynq.backends.sim.rtl.prepared import Where
@@ -259,21 +261,34 @@ class VirtualBoard:
         with _ticking(self._progress, "starting the virtual board"):
             self._machine = Machine(command, folder / "qemu.log")
             self._console = console = Console(*self._machine.streams, self._token)
-            try:
-                self.served.connect(folder / "qmp.sock", folder / "qtest.sock", min(30.0, self._timeout))
-            except VirtualBoardError as error:
-                self._machine.ended.wait(1.0)
-                words = self._machine.complaints()
-                raise VirtualBoardError(f"{error}\n{words}" if words else str(error)) from error
+            self._connect(folder, begin)
             rest = self._timeout - (time.monotonic() - begin)
             if not console.wait(lambda: console.ready, max(1.0, rest)):
                 raise self._failure("the virtual board did not start", time.monotonic() - begin)
+
+    def _connect(self, folder: Path, begin: float) -> None:
+        """Let the interrupts of the PL go to QEMU's GIC."""
+        assert self.served is not None
+        assert self._machine is not None
+        assert self._console is not None
+        while True:
+            try:
+                self.served.connect(folder / "qmp.sock", folder / "qtest.sock", 1.0)
+                return
+            except VirtualBoardError as error:
+                # In slices: a QEMU that has ended will not answer.
+                if not self._machine.ended.wait(0.2) and time.monotonic() - begin < self._timeout:
+                    continue
+                self._console.wait(lambda: False, 1.0)
+                raise self._failure("the virtual board did not start") from error
 
     def _failure(self, what: str, seconds: float | None = None) -> VirtualBoardError:
         """Return the error with everything that was said."""
         assert self._machine is not None
         assert self._console is not None
         parts = [what]
+        if self._console.closed:
+            self._machine.ended.wait(1.0)
         if seconds is not None and not self._machine.ended.is_set():
             parts = [f"{what} within {seconds:.0f} s"]
         with contextlib.suppress(OSError):
@@ -289,14 +304,14 @@ class VirtualBoard:
         self,
         command: Sequence[str] | None = None,
         *,
-        output: Callable[[bytes], object] | None = None,
+        output: BinaryIO | Callable[[bytes], object] | None = None,
         timeout: float | None = None,
     ) -> int:
         """Run a command in the guest, in the shared folder, and return its exit status.
 
-        None is a shell. What it prints, to standard output or error, goes to ``output`` as it comes (default:
-        this process's standard output). Where input and output of this process are a terminal, and
-        ``output`` is not given, it is the command's; otherwise its input is empty.
+        None is a shell. What it prints, to standard output or error, goes to ``output`` as it comes, a binary
+        file or a function (default: this process's standard output). Where input and output of this process
+        are a terminal, and ``output`` is not given, it is the command's; otherwise its input is empty.
 
         Ctrl-C goes to the command; a second one within two seconds raises ``KeyboardInterrupt``, as the
         first does outside of commands. Raises :class:`~pynq.errors.VirtualBoardError` when the board goes
@@ -309,7 +324,9 @@ class VirtualBoard:
         name = f"run.{self._count}"
         self._count += 1
         (self._folder / "control" / name).write_text(self._script(command, size))
-        sink = output if output is not None else _print
+        sink: Callable[[bytes], object] = _print
+        if output is not None:
+            sink = output if callable(output) else output.write
         try:
             with _keys(console, size is not None) as stopped:
                 console.begin(lambda data: (sink(data), None)[1], f"{name}\n".encode())
