@@ -1,8 +1,8 @@
 """``pynq vm``: a virtual board, Debian's arm64 kernel in QEMU with the simulated board as its PL.
 
-Reading order: ``board`` (:class:`VirtualBoard`, what users have), ``tree`` (the guest's device tree), ``qemu``
-and ``console``; then ``cachedir`` (where everything is kept), ``apt`` (Debian's packages), ``assets`` (QEMU, the
-kernel, the guest's root), ``image`` (the guest's file system), ``ps`` (the registers of the PS).
+Reading order: ``board`` (:class:`VirtualBoard`, what users have), ``tree`` (the guest's device tree),
+``qemu``, ``console``; then ``cachedir`` (where everything is kept), ``apt`` (Debian's packages), ``assets``
+(QEMU, the kernel, the guest's root), ``image`` (the guest's file system).
 """
 
 from __future__ import annotations
