@@ -97,6 +97,14 @@ def main() -> None:
 
 
 def serve_commands(control: Path, share: str, token: str) -> None:
+    programs: list[int] = []
+
+    def end(*_: object) -> None:
+        for program in programs[-1:]:
+            os.killpg(program, signal.SIGKILL)
+        os._exit(0)
+
+    signal.signal(signal.SIGTERM, end)
     while True:
         line = b""
         while not line.endswith(b"\n"):
@@ -112,7 +120,7 @@ def serve_commands(control: Path, share: str, token: str) -> None:
             stderr=subprocess.STDOUT,  # a console is one
             start_new_session=True,
         )
-        signal.signal(signal.SIGTERM, lambda *_: (os.killpg(running.pid, signal.SIGKILL), os._exit(0)))  # noqa: B023
+        programs.append(running.pid)
         watching = threading.Thread(target=watch, args=(running,), daemon=True)
         watching.start()
         status = running.wait()
