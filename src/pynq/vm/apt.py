@@ -374,7 +374,7 @@ class Archive:
             "Dir::State::status": folder / "state/status",
             "Dir::Cache": folder / "cache",
             "Dir::Cache::pkgcache": "pkgcache.bin",  # which images of containers switch off
-            "Dir::Cache::srcpkgcache": "srcpkgcache.bin",
+            "Dir::Cache::srcpkgcache": "",
             "Dir::Etc::sourcelist": folder / "sources.list",
             "Dir::Etc::sourceparts": "/dev/null",
             "Dir::Etc::preferences": "/dev/null",
