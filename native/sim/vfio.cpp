@@ -185,11 +185,13 @@ std::optional<Server::Nanoseconds> Server::follow() {
         if (engine.closed() || (stuck_ && *stuck_ == engine.stimuli())) return {};
         stuck_.reset();
         if (engine.quiet()) {
+            lagging_ = false;
             horizon_.reset();
             return {};
         }
         if (!horizon_) horizon_.emplace(engine);
         const Stop stop = engine.follow(kLead, kSlice, lines_->moved);
+        lagging_ = stop == Stop::Slice;
         if (stop == Stop::Failed) {
             engine.pass_failure(failure);
             stuck_ = engine.stimuli();

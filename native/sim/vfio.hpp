@@ -126,6 +126,7 @@ class Server {
 
     std::shared_ptr<Engine> engine_;
     std::optional<Horizon> horizon_;
+    bool lagging_ = false;           // the engine is slower than the host's time
     std::optional<uint64_t> stuck_;  // the engine failed, at so many stimuli: let it rest until the next
     std::unique_ptr<Qtest> qtest_;
     std::set<uint64_t> refused_;

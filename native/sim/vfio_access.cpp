@@ -91,7 +91,7 @@ bool Server::to_engine(bool write, uint64_t address, unsigned width, uint64_t &v
             return false;
         }
         // What was due meanwhile comes first; a failure of it belongs to this access, which meets it again.
-        engine.follow(0, kCatchUp, lines_->moved);
+        if (!lagging_) engine.follow(0, kCatchUp, lines_->moved);
         status = write ? engine.ps_write(address, width, value, error) : engine.ps_read(address, width, value, error);
     }
     if (status == PYNQ_EPYTHON) forget_error();

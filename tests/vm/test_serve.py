@@ -332,7 +332,7 @@ def test_more_changes_than_qemu_takes_keep_the_levels(served: Served, client: Cl
     with machine(tmp_path) as qemu:
         qemu.hold.acquire()
         served.connect(qemu.qmp, qemu.qtest, 5)
-        for _ in range(20_000):
+        for _ in range(5_000):
             served.set_interrupt(40, True)
             served.set_interrupt(40, False)
         served.set_interrupt(41, True)
@@ -632,7 +632,7 @@ def test_what_a_client_gave_goes_with_it(served: Served) -> None:
             client.ask(GET_INFO, struct.pack("<IIII", 16, 0, 0, 0), fds=[client.event, client.event])
     with Client(served.socket) as client:
         client.read(MM2S_SA)
-    until(lambda: descriptors() == before)
+    until(lambda: descriptors() <= before)  # the server may not have seen the first one go
 
 
 def test_dma_maps(client: Client) -> None:
@@ -840,7 +840,9 @@ def test_closed_in_a_block(board: Callable[..., SimDevice], tmp_path: Path) -> N
     device.close()
 
 
-def test_what_can_not_be_served(board: Callable[..., SimDevice], tmp_path: Path) -> None:
+def test_what_can_not_be_served(
+    board: Callable[..., SimDevice], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with pytest.raises(UnsupportedConfiguration, match="deterministic=False"):
         board(deterministic=True).serve(tmp_path)
     device = board()
@@ -850,5 +852,9 @@ def test_what_can_not_be_served(board: Callable[..., SimDevice], tmp_path: Path)
     long.mkdir()
     with pytest.raises(VirtualBoardError, match="at most 107 bytes"):
         device.serve(long)
+    with monkeypatch.context() as patch:
+        patch.setattr("pynq.backends.sim.serve._LARGEST", 4096)
+        with pytest.raises(VirtualBoardError, match=r"reaches too much for a virtual board.* at 0xa0000000"):
+            device.serve(tmp_path)
     with device.serve(tmp_path), pytest.raises(VirtualBoardError, match="is served on"):
         device.serve(tmp_path)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["Aperture", "PsBlock", "Served", "Serving"]
 
 PAGE = 4096
+_LARGEST = 256 << 30  # bytes; QEMU's "virt" has 512 GiB for the 64-bit BARs of all functions
 _LONGEST_PATH = 107  # bytes; unix(7), sun_path
 _GICS = ("arm_gic", "arm-gicv3")  # types of QEMU's interrupt controllers
 _NOCS = ("axi_noc", "axi_noc2")
@@ -82,6 +83,13 @@ class Served:
         self._lock = threading.Lock()
         self.apertures: tuple[Aperture, ...] = pack(plant.design, blocks, plant.ddr.size)
         self.bar_size: int = bar_size(self.apertures)
+        if self.bar_size > _LARGEST:
+            widest = max(self.apertures, key=lambda one: one.size)
+            raise VirtualBoardError(
+                f"{plant.design.label}: its PS reaches too much for a virtual board, "
+                f"{self.bar_size >> 30} GiB as a whole, most of it at {widest.address:#x} "
+                f"({widest.size >> 30} GiB); at most {_LARGEST >> 30} GiB"
+            )
         self.interrupts: tuple[int, ...] = tuple(sorted(plant.irqs))
         self.ram: tuple[str, int] = (f"/proc/{os.getpid()}/fd/{device.ddr_fd}", plant.ddr.size)
         self.socket: Path = folder / "pl.sock"
