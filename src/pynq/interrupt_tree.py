@@ -33,6 +33,7 @@ from pynq.errors import (
     DeadlockError,
     DesignError,
     InterruptNotClearedError,
+    KernelError,
     OverlayNotLoadedError,
     PynqError,
     PynqWarning,
@@ -219,7 +220,7 @@ def arm(device: Device) -> None:
                 if line_number(tree.design, info) is None:
                     continue
                 # What can't be set up loses nothing by that, and a wait for the pin says why.
-                with contextlib.suppress(UnsupportedByDeviceError, BoardBusyError, DesignError):
+                with contextlib.suppress(UnsupportedByDeviceError, BoardBusyError, DesignError, KernelError):
                     if info.controller:
                         tree.controller(info.controller)
                     elif info.sensitivity.upper().startswith("EDGE"):

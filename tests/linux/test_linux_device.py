@@ -514,3 +514,21 @@ def test_registers_need_rights(tmp_path: Path) -> None:
             with pytest.raises(KernelAccessError, match=message):
                 device.map(POLYNOMIAL, 4)
             device.map(POLYNOMIAL, 4)
+
+
+def test_a_user_of_the_group(system: FakeSystem, files: Path) -> None:
+    """Without root: no /dev/mem, no overlays; what UIO devices have is there."""
+    system.path("/lib/firmware/pynq").mkdir()
+    names: list[str] = []
+    system.on("store", "/lib/firmware/*", names.append)
+    kernel = system.kernel({("open", "/dev/mem"): errno.EACCES, ("mkdir", f"{OVERLAYS}/*"): errno.EACCES}, 0)
+    with LinuxDevice(kernel=kernel) as device, warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        device.open()
+        overlay = Overlay(files, device=device)
+        overlay.polynomial_0.write(0, 3)
+        assert system.peek(POLYNOMIAL) == 3
+        assert names == [f"/lib/firmware/pynq/pynq-{os.getpid()}-1.bin"]
+        with pytest.raises(KernelAccessError, match="An overlay with UIO nodes"):
+            device.map(0x43D0_0000, 4)
+    assert not [note for note in caught if "overlay" in str(note.message)]

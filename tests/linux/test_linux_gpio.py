@@ -72,6 +72,7 @@ def test_the_chip_is_found_by_its_node_without_opening_others(tmp_path: Path) ->
 
 def test_a_line_goes_back_with_its_pin(tmp_path: Path) -> None:
     kernel, chip, design = board(tmp_path)
+    gc.collect()  # what tests before have left
     before = descriptors()
     pin = open_pin(kernel, design, 2, "out")
     assert chip.line(56).consumer == "pynq"

@@ -16,7 +16,7 @@ from pynq.backends.linux.clocks import Clocks, described_reference
 from pynq.backends.linux.gpio import open_pin
 from pynq.backends.linux.interrupts import UioLine, interrupt_line
 from pynq.backends.linux.kernel import Kernel
-from pynq.backends.linux.programming import Flags, Programmer
+from pynq.backends.linux.programming import OVERLAYS, Flags, Programmer
 from pynq.backends.linux.quiesce import quiesce
 from pynq.backends.linux.registers import Registers
 from pynq.backends.linux.state import Loaded, State, digest
@@ -361,7 +361,7 @@ class LinuxDevice(Device):
         if dtbo is not None:
             return (self.programmer.insert(dtbo.stem, blob),)
         self.registers.forget()
-        if not self.programmer.has_overlays:
+        if not self.kernel.writable(OVERLAYS):  # not there, or root's
             return ()
         nodes = missing_nodes(design, self.board, self.registers.uios())
         if not nodes:

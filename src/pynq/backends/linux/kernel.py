@@ -107,8 +107,8 @@ class Kernel:
         return self.path(name).exists()
 
     def writable(self, name: str) -> bool:
-        """Say whether this user may read and write it."""
-        return os.access(self.path(name), os.R_OK | os.W_OK)
+        """Say whether it is there and this user may write it."""
+        return os.access(self.path(name), os.W_OK)
 
     def names(self, folder: str) -> list[str]:
         """Return the names in a folder, in order; none where there is no such folder."""
