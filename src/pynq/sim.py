@@ -19,11 +19,15 @@ The next overlay with such an IP in it, loaded on the simulated board, has this 
 
 from __future__ import annotations
 
-from pynq.backends.sim.board import Board, PinError
-from pynq.backends.sim.device import SimDevice
+from typing import TYPE_CHECKING, Any
+
 from pynq.backends.sim.model import MemoryPort, Model, Packet, Pin, RegisterSet, StreamPort, Task, models
 from pynq.backends.sim.models.hls import HlsModel
 from pynq.backends.sim.regfile import Reg
+
+if TYPE_CHECKING:
+    from pynq.backends.sim.board import Board, PinError
+    from pynq.backends.sim.device import SimDevice
 
 __all__ = [
     "Board",
@@ -40,3 +44,28 @@ __all__ = [
     "Task",
     "models",
 ]
+
+# What needs the engine, which installations for boards don't have: models can be defined there all the same,
+# because a program's companion file does it.
+_WITH_ENGINE = {"Board": "board", "PinError": "board", "SimDevice": "device"}
+
+
+def __getattr__(name: str) -> Any:
+    from importlib import import_module
+
+    if name not in _WITH_ENGINE:
+        raise AttributeError(f"module 'pynq.sim' has no attribute {name!r}")
+    try:
+        value = getattr(import_module(f"pynq.backends.sim.{_WITH_ENGINE[name]}"), name)
+    except ModuleNotFoundError as error:
+        if error.name != "pynq.backends.sim._engine":
+            raise
+        raise ImportError(
+            f"pynq.sim.{name}: this installation is one for boards and has no simulator"
+        ) from error
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

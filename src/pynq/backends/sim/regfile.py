@@ -9,10 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
-from pynq.backends.sim._engine import Host
 from pynq.design.model import AddressBlock, Cell, Field, Register
 from pynq.errors import ModelError
+
+if TYPE_CHECKING:
+    from pynq.backends.sim._engine import Host
 
 __all__ = ["Reg", "RegisterSpec", "identifier", "specs_of_cell", "specs_of_model", "store"]
 
