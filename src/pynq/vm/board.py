@@ -27,6 +27,7 @@ from pynq.errors import DesignError, VirtualBoardError
 from pynq.vm.assets import Assets, Kernel
 from pynq.vm.console import Console, Interrupts, Keyboard, terminal_size
 from pynq.vm.image import MODULES, write_image
+from pynq.vm.kernelbuild import built_kernel
 from pynq.vm.modules import build_modules
 from pynq.vm.native import build_native
 from pynq.vm.progress import Progress
@@ -161,7 +162,9 @@ class VirtualBoard:
                 kernel=kernel.image,
                 tree=tree,
                 image=image,
-                arguments=f"console=ttyAMA0 quiet panic=-1 cma={self.carveouts.contiguous >> 20}M",
+                # The built kernel has its own driver of UIO nodes, which has to be told their name.
+                arguments=f"console=ttyAMA0 quiet panic=-1 cma={self.carveouts.contiguous >> 20}M "
+                "uio_pdrv_genirq.of_id=generic-uio",
                 logic=self.served.socket,
                 shares=self._shares(folder),
             )
@@ -393,7 +396,7 @@ def _parts(assets: Assets, flavour: str, progress: Progress) -> tuple[Kernel, li
     """Return the kernel, our modules for it in the order of loading, and the native module for the guest."""
     assets.prepare()
     toolchain: Toolchain = find_toolchain(assets.cache, progress)
-    kernel = assets.kernel() if flavour == "stock" else _built(assets, progress)
+    kernel = assets.kernel() if flavour == "stock" else built_kernel(assets.cache, progress)
     folder = build_modules(kernel, toolchain, assets.cache, progress)
     modules = sorted(folder.glob("*.ko"))
     guest = assets.guest()
@@ -406,10 +409,6 @@ def _parts(assets: Assets, flavour: str, progress: Progress) -> tuple[Kernel, li
         progress=progress,
     )
     return kernel, modules, native
-
-
-def _built(assets: Assets, progress: Progress) -> Kernel:
-    raise VirtualBoardError("no built kernel yet")
 
 
 def _private_folder() -> Path:

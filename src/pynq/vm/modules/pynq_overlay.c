@@ -37,7 +37,7 @@ static int overlay_apply(struct overlay *overlay, const void *blob, size_t size)
 {
 	int ret;
 
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 7, 0)
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 6, 0)
 	ret = of_overlay_fdt_apply(blob, size, &overlay->id);
 #else
 	ret = of_overlay_fdt_apply(blob, size, &overlay->id, NULL);

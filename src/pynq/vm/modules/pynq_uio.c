@@ -76,7 +76,7 @@ static int pynq_uio_control(struct uio_info *info, s32 on)
 	return 0;
 }
 
-static int pynq_uio_maps(struct platform_device *pdev, struct uio_info *info)
+static void pynq_uio_maps(struct platform_device *pdev, struct uio_info *info)
 {
 	unsigned int count = 0;
 	unsigned int i;
@@ -88,8 +88,8 @@ static int pynq_uio_maps(struct platform_device *pdev, struct uio_info *info)
 		if (resource_type(res) != IORESOURCE_MEM)
 			continue;
 		if (count == MAX_UIO_MAPS) {
-			dev_err(&pdev->dev, "more than %d reg entries\n", MAX_UIO_MAPS);
-			return -E2BIG;
+			dev_warn(&pdev->dev, "only %d of its reg entries are maps\n", MAX_UIO_MAPS);
+			break;
 		}
 		map->name = res->name;
 		map->memtype = UIO_MEM_PHYS;
@@ -98,7 +98,6 @@ static int pynq_uio_maps(struct platform_device *pdev, struct uio_info *info)
 		map->size = PAGE_ALIGN(map->offs + resource_size(res));
 		count++;
 	}
-	return 0;
 }
 
 static int pynq_uio_probe(struct platform_device *pdev)
@@ -117,10 +116,7 @@ static int pynq_uio_probe(struct platform_device *pdev)
 	if (!uio->info.name)
 		return -ENOMEM;
 
-	ret = pynq_uio_maps(pdev, &uio->info);
-	if (ret)
-		return ret;
-
+	pynq_uio_maps(pdev, &uio->info);
 	ret = platform_get_irq_optional(pdev, 0);
 	if (ret == -ENXIO) {
 		uio->info.irq = UIO_IRQ_NONE;
