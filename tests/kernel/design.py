@@ -5,6 +5,7 @@ Nobody has to press a button: outputs of the PL's GPIO are its inputs, and so ar
 
 from __future__ import annotations
 
+import random
 import sys
 from pathlib import Path
 
@@ -82,7 +83,19 @@ def bench() -> BlockDesign:
 
 
 def write(folder: Path) -> Path:
-    """Write the hand-off file into a folder; return its path."""
+    """Write the hand-off file and something like a bitstream into a folder; return the former's path."""
     path = folder / "bench.hwh"
     path.write_text(bench().to_xml(), encoding="utf-8")
+    words = b"\xff" * 32 + b"\x00\x00\x00\xbb\x11\x22\x00\x44" + b"\xff" * 8 + b"\xaa\x99\x55\x66"
+    image = words + random.Random(7).randbytes(1 << 16)
+    header = bytes.fromhex("00090ff00ff00ff00ff0000001")
+    for key, text in (
+        (b"a", "bench;Version=2022.1"),
+        (b"b", "7z020clg400"),
+        (b"c", "2026/11/22"),
+        (b"d", "12:00:00"),
+    ):
+        field = text.encode() + b"\0"
+        header += key + len(field).to_bytes(2, "big") + field
+    path.with_suffix(".bit").write_bytes(header + b"e" + len(image).to_bytes(4, "big") + image)
     return path

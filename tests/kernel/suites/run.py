@@ -37,7 +37,7 @@ def main() -> int:
         for name in names:
             module = importlib.import_module(name)
             start = time.monotonic()
-            context = module.load("bench.hwh")
+            context = module.load("bench.bit")
             note(suite=name, test="load", outcome="passed", seconds=round(time.monotonic() - start, 3))
             for test, function in module.suite():
                 if only is not None and test not in only:

@@ -281,7 +281,7 @@ def test_the_manager_takes_too_long(overlay: Any) -> None:
 
 ATTACH = """
 import pynq, sys
-overlay = pynq.Overlay("bench.hwh", download=False)
+overlay = pynq.Overlay("bench.bit", download=False)
 print(overlay.timer_0.read(4), flush=True)
 overlay.timer_0.write(4, 4321)
 """
@@ -289,13 +289,13 @@ RELOAD = """
 import pynq
 from pynq.errors import BoardBusyError
 try:
-    pynq.Overlay("bench.hwh")
+    pynq.Overlay("bench.bit")
 except BoardBusyError as error:
     print("busy", error)
 """
 CRASH = """
 import pynq, sys, time
-overlay = pynq.Overlay("bench.hwh", download=False)
+overlay = pynq.Overlay("bench.bit", download=False)
 dma = overlay.dma.axi_dma
 target = pynq.allocate(64, "u4")
 dma.recvchannel.transfer(target)

@@ -196,6 +196,8 @@ class Programmer:
             name = f"{_SHARED}/{name}"
         place = f"{folder}/{name}"
         try:
+            if not self.kernel.exists(folder):  # systems without any firmware have none
+                self.kernel.make_folder(folder, _firmware_hint(folder))
             self.kernel.store(place, data, hint=_firmware_hint(folder))
         except KernelError as error:
             raise _refused(
