@@ -44,15 +44,14 @@ def _fake(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     def image(path: Path, *_: object, **__: object) -> None:
         path.write_bytes(b"")
 
-    monkeypatch.setattr(module, "_parts", lambda *_: (SimpleNamespace(image=path), [], path))
+    monkeypatch.setattr(module, "_parts", lambda *_: (SimpleNamespace(image=tmp_path), [], tmp_path))
     monkeypatch.setattr(module, "write_image", image)
     monkeypatch.setattr(module, "Assets", Assets)
-    path = tmp_path / "tmp"
-    path.mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(path) if len(str(path)) < 55 else None)
-    before = set(Path(tempfile.gettempdir()).glob("pynq-vm-*"))
-    yield
-    assert set(Path(tempfile.gettempdir()).glob("pynq-vm-*")) == before, "a folder was left behind"
+    # Of its own, because of boards of others on this machine; with a short name, for the sockets.
+    with tempfile.TemporaryDirectory(prefix="pvb-", dir="/tmp") as own:
+        monkeypatch.setattr(tempfile, "tempdir", own)
+        yield
+        assert not list(Path(own).iterdir()), "a folder was left behind"
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("pynq vm")]
 
 
@@ -235,7 +234,7 @@ def test_qemu_does_not_outlive_a_killed_program(tmp_path: Path) -> None:
     while Path(f"/proc/{pid}").exists() and Path(f"/proc/{pid}/status").read_text().find("zombie") < 0:
         assert time.monotonic() < end, "QEMU goes on"
         time.sleep(0.02)
-    for folder in Path(tempfile.gettempdir()).glob("pynq-vm-*"):  # nobody could
+    for folder in Path(tempfile.gettempdir()).iterdir():  # nobody could
         shutil.rmtree(folder)
 
 
