@@ -15,7 +15,7 @@ from pathlib import Path
 
 from system import FakeSystem
 
-from pynq.backends.linux.kernel import Descriptor
+from pynq.backends.kernel import Descriptor
 
 CREATE_BO, MAP_BO, SYNC_BO, INFO_BO, GEM_CLOSE = 0xC0106440, 0xC0106443, 0xC0186444, 0xC0186445, 0x40086409
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pynq._native import Window
-from pynq.backends.linux.kernel import Descriptor, Kernel, failure
+from pynq.backends.kernel import Descriptor, Kernel, failure
 from pynq.design.model import Processor
 
 

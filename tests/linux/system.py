@@ -1,7 +1,7 @@
 """A Linux system in a folder, for tests of the Linux backend: files that react as the kernel's do.
 
 ``FakeSystem(folder)`` makes ``/sys``, ``/proc/device-tree``, ``/dev`` and the rest under a folder, for one of
-the families; ``system.kernel()`` is a :class:`~pynq.backends.linux.kernel.Kernel` on it. What reacts:
+the families; ``system.kernel()`` is a :class:`~pynq.backends.kernel.Kernel` on it. What reacts:
 
 * ``/sys/class/fpga_manager/fpga0``: writing ``firmware`` (the vendor's kernel) walks through the states with
   the image under ``/lib/firmware``; ``system.manager`` says what was loaded and which step fails.
@@ -32,7 +32,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from pynq.backends.linux.kernel import Descriptor, Kernel
+from pynq.backends.kernel import Descriptor, Kernel
 from pynq.devicetree.fdt import Node, read
 
 T = TypeVar("T")

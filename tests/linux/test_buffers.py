@@ -280,7 +280,7 @@ PROGRAM = """
     from pathlib import Path
     from pynq.backends.linux.board import Board
     from pynq.backends.linux.buffers import Memory
-    from pynq.backends.linux.kernel import Kernel
+    from pynq.backends.kernel import Kernel
     kernel = Kernel({root!r})
     memory = Memory(kernel, Board(kernel))
     blocks = [memory.allocate(4096) for _ in range({count})]

@@ -10,10 +10,10 @@ import pytest
 from memory import FakeUDmaBuf
 from system import GIC, FakeSystem
 
+from pynq.backends.kernel import Kernel
 from pynq.backends.linux import LinuxDevice
 from pynq.backends.linux.board import Board
 from pynq.backends.linux.dfxmgr import Package, _parse
-from pynq.backends.linux.kernel import Kernel
 from pynq.backends.linux.registers import Registers
 from pynq.backends.linux.uio import Map, scan
 from pynq.design import read

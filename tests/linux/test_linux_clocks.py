@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from psdesigns import with_ps
 from pskit import Board, Registers, put
 
+from pynq.backends.kernel import Kernel, failure
 from pynq.backends.linux.clocks import Clocks, described_reference, nearest
-from pynq.backends.linux.kernel import Kernel, failure
 from pynq.design.model import Processor
 from pynq.errors import FieldValueError, KernelAccessError, UnsupportedByDeviceError
 

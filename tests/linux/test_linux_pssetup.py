@@ -10,7 +10,7 @@ import pytest
 from psdesigns import of_corpus, with_ps
 from pskit import Chip, GpioKernel, Registers, descriptors
 
-from pynq.backends.linux.kernel import Kernel
+from pynq.backends.kernel import Kernel
 from pynq.backends.linux.pssetup import Setting, after, before, settings
 from pynq.design.clocks import ps_parameters
 from pynq.design.model import Processor

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from pskit import put
 
+from pynq.backends.kernel import Kernel, failure
 from pynq.backends.linux import udev
-from pynq.backends.linux.kernel import Kernel, failure
 from pynq.cli import main, setup
 from pynq.errors import FieldValueError, KernelAccessError, PynqError
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pynq.backends.linux.kernel import Kernel
+from pynq.backends.kernel import Kernel
 from pynq.backends.pcie.layout import Layout, Memory, layout_of
 from pynq.backends.pcie.xdma import XdmaDevice
 from pynq.design.hwh import read_bytes

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 import pynq
-from pynq.backends.linux.kernel import Kernel
+from pynq.backends.kernel import Kernel
 from pynq.backends.pcie.xdma import XdmaBackend, XdmaDevice
 from pynq.design import read
 from pynq.errors import (

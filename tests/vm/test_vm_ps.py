@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from vfio_kit import Client
 
 from pynq._native import Window
+from pynq.backends.kernel import Kernel
 from pynq.backends.linux.clocks import Clocks
-from pynq.backends.linux.kernel import Kernel
 from pynq.backends.linux.pssetup import settings as port_settings
 from pynq.backends.sim import SimDevice
 from pynq.design.hwh import read, read_bytes

@@ -8,8 +8,8 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 
+from pynq.backends.kernel import Kernel
 from pynq.backends.linux import udev
-from pynq.backends.linux.kernel import Kernel
 from pynq.errors import PynqError
 
 __all__ = ["install", "remove", "show"]

@@ -22,10 +22,10 @@ import public
 from public import ON, TCSR, TLR, fire_after, quiet, refused
 
 import pynq
+from pynq.backends.kernel import Kernel
 from pynq.backends.linux.board import Board
 from pynq.backends.linux.gpio import open_pin
 from pynq.backends.linux.interrupts import UioLine
-from pynq.backends.linux.kernel import Kernel
 from pynq.backends.linux.registers import Registers
 from pynq.backends.linux.uio import scan
 from pynq.errors import (

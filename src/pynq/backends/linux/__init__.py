@@ -1,14 +1,14 @@
 """Boards under Linux: Zynq-7000, Zynq UltraScale+, Versal, and the virtual board.
 
-Reading order: ``kernel`` (what touches the system), ``board`` and ``uio`` (what there is), ``registers``,
-``programming`` and ``state`` (what is loaded, by whom), ``device`` (what programs see).
+Reading order: ``pynq.backends.kernel`` (what touches the system), ``board`` and ``uio`` (what there is),
+``registers``, ``programming`` and ``state`` (what is loaded, by whom), ``device`` (what programs see).
 """
 
 from __future__ import annotations
 
+from pynq.backends.kernel import Kernel
 from pynq.backends.linux.board import Board
 from pynq.backends.linux.device import LinuxDevice
-from pynq.backends.linux.kernel import Kernel
 from pynq.errors import DeviceNotFoundError
 
 __all__ = ["BACKEND", "LinuxBackend", "LinuxDevice"]

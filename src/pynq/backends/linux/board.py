@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import NamedTuple
 
-from pynq.backends.linux.kernel import Kernel
+from pynq.backends.kernel import Kernel
 from pynq.backends.linux.livetree import LiveNode
 from pynq.design.model import Processor
 from pynq.errors import AccessError

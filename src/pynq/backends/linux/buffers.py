@@ -15,8 +15,8 @@ from pynq.backends.linux import dmaheap, reserved, udmabuf, zocl
 from pynq.errors import AccessError, AllocationError, KernelError, UnsupportedByDeviceError
 
 if TYPE_CHECKING:
+    from pynq.backends.kernel import Kernel
     from pynq.backends.linux.board import Board
-    from pynq.backends.linux.kernel import Kernel
     from pynq.backends.linux.provider import Provider
     from pynq.device.contract import Block
 

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from pynq.backends.linux.kernel import Kernel
+from pynq.backends.kernel import Kernel
 from pynq.design.clocks import ps_parameters
 from pynq.design.model import Design, Processor
 from pynq.errors import FieldValueError, KernelAccessError, KernelError, PynqError, UnsupportedByDeviceError

@@ -9,13 +9,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pynq.backends.kernel import Kernel
 from pynq.backends.linux import dfxmgr, pssetup
 from pynq.backends.linux.board import Board
 from pynq.backends.linux.buffers import Memory
 from pynq.backends.linux.clocks import Clocks, described_reference
 from pynq.backends.linux.gpio import open_pin
 from pynq.backends.linux.interrupts import UioLine, interrupt_line
-from pynq.backends.linux.kernel import Kernel
 from pynq.backends.linux.programming import OVERLAYS, Flags, Programmer
 from pynq.backends.linux.quiesce import quiesce
 from pynq.backends.linux.registers import Registers

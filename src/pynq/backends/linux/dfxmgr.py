@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from pynq.backends.linux.kernel import Kernel
+from pynq.backends.kernel import Kernel
 from pynq.errors import KernelError, ProgrammingError, WaitTimeoutError
 
 __all__ = ["SOCKET", "Package", "loaded", "running", "unload"]

@@ -22,8 +22,8 @@ from pynq.backends.linux.reserved import Region, regions
 from pynq.errors import AllocationError, KernelError
 
 if TYPE_CHECKING:
+    from pynq.backends.kernel import Kernel
     from pynq.backends.linux.board import Board
-    from pynq.backends.linux.kernel import Kernel
 
 __all__ = ["DmaHeap", "find"]
 

@@ -2,7 +2,7 @@
 
 These ioctls are all that libgpiod does for such a pin. They are called directly because its Python binding
 is a compiled extension that 32-bit boards would have to build, and because everything that this backend asks
-of the kernel goes through :class:`~pynq.backends.linux.kernel.Kernel`, where it can be made to fail.
+of the kernel goes through :class:`~pynq.backends.kernel.Kernel`, where it can be made to fail.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import errno
 import struct
 import weakref
 
-from pynq.backends.linux.kernel import Descriptor, Kernel
+from pynq.backends.kernel import Descriptor, Kernel
 from pynq.design.model import Design, Processor
 from pynq.errors import (
     BoardBusyError,

@@ -28,7 +28,7 @@ from pynq.errors import (
 )
 
 if TYPE_CHECKING:
-    from pynq.backends.linux.kernel import Descriptor, Kernel
+    from pynq.backends.kernel import Descriptor, Kernel
 
 __all__ = ["UioInterrupt", "UioLine", "interrupt_line"]
 

@@ -6,7 +6,7 @@ import errno
 import struct
 from collections.abc import Iterator
 
-from pynq.backends.linux.kernel import Kernel
+from pynq.backends.kernel import Kernel
 from pynq.errors import KernelError
 
 __all__ = ["LIVE_TREE", "LiveNode"]

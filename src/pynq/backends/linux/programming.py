@@ -20,8 +20,8 @@ from contextlib import contextmanager, suppress
 from enum import IntFlag
 from pathlib import PurePosixPath
 
+from pynq.backends.kernel import Descriptor, Kernel
 from pynq.backends.linux.board import Board
-from pynq.backends.linux.kernel import Descriptor, Kernel
 from pynq.backends.linux.livetree import LiveNode
 from pynq.device.notes import emit
 from pynq.devicetree import Fragment, Node, make, write

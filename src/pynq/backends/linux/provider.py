@@ -20,7 +20,7 @@ from pynq._native import MappedBlock
 from pynq.errors import AllocationError
 
 if TYPE_CHECKING:
-    from pynq.backends.linux.kernel import Descriptor, Kernel
+    from pynq.backends.kernel import Descriptor, Kernel
     from pynq.backends.linux.livetree import LiveNode
 
 __all__ = ["PAGE", "Provider", "Shelf", "dma_to_physical", "mapped", "megabytes"]

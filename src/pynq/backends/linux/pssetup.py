@@ -19,8 +19,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
+from pynq.backends.kernel import Kernel
 from pynq.backends.linux.gpio import open_line
-from pynq.backends.linux.kernel import Kernel
 from pynq.design.clocks import ps_parameters
 from pynq.design.model import Design, Processor
 from pynq.device.notes import emit

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from weakref import WeakSet, WeakValueDictionary
 
 from pynq._native import Window
+from pynq.backends.kernel import Kernel
 from pynq.backends.linux.board import Board
-from pynq.backends.linux.kernel import Kernel
 from pynq.backends.linux.uio import Uio, scan
 from pynq.errors import AccessError, AlignmentError, KernelAccessError, KernelError
 

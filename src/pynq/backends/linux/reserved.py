@@ -25,8 +25,8 @@ from pynq.errors import AllocationError, KernelError
 
 if TYPE_CHECKING:
     from pynq._native import MappedBlock
+    from pynq.backends.kernel import Descriptor, Kernel
     from pynq.backends.linux.board import Board
-    from pynq.backends.linux.kernel import Descriptor, Kernel
     from pynq.backends.linux.livetree import LiveNode
 
 __all__ = ["Region", "Reserved", "find", "regions"]

@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from pynq.backends.linux.kernel import Descriptor, Kernel
+from pynq.backends.kernel import Descriptor, Kernel
 from pynq.errors import BoardBusyError, KernelAccessError, KernelError, WaitTimeoutError
 
 __all__ = ["FOLDER", "GROUP", "Loaded", "State", "digest"]

@@ -16,8 +16,8 @@ from pynq.errors import KernelError
 
 if TYPE_CHECKING:
     from pynq._native import MappedBlock
+    from pynq.backends.kernel import Descriptor, Kernel
     from pynq.backends.linux.board import Board
-    from pynq.backends.linux.kernel import Descriptor, Kernel
 
 __all__ = ["UDmaBuf", "find"]
 

@@ -10,8 +10,8 @@ import errno
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from pynq.backends.kernel import Kernel
 from pynq.backends.linux.board import Board
-from pynq.backends.linux.kernel import Kernel
 from pynq.backends.linux.livetree import LiveNode
 from pynq.errors import KernelError
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from pynq.backends.kernel import Kernel
 from pynq.backends.linux.board import Board
-from pynq.backends.linux.kernel import Kernel
 from pynq.backends.linux.livetree import LiveNode
 from pynq.backends.linux.uio import Uio
 from pynq.design.model import Design

@@ -8,7 +8,7 @@ import errno
 import threading
 from collections import deque
 
-from pynq.backends.linux.kernel import Descriptor
+from pynq.backends.kernel import Descriptor
 from pynq.device.contract import InterruptLine
 from pynq.errors import KernelError, OverlayNotLoadedError
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from pynq._native import Arena, Window
-from pynq.backends.linux.kernel import Descriptor, Kernel
+from pynq.backends.kernel import Descriptor, Kernel
 from pynq.backends.pcie.events import EventLine
 from pynq.backends.pcie.layout import Layout, Memory, choose, layout_of, parse_options
 from pynq.design.model import Design, MemoryRange

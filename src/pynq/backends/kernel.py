@@ -1,4 +1,6 @@
-"""The kernel, as this backend uses it: files and devices under one root. Nothing else touches the system.
+"""The kernel, as the backends of boards and cards use it: files and devices under one root.
+
+Nothing else in ``linux`` and ``pcie`` touches the system.
 
 Every call to the system goes through :meth:`Kernel.call`, by name, so that a test can let each of them fail
 in turn; a ``root`` other than ``/`` puts all of it into a folder. What the system refuses becomes a
