@@ -289,3 +289,29 @@ def test_a_reader_that_goes_away() -> None:
 def test_importing_the_command_imports_nothing_heavy() -> None:
     code = "import pynq.cli, sys; sys.exit(any(m in sys.modules for m in ('typer', 'rich', 'numpy')))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_doctor(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    found = told_json(capsys, "doctor")
+    assert [group["title"] for group in found["groups"]][:2] == ["Board", "Simulated board"]
+    levels = {entry["level"] for group in found["groups"] for entry in group["findings"]}
+    assert levels <= {"ok", "hint", "warning"}
+    said = told(capsys, "doctor")
+    assert "\x1b" not in said
+    assert "Nothing that is needed is missing." in said
+
+    finding = {"level": "missing", "what": "x[0]", "why": "gone [/]", "how": "bring it"}
+    lacking = {"groups": [{"title": "Board", "findings": [finding]}], "missing": 1}
+    monkeypatch.setattr("pynq.cli.doctor.collect", lambda: lacking)
+    said = told(capsys, "doctor", code=1)
+    for part in ("missing", "x[0]", "gone [/]", "-> bring it", "1 thing missing."):
+        assert part in said
+
+
+def test_doctor_without_the_native_core(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pynq.cli.info.state", lambda module: "ImportError: gone")
+    found = json.loads(told(capsys, "doctor", "--json", code=1))
+    assert found["missing"] == 1
+    assert "ImportError: gone" in found["groups"][0]["findings"][0]["why"]

@@ -106,7 +106,7 @@ class Kernel:
 
     def exists(self, name: str) -> bool:
         """Say whether there is such a file or folder that may be looked at."""
-        return self.path(name).exists()
+        return os.path.exists(self.path(name))  # Path.exists raises in a folder that may not be searched
 
     def writable(self, name: str) -> bool:
         """Say whether it is there and this user may write it."""
@@ -123,11 +123,11 @@ class Kernel:
 
     def folders(self, folder: str) -> list[str]:
         """Return the names of the folders in a folder, in order; none where there is no such folder."""
-        return [name for name in self.names(folder) if self.path(folder).joinpath(name).is_dir()]
+        return [name for name in self.names(folder) if os.path.isdir(self.path(folder) / name)]
 
     def is_link(self, name: str) -> bool:
         """Say whether there is a symbolic link of that name."""
-        return self.path(name).is_symlink()
+        return os.path.islink(self.path(name))
 
     def resolve(self, name: str) -> str:
         """Return the name that a symbolic link stands for, seen from the root."""

@@ -81,6 +81,18 @@ def _devices(as_json: AsJson = False) -> None:
     _show(devices.collect(), render.devices, as_json)
 
 
+@app.command("doctor")
+def _doctor(as_json: AsJson = False) -> int:
+    """Say what this machine lacks to run overlays, and what gives it. Changes nothing; 1 if something needed
+    is missing.
+    """
+    from pynq.cli import doctor
+
+    found = doctor.collect()
+    _show(found, render.doctor, as_json)
+    return 1 if doctor.failed(found) else 0
+
+
 @app.command("inspect")
 def _inspect(
     file: Annotated[

@@ -11,7 +11,7 @@ from importlib.metadata import version as version_of
 from pathlib import Path
 from typing import Any
 
-__all__ = ["collect", "version"]
+__all__ = ["collect", "state", "version"]
 
 DISTRIBUTION = "pynq-anywhere"
 #: What the package uses where it is installed, beside numpy.
@@ -45,7 +45,7 @@ def collect() -> dict[str, Any]:
         "machine": platform.machine(),
         "cpus": os.cpu_count(),
         "numpy": _version("numpy"),
-        "native": {name: _state(module) for name, module in NATIVE.items()},
+        "native": {name: state(module) for name, module in NATIVE.items()},
         "packages": {name: _version(name) for name in OPTIONAL},
         "drivers": sorted(f"{entry.name} = {entry.value}" for entry in entry_points(group="pynq.drivers")),
         "environment": {name: value for name, value in sorted(os.environ.items()) if name.startswith("PYNQ")},
@@ -54,7 +54,7 @@ def collect() -> dict[str, Any]:
     }
 
 
-def _state(module: str) -> str:
+def state(module: str) -> str:
     """Return "ok", or why a native module, or what is around it, can't be imported."""
     try:
         importlib.import_module(module)

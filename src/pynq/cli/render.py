@@ -15,9 +15,15 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
-__all__ = ["cache", "devices", "info", "inspection"]
+__all__ = ["cache", "devices", "doctor", "info", "inspection"]
 
 _DIM_KINDS = {"interconnect", "logic"}
+_MARKS = {
+    "ok": "[green]ok[/]",
+    "hint": "[cyan]hint[/]",
+    "warning": "[yellow]warning[/]",
+    "missing": "[bold red]missing[/]",
+}
 
 
 class _Path:
@@ -129,6 +135,23 @@ def devices(console: Console, found: dict[str, Any]) -> None:
     console.print(
         "[dim]Choose another with PYNQ_DEVICE=NAME, Overlay(..., device=NAME) or Device.active_device.[/]"
     )
+
+
+def doctor(console: Console, found: dict[str, Any]) -> None:
+    """``pynq doctor``: a table for each part of the machine, what to do below what was found."""
+    for group in found["groups"]:
+        table = _table(console, group["title"], "", "what", "found")
+        for finding in group["findings"]:
+            text = Text(finding["why"])
+            if finding["how"]:
+                text.append(f"\n-> {finding['how']}", "bold")
+            table.add_row(_MARKS[finding["level"]], escape(finding["what"]), text)
+        console.print(table, "")
+    missing = found["missing"]
+    if missing:
+        console.print(f"[bold red]{missing} thing{'s' if missing > 1 else ''} missing.[/]")
+    else:
+        console.print("[green]Nothing that is needed is missing.[/]")
 
 
 def inspection(console: Console, found: dict[str, Any]) -> None:

@@ -213,9 +213,7 @@ class Assets:
 
     def _host_qemu(self) -> Qemu | None:
         if self._own is None:
-            found = shutil.which("qemu-system-aarch64")
-            if found and _has_device(found):
-                self._own = Qemu(_qemu_version(found), (found,))
+            self._own = own_qemu()
         return self._own
 
     def _qemu(self) -> _Part:
@@ -543,6 +541,12 @@ def _move(old: Path, new: Path) -> None:
         else:
             entry.replace(new / entry.name)
     old.rmdir()
+
+
+def own_qemu() -> Qemu | None:
+    """Return the machine's own QEMU, None where it has none with the device."""
+    found = shutil.which("qemu-system-aarch64")
+    return Qemu(_qemu_version(found), (found,)) if found and _has_device(found) else None
 
 
 def _has_device(program: str) -> bool:

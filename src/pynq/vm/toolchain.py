@@ -21,7 +21,7 @@ from pynq.vm.apt import Archive, host_architecture, unpack
 from pynq.vm.cachedir import CacheDir
 from pynq.vm.progress import Progress, megabytes
 
-__all__ = ["TRIPLET", "Toolchain", "find_toolchain"]
+__all__ = ["TRIPLET", "Toolchain", "find_toolchain", "installed_prefix"]
 
 #: What GNU calls the guest's architecture.
 TRIPLET = "aarch64-linux-gnu"
@@ -82,7 +82,7 @@ def find_toolchain(
     progress = progress or Progress()
     folders = []
     environment: dict[str, str] = {}
-    prefix = _installed()
+    prefix = installed_prefix()
     if prefix is None:
         if host_architecture() == "arm64":
             raise VirtualBoardError(
@@ -106,7 +106,7 @@ def find_toolchain(
     return Toolchain(prefix, _version(prefix + "gcc"), environment)
 
 
-def _installed() -> str | None:
+def installed_prefix() -> str | None:
     """Return the prefix of the machine's own compiler, None where it has none that links C++."""
     native = host_architecture() == "arm64"
     for prefix in (f"{TRIPLET}-", *([""] if native else [])):

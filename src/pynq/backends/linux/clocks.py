@@ -25,7 +25,7 @@ from pynq.errors import FieldValueError, KernelAccessError, KernelError, PynqErr
 if TYPE_CHECKING:
     from pynq._native import Window
 
-__all__ = ["Clocks", "described_reference", "nearest"]
+__all__ = ["Clocks", "described_reference", "driver_attribute", "nearest"]
 
 PL_CLOCKS = 4
 DEFAULT_REFERENCE = 33_333_333.0  # Hz; what nearly every board but those with 50 MHz has
@@ -198,6 +198,20 @@ def _divided(source: float, divisors: tuple[int, ...]) -> float:
     return source
 
 
+def driver_attribute(kernel: Kernel, index: int) -> str:
+    """Return the attribute with the frequency of PL clock ``index`` in Hz, "" without AMD's driver xlnx,fclk.
+
+    Its devices are named after their nodes, ``fclk0`` or ``amba:fclk0``.
+    """
+    for name in kernel.names(_DEVICES):
+        match = _FCLK.match(name)
+        if match and int(match[1]) == index:
+            path = f"{_DEVICES}/{name}/set_rate"
+            if kernel.exists(path):
+                return path
+    return ""
+
+
 class Clocks:
     """The PL clocks of a board.
 
@@ -231,7 +245,7 @@ class Clocks:
         driver nor registers.
         """
         family = self._family(index)
-        attribute = self._driver(index)
+        attribute = driver_attribute(self._kernel, index)
         if attribute:
             return float(self._kernel.number(attribute))
         try:
@@ -253,7 +267,7 @@ class Clocks:
         family = self._family(index)
         if not 0 <= hertz < float("inf"):
             raise FieldValueError(f"frequency of PL clock {index} must be 0 Hz or above, not {hertz!r}")
-        attribute = self._driver(index)
+        attribute = driver_attribute(self._kernel, index)
         if attribute and hertz:
             try:
                 return self._set_by_driver(family, index, hertz, attribute)
@@ -265,19 +279,6 @@ class Clocks:
             raise _denied(index, error) from error
 
     # -- AMD's driver xlnx,fclk ------------------------------------------------------------------------------
-    def _driver(self, index: int) -> str:
-        """Return the attribute of the driver for a clock, "" without one.
-
-        Its devices are named after their nodes, ``fclk0`` or ``amba:fclk0``.
-        """
-        for name in self._kernel.names(_DEVICES):
-            match = _FCLK.match(name)
-            if match and int(match[1]) == index:
-                path = f"{_DEVICES}/{name}/set_rate"
-                if self._kernel.exists(path):
-                    return path
-        return ""
-
     def _set_by_driver(self, family: Family, index: int, hertz: float, attribute: str) -> float:
         """Set it through the driver, which rounds down: it is told what can be reached, where that can be
         known.

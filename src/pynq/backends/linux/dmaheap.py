@@ -60,6 +60,7 @@ class DmaHeap(Provider):
         self._bus = board.to_bus(region.address)
         self.low = self._bus + self._size <= 1 << 32
         self._coherent = coherent
+        self.useless = not coherent
         self._arena: Arena | None = None
 
     def allocate(self, nbytes: int, *, cacheable: bool) -> MappedBlock:

@@ -23,7 +23,7 @@ from pynq.errors import (
 )
 from pynq.gpio import BANKS, VERSAL_BANKS, Bank
 
-__all__ = ["EmioPin", "open_line", "open_pin"]
+__all__ = ["EmioPin", "find_chip", "labels", "open_line", "open_pin"]
 
 CONSUMER = b"pynq"
 
@@ -125,7 +125,7 @@ def open_line(
 
     An output starts with ``value``. ``name`` is what messages call it. Raises as :func:`open_pin`.
     """
-    chip = _find(kernel, label)
+    chip = find_chip(kernel, label)
     what = f"{name} (line {line} of {label}, /dev/{chip})" if name else f"line {line} of {label}, /dev/{chip}"
     with kernel.open(f"/dev/{chip}") as device:
         lines, expected = _chip_info(device)[1], sum(_bank(label))
@@ -166,9 +166,16 @@ def _controller(design: Design, direction: str) -> tuple[str, int]:
     raise UnsupportedByDeviceError(f"{design.label} brings no EMIO GPIO to the PL")
 
 
-def _find(kernel: Kernel, label: str) -> str:
+def labels(processor: Processor) -> tuple[str, ...]:
+    """Return the labels of a family's controllers that have EMIO pins."""
+    return tuple(label for label, _, _ in _PORTS[processor])
+
+
+def find_chip(kernel: Kernel, label: str) -> str:
     """Return the name under /dev of the chip with that label, found by its device tree node where it can be:
     other people's chips need not be opened.
+
+    Raises :class:`~pynq.errors.UnsupportedByDeviceError` where there is none.
     """
     chips = [name for name in kernel.names("/dev") if name.startswith("gpiochip")]
     others: list[str] = []

@@ -32,6 +32,7 @@ class Provider(ABC):
     """A source of contiguous memory. ``name`` is what ``allocate(target=...)`` and messages call it."""
 
     name: str
+    useless: bool = False  # whether it can't give anything on this board; :meth:`describe` says why
     low: bool | None = None  # whether all of it lies below 4 GiB; None: that shows with each block
 
     @abstractmethod

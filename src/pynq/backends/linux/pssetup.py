@@ -7,8 +7,8 @@ what differs.
 
 What others do already is not done here: the kernel's driver for Zynq-7000 asserts FPGA_RST_CTRL and opens the
 level shifters around a full bitstream (it is checked afterwards that it did); on Zynq UltraScale+ the PMU
-firmware powers the PL up and takes its isolation away; on Versal the PDI brings the settings itself, so there
-is nothing to do.
+firmware (library xilfpga, XFpga_PostConfigPcap) powers the PL up, takes its isolation away and releases
+``pl_resetn``; on Versal the PDI brings the settings itself, so there is nothing to do.
 
 Sources: UG585, modules slcr and axi_hp (Zynq-7000); UG1087, modules AFIFM, FPD_SLCR, LPD_SLCR, CRF_APB and
 CRL_APB, UG1085 section "PS-PL Resets" (Zynq UltraScale+).
@@ -213,7 +213,8 @@ def _set(setting: Setting, page: Window, pages: dict[int, Window], physical: Phy
 def _release_resets(design: Design, kernel: Kernel) -> list[str]:
     """Release the resets that the PS gives to the PL, through the GPIO driver, which owns those lines.
 
-    PMU firmware does so for as many as it was built for (one, usually).
+    PMU firmware of today has released all four by now; older ones were told a number by the boot loader
+    (GPIO_PS_PL_DIRM_MASK and PMU_GLOBAL_GEN_STORAGE5 in xilfpga_pcap.h).
     """
     parameters = ps_parameters(design.cells[design.ps])
     text = parameters.get("PSU__NUM_FABRIC_RESETS", "1")
@@ -225,7 +226,7 @@ def _release_resets(design: Design, kernel: Kernel) -> list[str]:
         except BoardBusyError:  # somebody manages that reset
             continue
         except (KernelError, UnsupportedByDeviceError) as error:
-            if number:  # the first is the firmware's
+            if number:  # the first one every firmware releases
                 emit(PynqWarning(f"{design.label}: pl_resetn{number} could not be released: {error}"))
             continue
         done.append(f"pl_resetn{number} released")

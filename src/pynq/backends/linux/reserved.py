@@ -78,14 +78,14 @@ class Reserved(Provider):
         self._region = region
         self._bus = board.to_bus(region.address)
         self.low = self._bus + region.size <= 1 << 32
-        self._unmapped = region.node.get("no-map") is not None
+        self.useless = region.node.get("no-map") is not None  # its mapping would be device memory
         self._memory: Descriptor | None = None
         self._shelf: Shelf | None = None
         self._closing = False
 
     def allocate(self, nbytes: int, *, cacheable: bool) -> MappedBlock:
         """Return a block, which is not cached in any case: /dev/mem has no cache maintenance."""
-        if self._unmapped:
+        if self.useless:
             raise AllocationError(self.describe())
         shelf, memory = self._open()
         offset = shelf.take(nbytes)
@@ -121,7 +121,7 @@ class Reserved(Provider):
 
     def describe(self) -> str:
         """Return size, address, and who has how much."""
-        if self._unmapped:
+        if self.useless:
             return (
                 f"{self.name}: reserved with no-map, so its mapping would be device memory, on which "
                 "unaligned accesses end a program: take no-map out of the node"

@@ -157,6 +157,15 @@ class State:
             with suppress(KernelAccessError):
                 self.kernel.remove(self._file)
 
+    def processes(self) -> list[tuple[int, bool]]:
+        """Return the processes that have said they use what is loaded, and whether each still lives."""
+        found = []
+        for name in self.kernel.names(f"{FOLDER}/users"):
+            process = name.partition(".")[0]
+            if process.isdecimal():
+                found.append((int(process), self._held(f"{FOLDER}/users/{name}")))
+        return found
+
     def users(self) -> list[int]:
         """Return the processes beside this one that use what is loaded; clear up after those that died."""
         alive = set()
@@ -171,6 +180,15 @@ class State:
         return sorted(alive - {os.getpid()})
 
     def _alive(self, name: str) -> bool:
+        """Say whether the process of a file lives; remove the file of one that does not."""
+        if self._held(name):
+            return True
+        with suppress(KernelAccessError):  # another user's: its lock is free, which is what counts
+            self.kernel.remove(name)
+        return False
+
+    def _held(self, name: str) -> bool:
+        """Say whether a process keeps that file locked."""
         try:
             file = self.kernel.open(name, write=False)
         except KernelError as error:
@@ -179,11 +197,9 @@ class State:
             raise
         with file:
             try:
-                file.lock(timeout=0)
+                file.lock(exclusive=False, timeout=0)
             except WaitTimeoutError:
                 return True
-            with suppress(KernelAccessError):  # another user's: its lock is free, which is what counts
-                self.kernel.remove(name)
             return False
 
 
