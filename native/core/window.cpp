@@ -606,7 +606,9 @@ int port_traverse(Port *self, visitproc visit, void *arg) {
     Py_VISIT(self->read_block);
     Py_VISIT(self->write_block);
     Py_VISIT(self->keep);
-    Py_VISIT(self->memory.obj);
+    // A memoryview must not be cleared while its memory is used: CPython then frees what PyBuffer_Release needs. It
+    // refers to nothing that leads back here, so that the collector need not know of it.
+    if (self->memory.obj && !PyMemoryView_Check(self->memory.obj)) Py_VISIT(self->memory.obj);
     return 0;
 }
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import gc
+import mmap
 import os
 import sys
 from functools import partial
 from typing import Any
 
-from pynq._native import MappedBlock
+from pynq._native import MappedBlock, Window
 
 
 class Owner:
@@ -59,3 +60,26 @@ def test_error_of_a_release_in_the_collector_is_reported() -> None:
     os.close(descriptor)
     assert seen == [1]
     assert [str(error) for error in errors] == ["sore"]
+
+
+def test_window_on_a_view_in_a_cycle_is_given_back() -> None:
+    def cycle() -> Window:
+        window = Window.from_memory(memoryview(mmap.mmap(-1, 8192))[4096:], 0x4000_0000)
+        younger: list[Any] = [window]  # the collector begins with the view
+        younger.append(younger)
+        return window
+
+    before = sys.unraisablehook
+    errors: list[Any] = []
+    sys.unraisablehook = lambda arguments: errors.append(arguments.exc_value)
+    try:
+        for _ in range(50):
+            cycle()
+            gc.collect()
+            kept = cycle()
+            gc.collect()
+            kept.write(0, 2)
+            assert kept.read(0) == 2
+    finally:
+        sys.unraisablehook = before
+    assert not errors
