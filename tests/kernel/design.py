@@ -1,6 +1,7 @@
 """The design of the kernel tests: a Zynq-7000 with everything that a program touches, looped back on itself.
 
-Nobody has to press a button: outputs of the PL's GPIO are its inputs, and so are those of the PS (EMIO).
+Nobody has to press a button: outputs of the PL's GPIO are its inputs; of the PS's (EMIO), output ``n`` is input
+``n + 4``, modulo 8.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
-from examples.tools.blockdesign import BlockDesign, vector  # noqa: E402
+from examples.tools.blockdesign import BlockDesign, Cell, vector  # noqa: E402
 from examples.tools.vendor_ip import (  # noqa: E402
     Clocking,
     axi_dma,
@@ -61,7 +62,17 @@ def bench() -> BlockDesign:
     design.external_pins.clear()
     design.external_buses.clear()
     design.wire("outputs/gpio_io_o", "inputs/gpio_io_i")
-    design.wire(f"{PS}/GPIO_O", f"{PS}/GPIO_I")
+    half = EMIO // 2
+    for name, low in (("low", 0), ("high", half)):
+        pins = [vector("Din", "I", EMIO), vector("Dout", "O", half)]
+        values = {"DIN_WIDTH": str(EMIO), "DIN_FROM": str(low + half - 1), "DIN_TO": str(low)}
+        design.add(Cell(name, "xilinx.com:ip:xlslice:1.0", {}, pins, [], values))
+    pins = [vector("In0", "I", half), vector("In1", "I", half), vector("dout", "O", EMIO)]
+    design.add(Cell("crossed", "xilinx.com:ip:xlconcat:2.1", {}, pins, [], {"NUM_PORTS": "2"}))
+    design.wire(f"{PS}/GPIO_O", "low/Din", "high/Din")
+    design.wire("high/Dout", "crossed/In0")
+    design.wire("low/Dout", "crossed/In1")
+    design.wire("crossed/dout", f"{PS}/GPIO_I")
     intc = axi_intc(design, "axi_intc_0", clock, reset, inputs=3)
     slaves = [
         (dma, "S_AXI_LITE", 0x4040_0000), (inputs, "S_AXI", 0x4120_0000), (outputs, "S_AXI", 0x4121_0000),

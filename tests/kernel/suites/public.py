@@ -320,20 +320,20 @@ def test_gpio_of_the_logic(overlay: Any) -> None:
 
 def test_emio_pins(overlay: Any) -> None:
     first = GPIO.get_gpio_pin(0)
-    out, back = GPIO(first + 2, "out"), None
+    out, back = GPIO(first + 2, "out"), GPIO(first + 6, "in")
     try:
-        out.write(1)
-        out.write(0)
+        for level in (1, 0, 1, 0):
+            out.write(level)
+            assert back.read() == level
         with refused(RuntimeError):
             out.read()
         with refused(RuntimeError):
-            back = GPIO(first + 2, "in")
+            GPIO(first + 2, "in")
         with refused(ValueError):
             GPIO(first - 1, "in")
     finally:
         out.release()
-        if back is not None:
-            back.release()
+        back.release()
 
 
 def test_pl_clocks(overlay: Any) -> None:

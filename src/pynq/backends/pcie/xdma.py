@@ -270,7 +270,7 @@ class XdmaBackend:
 
     scheme = "xdma"
     priority = 50
-    why = "the XDMA driver has a card (/dev/xdma0_user)"
+    why = "present where the XDMA driver has a card (/dev/xdma0_user)"
 
     def __init__(self, kernel: Kernel | None = None) -> None:
         self._kernel = kernel or Kernel()

@@ -319,7 +319,7 @@ class XrtBackend:
 
     scheme = "xrt"
     priority = 60
-    why = "XRT's Python module pyxrt is installed and finds a card"
+    why = "present where XRT's Python module pyxrt is installed and finds a card"
 
     def __init__(self, pyxrt: Any = None, library: Any = None) -> None:
         self._xrt = pyxrt
