@@ -134,8 +134,9 @@ def _build(
     (tree / "arch/arm64/boot/Image").rename(draft / "Image")
     release = tree / "include/config/kernel.release"
     shutil.copy(release, draft / "release")
-    (draft / "modules").mkdir()  # all that it has is built in
-    shutil.copy(tree / "modules.builtin", draft / "modules")
+    (draft / "modules").mkdir()
+    for file in (tree / "modules.builtin", *tree.rglob("*.ko")):
+        shutil.copy(file, draft / "modules")
     _keep(tree, draft / "build")
     shutil.rmtree(work)
 
