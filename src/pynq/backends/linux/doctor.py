@@ -29,7 +29,7 @@ Level = Literal["ok", "hint", "warning", "missing"]
 
 _MEMORY = "/dev/mem"
 _DRIVERS = "/sys/bus/platform/drivers"
-_OF_ID = re.compile(r"uio_pdrv_genirq[. ]of_id=(\S+)")
+_OF_ID = re.compile(r"""uio_pdrv_genirq[. ]of_id=["']?([^\s"']+)""")
 _SETTINGS = (  # (option, what needs it)
     ("FPGA", "loading bitstreams"),
     ("OF_OVERLAY", "device-tree overlays"),
