@@ -440,6 +440,6 @@ class Clocks:
 def _denied(index: int, error: KernelError) -> KernelAccessError:
     return KernelAccessError(
         error.errno or 0,
-        f"PL clock {index}: {error}. Without root it needs AMD's driver xlnx,fclk, which PYNQ's and "
-        "PetaLinux' kernels have",
+        f"PL clock {index}: {error}. Without root it needs AMD's driver xlnx,fclk (CONFIG_XILINX_FCLK and a "
+        "node in the device tree; PYNQ's images leave it out)",
     )

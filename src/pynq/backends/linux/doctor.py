@@ -364,7 +364,7 @@ def _clocks(place: _Place) -> Iterator[Finding]:
             "hint",
             "PL clocks",
             "can't be set: there is no driver xlnx,fclk, and registers need /dev/mem",
-            "run as root, or use a kernel with that driver (PYNQ's and PetaLinux' have it)",
+            "run as root; or AMD's kernel with CONFIG_XILINX_FCLK, and its nodes in the device tree",
         )
 
 
@@ -404,11 +404,12 @@ def _rights(place: _Place) -> Iterator[Finding]:
         if kernel.exists(path) and not kernel.writable(path):
             denied.setdefault(purpose, []).append(path)
     for folder in udev.FOLDERS:
-        if kernel.exists(folder.path):
-            if not kernel.writable(folder.path):
-                denied.setdefault(folder.why, []).append(folder.path)
-        elif not kernel.writable(folder.path.rpartition("/")[0]) and not folder.path.startswith(f"{FOLDER}/"):
-            denied.setdefault(folder.why, []).append(f"{folder.path} (not there)")
+        place_of = folder.path
+        while not kernel.exists(place_of) and place_of.count("/") > 1:  # it is made with the first load
+            place_of = place_of.rpartition("/")[0]
+        if not kernel.writable(place_of):
+            absent = "" if place_of == folder.path else " (not there)"
+            denied.setdefault(folder.why, []).append(folder.path + absent)
     if not denied:
         yield Finding("ok", "rights", "this user may use everything that was found")
         return
