@@ -19,6 +19,7 @@ from pynq.backends.linux import udev
 from pynq.backends.linux.doctor import Finding, examine
 from pynq.backends.linux.state import Loaded, State
 from pynq.cli import doctor as command
+from pynq.errors import KernelAccessError
 
 CONFIG = "CONFIG_FPGA=y\nCONFIG_FPGA_MGR_ZYNQ_FPGA=y\n# CONFIG_UIO is not set\nCONFIG_STRICT_DEVMEM=y\n"
 
@@ -169,6 +170,12 @@ def test_dfxmgr(tmp_path: Path) -> None:
     )
     system.path("/usr/bin/dfx-mgr-client").chmod(0o755)
     assert "it has k26-starter loaded" in said(examine(system.kernel()), "dfx-mgr", "ok")
+    system.file("/proc/net/unix", "Num RefCount Protocol Flags Type St Inode Path\n")
+    assert said(examine(system.kernel()), "dfx-mgr") == ""  # stopped: the socket has stayed
+    system.path("/run/dfx-mgrd.socket").unlink()
+    system.file("/tmp/dfx-mgrd.socket", b"")  # as older versions have it
+    system.file("/proc/net/unix", "0: 00000002 00000000 00010000 0005 01 4711 /tmp/dfx-mgrd.socket\n")
+    assert "it has k26-starter loaded" in said(examine(system.kernel()), "dfx-mgr", "ok")
 
 
 def test_configuration_that_makes_no_sense(tmp_path: Path) -> None:
@@ -258,3 +265,13 @@ def test_the_command_on_a_board(tmp_path: Path) -> None:
     assert "3 device files" in groups["PCIe cards"][0]["why"]
     groups = {group["title"]: group["findings"] for group in command.collect(Denied(system))["groups"]}
     assert 'SUBSYSTEM=="xdma"' in groups["PCIe cards"][0]["how"]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"), [("/dev/mem", "only root may"), ("/dev/uio0", "`pynq setup` grants it")]
+)
+def test_advice_is_what_helps(tmp_path: Path, name: str, expected: str) -> None:
+    kernel = whole(tmp_path).kernel({("open", name): errno.EACCES})
+    with pytest.raises(KernelAccessError, match=expected) as caught:
+        kernel.open(name)
+    assert ("pynq setup" in str(caught.value)) is (name != "/dev/mem")

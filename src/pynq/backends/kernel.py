@@ -36,6 +36,7 @@ T = TypeVar("T")
 _LOCK = "hhqqi0q"  # struct flock of fcntl(2): type, whence, start, length, process
 
 _RIGHTS = "`pynq doctor` says what this user may not do, `pynq setup` grants it (or run as root)"
+_ROOTS = ("/dev/mem", "/dev/kmsg", "/sys/kernel/", "/etc/")  # which `pynq setup` leaves to root
 
 
 class Kernel:
@@ -398,7 +399,9 @@ class Descriptor:
 def failure(number: int, operation: str, name: str, hint: str = "") -> KernelError:
     """Return the error for a call that the system refused."""
     denied = number in (errno.EACCES, errno.EPERM)
-    advice = hint or (_RIGHTS if denied else "")
+    advice = hint or (
+        ("only root may, run as root" if name.startswith(_ROOTS) else _RIGHTS) if denied else ""
+    )
     text = f"{name}: {operation} failed: {os.strerror(number)} ({errno.errorcode.get(number, number)})"
     kind = KernelAccessError if denied else KernelError
     return kind(number, f"{text}; {advice}" if advice else text)

@@ -11,9 +11,11 @@ from typing import NamedTuple
 from pynq.backends.kernel import Kernel
 from pynq.errors import KernelError, ProgrammingError, WaitTimeoutError
 
-__all__ = ["SOCKET", "Package", "loaded", "running", "unload"]
+__all__ = ["SOCKETS", "Package", "loaded", "running", "unload"]
 
-SOCKET = "/run/dfx-mgrd.socket"
+SOCKETS = ("/run/dfx-mgrd.socket", "/tmp/dfx-mgrd.socket")
+"""Where its socket is; the second in older versions, as those of Ubuntu 22.04."""
+_LISTENING = "/proc/net/unix"
 _TOOLS = ("/usr/bin/dfx-mgr-client", "/usr/local/bin/dfx-mgr-client", "/snap/bin/dfx-mgr-client")
 
 
@@ -25,8 +27,12 @@ class Package(NamedTuple):
 
 
 def running(kernel: Kernel) -> bool:
-    """Say whether the daemon runs."""
-    return kernel.exists(SOCKET)
+    """Say whether the daemon runs. The socket of one that was stopped stays; the kernel lists it no more."""
+    if not any(kernel.exists(name) for name in SOCKETS):
+        return False
+    if not kernel.exists(_LISTENING):
+        return True
+    return "/dfx-mgrd.socket" in kernel.text(_LISTENING)
 
 
 def loaded(kernel: Kernel) -> list[Package]:
@@ -91,8 +97,8 @@ def _run(kernel: Kernel, *arguments: str) -> tuple[int, str]:
 
 def _error(message: str) -> ProgrammingError:
     error = ProgrammingError(
-        f"{message}. Unload its design by hand (`sudo xmutil unloadapp`), or stop the daemon "
-        "(`sudo systemctl stop dfx-mgr`), then load again"
+        f"{message}. Unload its design by hand (`sudo xmutil unloadapp`) and stop the daemon, which answers "
+        "root only (`sudo systemctl stop dfx-mgr`), then load again"
     )
     error.untouched = True
     return error

@@ -94,7 +94,8 @@ class Programmer:
             raise _refused(
                 f"this kernel has no FPGA manager ({MANAGERS} is empty): it needs CONFIG_FPGA, the "
                 "driver of the family (FPGA_MGR_ZYNQ_FPGA, FPGA_MGR_ZYNQMP_FPGA, FPGA_MGR_VERSAL_FPGA), and "
-                "its node in the device tree"
+                "its node in the device tree; or let the boot loader load the bitstream, and use "
+                "Overlay(..., download=False)"
             )
         for name in names:  # there may be others: of an ICAP in the PL, of a chip on SPI
             title = self.kernel.text(f"{MANAGERS}/{name}/name")

@@ -156,4 +156,7 @@ def _no_memory(error: KernelError) -> str:
             "registers that a driver has claimed: give the IP a UIO node (a device-tree overlay with "
             'compatible = "generic-uio"), or boot with iomem=relaxed'
         )
-    return 'An overlay with UIO nodes (compatible = "generic-uio") makes root unnecessary'
+    return (
+        'With UIO nodes for the IP (compatible = "generic-uio", in the boot device tree or in an overlay '
+        "that root inserts) and `pynq setup` root is not needed"
+    )
