@@ -529,6 +529,6 @@ def test_a_user_of_the_group(system: FakeSystem, files: Path) -> None:
         overlay.polynomial_0.write(0, 3)
         assert system.peek(POLYNOMIAL) == 3
         assert names == [f"/lib/firmware/pynq/pynq-{os.getpid()}-1.bin"]
-        with pytest.raises(KernelAccessError, match="only root may.*With UIO nodes for the IP"):
+        with pytest.raises(KernelAccessError, match=r"only root may.*With UIO nodes for the IP"):
             device.map(0x43D0_0000, 4)
     assert not [note for note in caught if "overlay" in str(note.message)]
