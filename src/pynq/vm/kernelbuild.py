@@ -132,11 +132,10 @@ def _build(
         _run([*make, "Image", "modules"], tree, toolchain, _Counter(told, progress))
 
     (tree / "arch/arm64/boot/Image").rename(draft / "Image")
-    release = tree / "include/config/kernel.release"
-    shutil.copy(release, draft / "release")
+    shutil.copy(tree / "include/config/kernel.release", draft / "release")
     (draft / "modules").mkdir()
-    for file in (tree / "modules.builtin", *tree.rglob("*.ko")):
-        shutil.copy(file, draft / "modules")
+    for built in [tree / "modules.builtin", *tree.rglob("*.ko")]:
+        shutil.copy(built, draft / "modules")
     _keep(tree, draft / "build")
     shutil.rmtree(work)
 
