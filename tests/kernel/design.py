@@ -1,7 +1,7 @@
 """The design of the kernel tests: a Zynq-7000 with everything that a program touches, looped back on itself.
 
-Nobody has to press a button: outputs of the PL's GPIO are its inputs; of the PS's (EMIO), output ``n`` is input
-``n + 4``, modulo 8.
+Nobody has to press a button: outputs of the GPIO in the PL are its inputs; of the EMIO pins, output ``n`` is
+input ``n + 4``, modulo 8.
 """
 
 from __future__ import annotations

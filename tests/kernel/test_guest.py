@@ -32,7 +32,7 @@ SUITES = Path(__file__).resolve().parent / "suites"
 if str(SUITES) not in sys.path:
     sys.path.append(str(SUITES))  # they import each other by their bare names, as in the guest
 #: Which suites run under which kernel: Debian's own, and the one with device-tree overlays.
-RUNS = {"stock": ("public", "system")}
+RUNS = {"stock": ("public", "system"), "built": ("overlays",)}
 
 
 class Result(NamedTuple):
