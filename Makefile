@@ -10,7 +10,7 @@ PEER ?= .venv-peer
 NATIVE := $(shell find native CMakeLists.txt -name '*.cpp' -o -name '*.hpp' -o -name '*.h' -o -name CMakeLists.txt)
 FUZZ_SECONDS ?= 20
 
-.PHONY: help setup demo test test-all cross bench lint types layers docs fuzz hdl peer peers-rtl changelog clean
+.PHONY: help setup demo test kernel test-all cross bench lint types layers docs fuzz hdl peer peers-rtl changelog clean
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 12
 
@@ -29,6 +29,10 @@ demo: setup ## run the main job: a picture through the programmable logic
 
 test: setup ## run the tests
 	$(PY) -m pytest -n auto
+
+# On a machine that has never done it: Debian's packages (some 200 MB), and a kernel is built; 6 minutes.
+kernel: setup ## run programs and the Linux backend against real kernels, in the virtual board
+	PYNQ_KERNEL=1 $(PY) -m pytest tests/kernel/test_guest.py
 
 peer: $(PEER)/.ready ## PYNQ 4.0.0 in an environment of its own, for comparing
 $(PEER)/.ready:
