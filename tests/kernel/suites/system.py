@@ -24,6 +24,7 @@ from public import ON, TCSR, TLR, fire_after, quiet, refused
 import pynq
 from pynq.backends.kernel import Kernel
 from pynq.backends.linux.board import Board
+from pynq.backends.linux.doctor import examine
 from pynq.backends.linux.gpio import open_pin
 from pynq.backends.linux.interrupts import UioLine
 from pynq.backends.linux.registers import Registers
@@ -356,6 +357,15 @@ def test_nothing_is_left_open(overlay: Any) -> None:
             KERNEL.open("/dev/no_such_device")
         pynq.allocate(100, "u4").freebuffer()
     assert len(os.listdir("/proc/self/fd")) <= before
+
+
+def test_the_doctor_finds_nothing_missing(overlay: Any) -> None:
+    findings = examine(KERNEL)
+    assert [one for one in findings if one.level in ("missing", "warning")] == []
+    told = {one.what: one.why for one in findings if one.level == "ok"}
+    assert "virtual board" in told["board"]
+    assert f"used by process {os.getpid()}" in told["running design"]
+    assert "the PL sees the caches" in told["buffers"]
 
 
 def suite() -> list[tuple[str, Callable[[Any], None]]]:
