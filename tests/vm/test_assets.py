@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import json
 import lzma
@@ -380,6 +381,15 @@ def test_a_record_of_another_version_is_asked_for_again(archive: DebianArchive, 
     (parts.cache.folder / "records").mkdir(parents=True)
     (parts.cache.folder / "records/qemu.json").write_text(record)
     assert parts.qemu().version == "11.1.2"
+
+
+def test_a_full_disk(tmp_path: Path) -> None:
+    def make(draft: Path, _: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(draft))
+
+    with pytest.raises(VirtualBoardError, match=r"no space left on its disk; .*set PYNQ_CACHE to a"):
+        CacheDir(tmp_path).entry("thing", "1", "a thing", make)
+    assert not list((tmp_path / "drafts").iterdir())
 
 
 def test_a_cache_that_cant_be_written(tmp_path: Path) -> None:

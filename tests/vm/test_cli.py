@@ -40,12 +40,16 @@ def test_the_tree_is_shown_and_written(capsys: pytest.CaptureFixture[str], tmp_p
     ("arguments", "message"),
     [
         ((), "which design? Name a bitstream or hand-off file"),
-        (("nothing.hwh",), "no overlay 'nothing.hwh'"),
-        ((DESIGN, "--memory", "64"), "--memory 64: expected an even number of MiB, 288 or more"),
-        ((DESIGN, "--env", "A-B=1"), "--env 'A-B=1': expected NAME=VALUE"),
-        ((DESIGN, "--kernel", "own"), "no kernel 'own'; there are stock and built"),
-        ((DESIGN, "--models", "no.py"), "--models no.py: no such file"),
-        ((DESIGN, "--share", "/nowhere"), "the shared folder /nowhere is no folder"),
+        (("nothing.hwh", "--", "true"), "no overlay 'nothing.hwh'"),
+        (
+            (DESIGN, "--memory", "64", "--", "true"),
+            "--memory 64: expected an even number of MiB, 288 or more",
+        ),
+        ((DESIGN, "--env", "A-B=1", "--", "true"), "--env 'A-B=1': expected NAME=VALUE"),
+        ((DESIGN, "--kernel", "own", "--", "true"), "no kernel 'own'; there are stock and built"),
+        ((DESIGN, "--models", "no.py", "--", "true"), "--models no.py: no such file"),
+        ((DESIGN, "--share", "/nowhere", "--", "true"), "the shared folder /nowhere is no folder"),
+        ((DESIGN,), "a shell on the board needs a terminal as input and output; give a command after --"),
     ],
 )
 def test_wrong_usage(capsys: pytest.CaptureFixture[str], arguments: tuple[object, ...], message: str) -> None:

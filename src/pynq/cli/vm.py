@@ -17,6 +17,7 @@ from pynq import devicetree
 from pynq.devicetree import Node, Tree
 from pynq.errors import VirtualBoardError
 from pynq.vm.board import SHARE, VirtualBoard, fetch
+from pynq.vm.console import terminal_size
 from pynq.vm.progress import Progress
 
 __all__ = ["Request", "prepare", "print_tree", "run"]
@@ -41,16 +42,24 @@ class Request:
 
 def run(request: Request, command: Sequence[str]) -> int:
     """Start the board, run the command (none: a shell), and return its exit status."""
+    if not command and terminal_size() is None:
+        raise VirtualBoardError(
+            "a shell on the board needs a terminal as input and output; give a command after --, such as "
+            f"`pynq vm {request.design} -- sh script.sh`"
+        )
     board = _board(request)
     with _killed_gently(), board:
-        if not command:
+        if not command and not request.quiet:
             _greet(board)
         return board.run(list(command) or None)
 
 
 def prepare(kernel: str, quiet: bool) -> None:
-    """Fetch and build everything that a start needs."""
-    fetch(kernel, Progress(quiet))
+    """Fetch and build everything that a start needs, and say how to build modules for that kernel."""
+    command = fetch(kernel, Progress(quiet))
+    sys.stdout.write(f"{command}\n")
+    if not quiet:
+        sys.stderr.write("virtual board: all is there; the line above builds a folder's kernel modules\n")
 
 
 def print_tree(request: Request, blob: Path | None) -> None:

@@ -305,6 +305,8 @@ class Archive:
             time.sleep(pause)
             with self._cache.lock(f"apt-{self._name}"):
                 self._update(0.0)
+        if _full(lines):
+            raise self._cache.full()
         raise DownloadRefused(
             f"Debian's packages can't be downloaded: {_complaints(lines)}; see to the network or the proxy, "
             "or set PYNQ_DEBIAN_MIRROR to an archive that this machine reaches"
@@ -333,6 +335,8 @@ class Archive:
                 break
             time.sleep(pause)
         stamp.unlink(missing_ok=True)
+        if _full(lines):
+            raise self._cache.full()
         raise DownloadRefused(
             f"the package lists of Debian {self.suite} ({self.architecture}) can't be fetched: "
             f"{_complaints(lines)}; see to the network or the proxy, or set PYNQ_DEBIAN_MIRROR to an archive "
@@ -469,6 +473,10 @@ def _passing(lines: Sequence[str]) -> bool:
         for line in lines
         for words in ("Mirror sync in progress", "Hash Sum mismatch", "unexpected size")
     )
+
+
+def _full(lines: Sequence[str]) -> bool:
+    return any("No space left on device" in line for line in lines)
 
 
 def _complaints(lines: Sequence[str]) -> str:

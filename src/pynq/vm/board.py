@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import secrets
 import shlex
@@ -28,7 +29,7 @@ from pynq.vm.assets import Assets, Kernel
 from pynq.vm.console import Console, Interrupts, Keyboard, terminal_size
 from pynq.vm.image import MODULES, write_image
 from pynq.vm.kernelbuild import built_kernel
-from pynq.vm.modules import build_modules
+from pynq.vm.modules import build_modules, make_command
 from pynq.vm.native import build_native
 from pynq.vm.progress import Progress
 from pynq.vm.ps import Ps
@@ -55,6 +56,8 @@ SHARE = "/mnt/share"
 DESIGN_FOLDER = "/mnt/design"
 """Where it has the design's, if that lies outside of the shared one."""
 _BOOT = 120.0  # seconds; 5 on a quiet machine
+_PREFIX = "pynq-vm-"
+_YOUNG = 60.0  # seconds in which a folder may have no lock yet
 _LONGEST_FOLDER = 80  # bytes; the sockets in it have to stay below 108 (unix(7), sun_path)
 
 # The agent: it prints "ready", then runs the scripts it is told of by name. The trap is for Ctrl-C, which is
@@ -126,6 +129,7 @@ class VirtualBoard:
         self._token = secrets.token_hex(8)
         self._count = 0
         self._folder: Path | None = None
+        self._held = -1  # the folder's lock
         self._machine: Machine | None = None
         self._console: Console | None = None
 
@@ -141,7 +145,7 @@ class VirtualBoard:
         try:
             kernel, modules, native = _parts(self._assets, self._kernel, self._progress)
             qemu = self._assets.qemu().command()
-            self._folder = folder = _private_folder()
+            self._folder, self._held = folder, _ = _private_folder()
             self._load(folder)
             assert self.served is not None
             tree = folder / "board.dtb"
@@ -163,8 +167,8 @@ class VirtualBoard:
                 tree=tree,
                 image=image,
                 # The built kernel has its own driver of UIO nodes, which has to be told their name.
-                arguments=f"console=ttyAMA0 quiet panic=-1 cma={self.carveouts.contiguous >> 20}M "
-                "uio_pdrv_genirq.of_id=generic-uio",
+                arguments="console=ttyAMA0 quiet panic=-1 cryptomgr.notests "
+                f"cma={self.carveouts.contiguous >> 20}M uio_pdrv_genirq.of_id=generic-uio",
                 logic=self.served.socket,
                 shares=self._shares(folder),
             )
@@ -175,7 +179,7 @@ class VirtualBoard:
 
     def tree_only(self) -> Tree:
         """Return the guest's device tree; nothing but QEMU is fetched, and nothing is started."""
-        with tempfile.TemporaryDirectory(prefix="pynq-vm-") as name:
+        with tempfile.TemporaryDirectory(prefix="pynq-tree-") as name:
             self._load(Path(name))
             return self._tree(self._assets.qemu().command(), Path(name))
 
@@ -190,6 +194,7 @@ class VirtualBoard:
         self.device.close()
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
+            os.close(self._held)
         self._machine = self._console = self.served = self._folder = None
 
     def __enter__(self) -> Self:
@@ -380,10 +385,15 @@ class VirtualBoard:
         return "\n".join(lines) + "\n"
 
 
-def fetch(kernel: str = "stock", progress: Progress | None = None) -> None:
-    """Fetch and build all that a virtual board with that kernel needs, so that starts need no network."""
+def fetch(kernel: str = "stock", progress: Progress | None = None) -> str:
+    """Fetch and build all that a virtual board with that kernel needs, so that starts need no network.
+
+    Return the command that builds a folder's own kernel modules for it.
+    """
     progress = progress or Progress()
-    _parts(Assets(progress=progress), _known(kernel), progress)
+    assets = Assets(progress=progress)
+    found, _, _ = _parts(assets, _known(kernel), progress)
+    return make_command(found, find_toolchain(assets.cache, progress))
 
 
 def _known(kernel: str) -> str:
@@ -411,12 +421,34 @@ def _parts(assets: Assets, flavour: str, progress: Progress) -> tuple[Kernel, li
     return kernel, modules, native
 
 
-def _private_folder() -> Path:
-    """Make a folder for sockets, with a short name: a socket's path has 107 bytes at most."""
+def _private_folder() -> tuple[Path, int]:
+    """Make a folder for sockets, with a short name: a socket's path has 107 bytes at most.
+
+    The descriptor holds its lock. Those of processes that were killed are removed.
+    """
     above = tempfile.gettempdir()
     if len(os.fsencode(above)) > _LONGEST_FOLDER - 20:
         above = "/tmp"
-    return Path(tempfile.mkdtemp(prefix="pynq-vm-", dir=above))
+    for left in Path(above).glob(f"{_PREFIX}*"):
+        with contextlib.suppress(OSError):  # somebody else's, in use, or gone
+            about = left.lstat()
+            if about.st_uid != os.getuid() or time.time() - about.st_mtime < _YOUNG:
+                continue
+            os.close(_locked(left))
+            shutil.rmtree(left, ignore_errors=True)
+    folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=above))
+    return folder, _locked(folder)
+
+
+def _locked(folder: Path) -> int:
+    """Return a descriptor that holds the lock of a folder. Raises ``BlockingIOError`` if another does."""
+    file = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(file)
+        raise
+    return file
 
 
 def _print(data: bytes) -> None:

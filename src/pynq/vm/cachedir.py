@@ -76,7 +76,8 @@ class CacheDir:
             with self.draft() as draft:
                 made = draft / "made"
                 made.mkdir()
-                make(made, place)
+                with self._space():
+                    make(made, place)
                 with self._writing():
                     (made / "entry.json").write_text(json.dumps({"kind": kind, "label": label}))
                     place.parent.mkdir(parents=True, exist_ok=True)
@@ -143,12 +144,28 @@ class CacheDir:
         try:
             yield
         except OSError as error:
-            hint = "set PYNQ_CACHE to a folder of yours"
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                hint = "free some space (`pynq cache clear`), or set PYNQ_CACHE to another folder"
+                raise self.full() from error
             raise VirtualBoardError(
-                f"the cache {self.folder} can't be written: {error.strerror}; {hint}"
+                f"the cache {self.folder} can't be written: {error.strerror}; set PYNQ_CACHE to a folder of "
+                "yours"
             ) from error
+
+    @contextlib.contextmanager
+    def _space(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise self.full() from error
+            raise
+
+    def full(self) -> VirtualBoardError:
+        """Return the error of a disk without space."""
+        return VirtualBoardError(
+            f"the cache {self.folder} can't be written: no space left on its disk; a virtual board takes "
+            "about 700 MB: free some (`pynq cache clear`), or set PYNQ_CACHE to a folder on another disk"
+        )
 
     # Upkeep
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import select
 import sys
 import termios
@@ -73,7 +74,8 @@ class Console:
 
     def last_words(self, lines: int = 20) -> str:
         """Return the end of what the guest printed."""
-        text = b"".join(self._kept).decode(errors="replace").replace("\r", "")
+        said = re.sub(re.escape(self._mark) + rb"[^\x1e]*\x1e", b"", b"".join(self._kept))
+        text = said.decode(errors="replace").replace("\r", "")
         return "\n".join([line for line in text.split("\n") if line.strip()][-lines:])
 
     def close(self) -> None:

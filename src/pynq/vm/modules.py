@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shlex
 import shutil
 import subprocess
 from collections.abc import Sequence
@@ -19,7 +20,7 @@ from pynq.vm.cachedir import CacheDir
 from pynq.vm.progress import Progress
 from pynq.vm.toolchain import Toolchain
 
-__all__ = ["SOURCES", "Buildable", "build_modules", "check_path", "complaints"]
+__all__ = ["SOURCES", "Buildable", "build_modules", "check_path", "complaints", "make_command"]
 
 #: The sources, with their Kbuild.
 SOURCES = Path(__file__).parent / "modules"
@@ -91,11 +92,21 @@ def complaints(output: str) -> str:
 def _make(headers: Path, work: Path, toolchain: Toolchain) -> None:
     check_path(work)
     check_path(headers)
-    command = ["make", f"-j{len(os.sched_getaffinity(0))}", "-C", str(headers), "ARCH=arm64", f"M={work}"]
+    jobs = f"-j{len(os.sched_getaffinity(0))}"
+    _run([*_makes(headers, toolchain), jobs, f"M={work}", "modules"], toolchain, "make")
+
+
+def make_command(kernel: Buildable, toolchain: Toolchain) -> str:
+    """Return what a shell makes the kernel modules of the current folder with."""
+    settings = [f"{name}={shlex.quote(value)}" for name, value in toolchain.environment.items()]
+    return " ".join([*settings, shlex.join(_makes(kernel.headers(), toolchain)), 'M="$PWD"', "modules"])
+
+
+def _makes(headers: Path, toolchain: Toolchain) -> list[str]:
     # Debian's makefiles want the very compiler that the kernel was built with, and pahole for debug
     # information that is stripped anyway.
-    command += [f"CROSS_COMPILE={toolchain.prefix}", f"CC={toolchain.program('gcc')}"]
-    _run([*command, "CONFIG_DEBUG_INFO_BTF_MODULES=", "modules"], toolchain, "make")
+    compiler = [f"CROSS_COMPILE={toolchain.prefix}", f"CC={toolchain.program('gcc')}"]
+    return ["make", "-C", str(headers), "ARCH=arm64", *compiler, "CONFIG_DEBUG_INFO_BTF_MODULES="]
 
 
 def _run(command: Sequence[str], toolchain: Toolchain, what: str) -> None:
