@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["Aperture", "PsBlock", "Served", "Serving"]
 
 PAGE = 4096
+_LEAST = 1 << 16
 _LARGEST = 256 << 30  # bytes; QEMU's "virt" has 512 GiB for the 64-bit BARs of all functions
 _LONGEST_PATH = 107  # bytes; unix(7), sun_path
 _GICS = ("arm_gic", "arm-gicv3")  # types of QEMU's interrupt controllers
@@ -281,8 +282,12 @@ def pack(design: Design, blocks: Iterable[PsBlock], ddr: int) -> tuple[Aperture,
 
 
 def bar_size(apertures: Iterable[Aperture]) -> int:
-    """Return the bytes of the smallest BAR that holds the apertures."""
-    return _power(max((one.offset + one.size for one in apertures), default=PAGE))
+    """Return the bytes of the smallest BAR that holds the apertures.
+
+    The kernel places large BARs first: it is at least as large as those of virtio functions, so that its
+    place is known beforehand.
+    """
+    return max(_LEAST, _power(max((one.offset + one.size for one in apertures), default=PAGE)))
 
 
 def _power(size: int) -> int:
