@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from system import FakeSystem, FakeUio
+from fakesystem import FakeSystem, FakeUio
 
 from pynq.backends.linux.board import Board
 from pynq.backends.linux.interrupts import UioLine, interrupt_line

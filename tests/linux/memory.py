@@ -13,7 +13,7 @@ import struct
 from collections.abc import Callable
 from pathlib import Path
 
-from system import FakeSystem
+from fakesystem import FakeSystem
 
 from pynq.backends.kernel import Descriptor
 

@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from fakesystem import FakeSystem
 from memory import FakeHeap, FakeUDmaBuf, FakeZocl
-from system import FakeSystem
 
 from pynq.backends.linux.board import Board
 from pynq.backends.linux.buffers import Memory

@@ -12,8 +12,8 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "handles"))
 from bits import bitfile
 from fakeboard import Bench, FakeBoard, Intc, interrupt_design
+from fakesystem import FakeSystem
 from lines import UioBench
-from system import FakeSystem
 
 from pynq import Overlay
 from pynq.backends.linux import LinuxDevice

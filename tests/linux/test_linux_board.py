@@ -7,8 +7,8 @@ import shutil
 from pathlib import Path
 
 import pytest
+from fakesystem import GIC, FakeSystem
 from memory import FakeUDmaBuf
-from system import GIC, FakeSystem
 
 from pynq.backends.kernel import Kernel
 from pynq.backends.linux import LinuxDevice

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from bits import SYNC, TURNED, bitfile, overlay_blob
-from system import OVERLAYS, FakeSystem
+from fakesystem import OVERLAYS, FakeSystem
 
 from pynq import Overlay
 from pynq.backends.linux import LinuxBackend, LinuxDevice
@@ -316,7 +316,7 @@ def test_faults(
 CHILD = """
     import sys, time
     sys.path.insert(0, {tests!r})
-    from system import FakeSystem
+    from fakesystem import FakeSystem
     from pynq import Overlay
     from pynq.backends.linux import Kernel, LinuxDevice
     device = LinuxDevice(kernel=Kernel({root!r}))

@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from fakesystem import FakeSystem, FaultyKernel
 from memory import FakeUDmaBuf
-from system import FakeSystem, FaultyKernel
 from test_linux_faults import NUMBERS, OneFails
 
 from pynq.backends.kernel import Kernel

@@ -5,12 +5,14 @@ from __future__ import annotations
 import errno
 import gc
 import os
+import tempfile
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from bits import bitfile, overlay_blob
-from system import OVERLAYS, FakeSystem, FaultyKernel
+from fakesystem import OVERLAYS, FakeSystem, FaultyKernel
 
 from pynq.backends.linux import LinuxDevice
 from pynq.design import read
@@ -36,12 +38,27 @@ class OneFails(FaultyKernel):
         return super().call(operation, name, one, hint)
 
 
+DESIGN = read(ROOT / "examples/polynomial/polynomial.hwh")
+
+
+@pytest.fixture
+def memory_path(tmp_path: Path) -> Iterator[Path]:
+    """A folder in memory where there is one: a system has 130 files, and there are hundreds of systems."""
+    above = Path("/dev/shm")
+    if not os.access(above, os.W_OK):
+        above = tmp_path
+    with tempfile.TemporaryDirectory(prefix="pynq-test-", dir=above) as folder:
+        gc.freeze()  # what other tests left is not looked at again in each system's collection
+        yield Path(folder)
+        gc.unfreeze()
+
+
 def make(folder: Path, family: str, manager: str) -> tuple[FakeSystem, Design, Path, Path]:
     system = FakeSystem(folder / "root", family, manager=manager)
     bit, dtbo = folder / "polynomial.bit", folder / "user.dtbo"
     bit.write_bytes(bitfile())
     dtbo.write_bytes(overlay_blob("/amba_pl", "user@43d00000", 0x43D0_0000))
-    return system, read(ROOT / "examples/polynomial/polynomial.hwh"), bit, dtbo
+    return system, DESIGN, bit, dtbo
 
 
 def left_overs(system: FakeSystem) -> list[str]:
@@ -52,18 +69,18 @@ def left_overs(system: FakeSystem) -> list[str]:
 
 @pytest.mark.parametrize(("manager", "with_dtbo"), [("vendor", True), ("mainline", False)])
 def test_every_call_fails_in_turn(
-    tmp_path: Path, manager: str, with_dtbo: bool, monkeypatch: pytest.MonkeyPatch
+    memory_path: Path, manager: str, with_dtbo: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("pynq.backends.linux.device._NODES_SECONDS", 0.0)
-    (tmp_path / "0").mkdir()
-    system, design, bit, dtbo = make(tmp_path / "0", "zynq", manager)
+    (memory_path / "0").mkdir()
+    system, design, bit, dtbo = make(memory_path / "0", "zynq", manager)
     kernel = system.kernel()
     with LinuxDevice(kernel=kernel) as device:
         device.open()
         device.download(design, bit, dtbo=dtbo if with_dtbo else None)
     assert len(kernel.calls) > 40
     for at, call in enumerate(kernel.calls, 1):
-        folder = tmp_path / str(at)
+        folder = memory_path / str(at)
         folder.mkdir()
         system, design, bit, dtbo = make(folder, "zynq", manager)
         failing = OneFails(system)

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 from bits import SYNC, TURNED, bitfile
+from fakesystem import FakeSystem
 from memory import FakeUDmaBuf
 from partial import regionkit
-from system import FakeSystem
 
 from pynq import Overlay
 from pynq.backends.linux import LinuxDevice

@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from pynq.backends.kernel import Kernel
-from pynq.backends.pcie.layout import Layout, Memory, layout_of
-from pynq.backends.pcie.xdma import XdmaDevice
+from pynq.backends.pcie.layout import OPTIONS, Layout, Memory, layout_of
+from pynq.backends.pcie.xdma import XdmaBackend, XdmaDevice
 from pynq.design.hwh import read_bytes
 from pynq.design.model import Design
-from pynq.errors import OverlayNotLoadedError
+from pynq.device.options import converted
+from pynq.errors import DeviceNotFoundError, OverlayNotLoadedError
 
 ROOT = Path(__file__).resolve().parents[2]
 if str(ROOT) not in sys.path:
@@ -67,8 +68,16 @@ def test_interrupts_are_the_bits_of_the_card() -> None:
 
 
 def test_options_come_first() -> None:
-    layout = layout_of(card(), {"user": "0x1000", "memory": "0x0+4096", "events": "3,1"})
+    layout = layout_of(
+        card(), converted("xdma:", {"user": "0x1000", "memory": "0x0+4096", "events": "3,1"}, OPTIONS)
+    )
     assert (layout.bar_base, layout.memories, layout.lines) == (0x1000, (Memory("memory", 0, 4096),), (3, 1))
+
+
+@pytest.mark.parametrize("option", ["user=here", "memory=0x0", "events=1,,2", "bank=0"])
+def test_options_that_make_no_sense(option: str, tmp_path: Path) -> None:
+    with pytest.raises(DeviceNotFoundError, match=option.partition("=")[0]):
+        XdmaBackend(Kernel(tmp_path)).open(f"xdma:0?{option}")
 
 
 def test_registers_of_the_second_block_lie_in_the_bar(tmp_path: Path) -> None:

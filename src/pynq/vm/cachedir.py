@@ -16,10 +16,10 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pynq.backends.sim.rtl.cache import Entry, children
 from pynq.backends.sim.rtl.cache import default_folder as rtl_folder
 from pynq.errors import VirtualBoardError
 
@@ -31,17 +31,6 @@ _UNUSED = 60 * 86400.0  # seconds
 def default_folder() -> Path:
     """Return the cache's folder, beside that of RTL: in ``$PYNQ_CACHE``, else in the user's for caches."""
     return rtl_folder().parent / "vm"
-
-
-@dataclass(frozen=True)
-class Entry:
-    """What the cache holds: ``kind`` ("qemu", "kernel", "draft"...), ``size`` in bytes, ``used`` a time."""
-
-    kind: str
-    path: Path
-    size: int
-    used: float
-    label: str
 
 
 class CacheDir:
@@ -172,7 +161,7 @@ class CacheDir:
     def entries(self) -> list[Entry]:
         """Return everything that takes space, the longest unused first; drafts of killed processes too."""
         found = []
-        for path in [*_children(self.folder / "entries"), *_children(self.folder / "drafts")]:
+        for path in [*children(self.folder / "entries"), *children(self.folder / "drafts")]:
             kind, label, file = "draft", "", path / "entry.json"
             try:
                 if file.exists():
@@ -203,10 +192,10 @@ class CacheDir:
     def sweep(self) -> int:
         """Remove drafts of processes that were killed; return the bytes freed."""
         freed = 0
-        for lock in _children(self.folder / "drafts"):
+        for lock in children(self.folder / "drafts"):
             if lock.suffix != ".lock":
                 continue
-            with contextlib.suppress(OSError), lock.open() as file:
+            with contextlib.suppress(OSError), lock.open() as file:  # locked: its process goes on
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 freed += _size(lock.with_suffix(""))
                 shutil.rmtree(lock.with_suffix(""), ignore_errors=True)
@@ -227,13 +216,6 @@ class CacheDir:
             except OSError:
                 return 0
         return entry.size
-
-
-def _children(folder: Path) -> list[Path]:
-    try:
-        return [Path(entry.path) for entry in os.scandir(folder)]
-    except OSError:
-        return []
 
 
 def _size(folder: Path) -> int:

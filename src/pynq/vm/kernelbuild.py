@@ -11,17 +11,16 @@ import lzma
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 from pynq.errors import VirtualBoardError
 from pynq.vm.apt import Archive, Package, host_architecture, unpack
 from pynq.vm.assets import Kernel
 from pynq.vm.cachedir import CacheDir
-from pynq.vm.modules import check_path, complaints
+from pynq.vm.modules import check_path
 from pynq.vm.progress import Progress, megabytes
 from pynq.vm.toolchain import Toolchain, find_toolchain
 
@@ -31,6 +30,7 @@ __all__ = ["CONFIG", "built_kernel"]
 CONFIG = Path(__file__).parent / "kernel" / "built.config"
 FORMAT = 1  # of the cache's entries
 _RECORD = "built-kernel"
+_FAILURE = "the kernel can't be built"
 _OBJECTS = 820  # about as many as a build compiles; only for the bar
 _TOOLS = ("make", "bc", "flex", "bison", "gcc")
 #: Of the source only what this configuration can read is unpacked: a third of its 1.3 GB.
@@ -122,14 +122,14 @@ def _build(
     # The kernel names when and by whom it was built: fixed, so that the same source gives the same image.
     make += ["KBUILD_BUILD_TIMESTAMP=1970-01-01", "KBUILD_BUILD_USER=pynq", "KBUILD_BUILD_HOST=pynq"]
 
-    _run([*make, "tinyconfig"], tree, toolchain)
-    with (tree / ".config").open("a", encoding="ascii") as file:
-        file.write(config)  # the last of several lines for an option holds
-    _run([*make, "olddefconfig"], tree, toolchain)
+    toolchain.run([*make, "tinyconfig"], _FAILURE, tree)
+    with (tree / ".config").open("a", encoding="ascii") as options:
+        options.write(config)  # the last of several lines for an option holds
+    toolchain.run([*make, "olddefconfig"], _FAILURE, tree)
     _check_config(config, (tree / ".config").read_text(encoding="ascii"))
 
     with progress.step("compiling the kernel") as told:
-        _run([*make, "Image", "modules"], tree, toolchain, _Counter(told, progress))
+        toolchain.run([*make, "Image", "modules"], _FAILURE, tree, _Counter(told, progress))
 
     (tree / "arch/arm64/boot/Image").rename(draft / "Image")
     shutil.copy(tree / "include/config/kernel.release", draft / "release")
@@ -203,43 +203,3 @@ class _Counter:
         self._told(min(self.done / _OBJECTS, 0.99))
         if self._plain and self.done % (_OBJECTS // 4) == 0:
             self._progress.say(f"compiled {self.done} of about {_OBJECTS} objects")
-
-
-def _run(
-    command: Sequence[str],
-    folder: Path,
-    toolchain: Toolchain,
-    line_done: Callable[[str], None] = lambda _: None,
-) -> None:
-    """Run make; whatever ends this call ends all that it started."""
-    try:
-        process = subprocess.Popen(
-            command,
-            cwd=folder,
-            env=toolchain.surroundings(),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            start_new_session=True,
-        )
-    except OSError as error:
-        raise VirtualBoardError(f"{command[0]} does not start: {error.strerror}") from error
-    assert process.stdout is not None
-    lines = []
-    try:
-        with process.stdout:
-            for line in process.stdout:
-                lines.append(line)
-                line_done(line)
-        process.wait()
-    except BaseException:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        raise
-    if process.returncode:
-        raise VirtualBoardError(
-            f"the kernel can't be built, `make {command[-1]}` ended with status {process.returncode}:\n"
-            f"{complaints(''.join(lines))}"
-        )

@@ -10,8 +10,6 @@ import os
 import re
 import shlex
 import shutil
-import subprocess
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -20,11 +18,11 @@ from pynq.vm.cachedir import CacheDir
 from pynq.vm.progress import Progress
 from pynq.vm.toolchain import Toolchain
 
-__all__ = ["SOURCES", "Buildable", "build_modules", "check_path", "complaints", "make_command"]
+__all__ = ["SOURCES", "Buildable", "build_modules", "check_path", "make_command"]
 
 #: The sources, with their Kbuild.
 SOURCES = Path(__file__).parent / "modules"
-_SHOWN = 12  # lines of the compiler in an error
+_FAILURE = "the kernel modules can't be built"
 
 
 class Buildable(Protocol):
@@ -64,7 +62,7 @@ def build_modules(
             shutil.copy(file, work)
         _make(headers, work, toolchain)
         built = sorted(work.glob("*.ko"))
-        _run([toolchain.program("strip"), "--strip-debug", *map(str, built)], toolchain, "strip")
+        toolchain.run([toolchain.program("strip"), "--strip-debug", *map(str, built)], _FAILURE)
         for file in built:
             file.rename(draft / file.name)
         shutil.rmtree(work)
@@ -81,19 +79,11 @@ def check_path(folder: Path) -> None:
         )
 
 
-def complaints(output: str) -> str:
-    """Return the lines of a build that say why it failed, the first ones, else the last that there are."""
-    lines = [line for line in output.splitlines() if line.strip()]
-    said = [line for line in lines if re.search(r"\berror:|undefined |No such file|No rule to", line)]
-    shown = said[:_SHOWN] or lines[-_SHOWN:]
-    return "\n".join(f"  {line}" for line in shown) or "  nothing was said"
-
-
 def _make(headers: Path, work: Path, toolchain: Toolchain) -> None:
     check_path(work)
     check_path(headers)
     jobs = f"-j{len(os.sched_getaffinity(0))}"
-    _run([*_makes(headers, toolchain), jobs, f"M={work}", "modules"], toolchain, "make")
+    toolchain.run([*_makes(headers, toolchain), jobs, f"M={work}", "modules"], _FAILURE)
 
 
 def make_command(kernel: Buildable, toolchain: Toolchain) -> str:
@@ -107,23 +97,3 @@ def _makes(headers: Path, toolchain: Toolchain) -> list[str]:
     # information that is stripped anyway.
     compiler = [f"CROSS_COMPILE={toolchain.prefix}", f"CC={toolchain.program('gcc')}"]
     return ["make", "-C", str(headers), "ARCH=arm64", *compiler, "CONFIG_DEBUG_INFO_BTF_MODULES="]
-
-
-def _run(command: Sequence[str], toolchain: Toolchain, what: str) -> None:
-    try:
-        done = subprocess.run(
-            command,
-            env=toolchain.surroundings(),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-        )
-    except OSError as error:
-        raise VirtualBoardError(f"{command[0]} does not start: {error.strerror}") from error
-    if done.returncode:
-        raise VirtualBoardError(
-            f"the kernel modules can't be built, `{what}` ended with status {done.returncode}:\n"
-            f"{complaints(done.stdout)}"
-        )

@@ -11,8 +11,9 @@ import os
 import re
 import shlex
 import shutil
+import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -32,6 +33,7 @@ _UNUSED = (
     *("debconf", "dpkg", "tar", "libacl1", "libmd0", "libbz2-1.0", "libselinux1", "libpcre2-8-0"),
     *("readline-common", "gcc-12-base"),
 )
+_SHOWN = 12  # lines of a build in an error
 _SANITIZERS = ("libasan", "libtsan", "liblsan", "libubsan", "libhwasan", "libitm", "libquadmath")
 #: What a kernel's build needs beside make: the program, and the packages that have it.
 _BUILD = {
@@ -66,6 +68,50 @@ class Toolchain:
     def surroundings(self) -> dict[str, str]:
         """Return the whole environment to start its programs with."""
         return {**os.environ, **self.environment, "LC_ALL": "C"}
+
+    def run(
+        self,
+        command: Sequence[str],
+        failure: str,
+        folder: Path | None = None,
+        line_done: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """Run a step of a build in ``folder``, telling each line that it prints.
+
+        Whatever ends this call ends all that the step has started. Raises
+        :class:`~pynq.errors.VirtualBoardError`, ``failure`` with the first complaints.
+        """
+        try:
+            process = subprocess.Popen(
+                command,
+                cwd=folder,
+                env=self.surroundings(),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors="replace",
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise VirtualBoardError(f"{command[0]} does not start: {error.strerror}") from error
+        assert process.stdout is not None
+        lines = []
+        try:
+            with process.stdout:
+                for line in process.stdout:
+                    lines.append(line)
+                    line_done(line)
+            process.wait()
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            raise
+        if process.returncode:
+            step = f"{Path(command[0]).name} {command[-1]}"
+            raise VirtualBoardError(
+                f"{failure}, `{step}` ended with status {process.returncode}:\n{_complaints(lines)}"
+            )
 
 
 def find_toolchain(
@@ -134,6 +180,14 @@ def _version(compiler: str) -> str:
     if not said:
         raise VirtualBoardError(f"the compiler {compiler} does not start: `{compiler} --version` fails")
     return said[0]
+
+
+def _complaints(output: Sequence[str]) -> str:
+    """Return the lines of a build that say why it failed, the first ones, else the last that there are."""
+    lines = [line.rstrip() for line in output if line.strip()]
+    said = [line for line in lines if re.search(r"\berror:|undefined |No such file|No rule to", line)]
+    shown = said[:_SHOWN] or lines[-_SHOWN:]
+    return "\n".join(f"  {line}" for line in shown) or "  nothing was said"
 
 
 # Debian's, unpacked

@@ -6,7 +6,7 @@ All of it comes from the device tree (Devicetree Specification v0.4, 2.3.8 ``ran
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
@@ -293,6 +293,6 @@ def _join(cells: Sequence[int]) -> int:
     return value
 
 
-def _listed(ranges: object) -> str:
-    entries = [f"0x{base:x}..0x{base + size - 1:x}" for base, size in ranges]  # type: ignore[attr-defined]
+def _listed(ranges: Iterable[tuple[int, int]]) -> str:
+    entries = [f"0x{base:x}..0x{base + size - 1:x}" for base, size in ranges]
     return ", ".join(entries) or "no ranges"

@@ -37,7 +37,6 @@ _IMAGE = f"{_PREFIX}image"
 _SHARED = "pynq"  # folder below FIRMWARE that `pynq setup` lets the group write
 _SEARCH_PATH = "/sys/module/firmware_class/parameters/path"
 _LOG_LINES = 6
-_STATUS_SECONDS = 5.0
 
 
 class Flags(IntFlag):
@@ -157,7 +156,7 @@ class Programmer:
             self.kernel.write(f"{manager}/firmware", name)
         finally:
             if flags:  # they stay, and the next one may be somebody's who does not set them
-                with suppress(KernelError):
+                with suppress(KernelError):  # the load's own outcome counts
                     self.kernel.write(f"{manager}/flags", "0")
 
     def _through_region(self, name: str, flags: Flags, key: str) -> None:
@@ -236,7 +235,7 @@ class Programmer:
         cause = _CAUSES.get((state, number or 0), "")
         if cause:
             parts.append(f"Probably {cause}")
-        with suppress(KernelError):
+        with suppress(KernelError):  # more than the cause of the error is not asked for
             if self.kernel.exists(f"{manager}/status"):
                 found = self.kernel.text(f"{manager}/status")
                 if found:

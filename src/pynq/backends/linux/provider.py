@@ -20,6 +20,8 @@ from pynq._native import MappedBlock
 from pynq.errors import AllocationError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pynq.backends.kernel import Descriptor, Kernel
     from pynq.backends.linux.livetree import LiveNode
 
@@ -133,7 +135,7 @@ def mapped(
     offset: int,
     nbytes: int,
     bus: int,
-    on_release: object,
+    on_release: Callable[[], object],
     *,
     coherent: bool,
 ) -> MappedBlock:
@@ -141,7 +143,7 @@ def mapped(
     return kernel.call(
         "mmap",
         descriptor.name,
-        lambda: MappedBlock(descriptor.fileno(), offset, nbytes, bus, on_release, coherent),  # type: ignore[arg-type]
+        lambda: MappedBlock(descriptor.fileno(), offset, nbytes, bus, on_release, coherent),
     )
 
 

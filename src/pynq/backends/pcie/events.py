@@ -77,12 +77,11 @@ class EventLine(InterruptLine):
         try:
             await entry[1]
         except asyncio.CancelledError:
-            with self._changed, contextlib.suppress(ValueError):
-                self._waiting.remove(entry)
-            if entry[1].done() and not entry[1].cancelled() and entry[1].exception() is None:
-                with self._changed:  # it had fired for this wait: the next one gets it
-                    self._fired += 1
-                    self._changed.notify_all()
+            with self._changed:
+                if entry in self._waiting:
+                    self._waiting.remove(entry)
+                if entry[1].done() and not entry[1].cancelled() and entry[1].exception() is None:
+                    self._give()  # it had fired for this wait: the next one gets it
             raise
 
     def forget(self) -> None:
@@ -118,13 +117,24 @@ class EventLine(InterruptLine):
 
     def _deliver(self) -> None:
         self._armed = False
+        self._give()
+
+    def _give(self) -> None:
+        """Let an interrupt end one wait, or be kept for the next."""
         while self._waiting:
             loop, future = self._waiting.popleft()
-            with contextlib.suppress(RuntimeError):
-                loop.call_soon_threadsafe(_finish, future)
+            with contextlib.suppress(RuntimeError):  # a loop that was closed: the next wait gets it
+                loop.call_soon_threadsafe(self._finish, future)
                 return
         self._fired += 1
         self._changed.notify_all()
+
+    def _finish(self, future: asyncio.Future[None]) -> None:
+        if not future.done():
+            future.set_result(None)
+        elif self._reason is None:  # cancelled since it was chosen
+            with self._changed:
+                self._give()
 
     def _listen(self) -> None:
         while True:
@@ -146,11 +156,6 @@ class EventLine(InterruptLine):
                     self._deliver()
                 else:
                     self._latched = True
-
-
-def _finish(future: asyncio.Future[None]) -> None:
-    if not future.done():
-        future.set_result(None)
 
 
 def _fail(future: asyncio.Future[None], reason: BaseException) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, Final, NamedTuple
 
 from pynq.design.model import Cell, Design, MemoryKind, MemoryRange
-from pynq.errors import DeviceNotFoundError, UnsupportedByDeviceError
+from pynq.errors import UnsupportedByDeviceError
 
-__all__ = ["Layout", "Memory", "layout_of", "number", "parse_options"]
+__all__ = ["OPTIONS", "Layout", "Memory", "choose", "layout_of", "number"]
 
 #: Interrupts of the XDMA subsystem (PG195, parameter "Number of User Interrupt Requests": up to 16).
 EVENTS = 16
@@ -43,8 +44,25 @@ def number(text: str) -> int:
     return int(text.strip().strip("{}"), 0)
 
 
-def layout_of(design: Design, options: dict[str, str]) -> Layout:
-    """Read the layout from the design's XDMA block; ``options`` (see :class:`XdmaBackend`) come first.
+def _memory(text: str) -> Memory:
+    base, _, size = text.partition("+")
+    return Memory("memory", number(base), number(size))
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    return tuple(number(part) for part in text.split(","))
+
+
+#: What a device's name may tell, see :class:`~pynq.backends.pcie.xdma.XdmaBackend`.
+OPTIONS: Final[Mapping[str, Callable[[str], object]]] = {
+    "user": number,
+    "memory": _memory,
+    "events": _numbers,
+}
+
+
+def layout_of(design: Design, options: Mapping[str, Any]) -> Layout:
+    """Read the layout from the design's XDMA block; ``options`` (:data:`OPTIONS`) come first.
 
     A design without such a block (its host enters by other means) needs the option ``memory``; its registers
     are all that a program reaches.
@@ -58,13 +76,9 @@ def layout_of(design: Design, options: dict[str, str]) -> Layout:
     )
     registers = tuple(entry for entry in owned if cell is None or _is_lite(entry))
     if "memory" in options:
-        base, _, size = options["memory"].partition("+")
-        memories = (Memory("memory", number(base), number(size)),)
-    bar_base = number(options["user"]) if "user" in options else _bar_base(cell)
-    lines = tuple(range(EVENTS))
-    if "events" in options:
-        lines = tuple(number(text) for text in options["events"].split(","))
-    return Layout(registers, bar_base, memories, lines)
+        memories = (options["memory"],)
+    bar_base = options["user"] if "user" in options else _bar_base(cell)
+    return Layout(registers, bar_base, memories, options.get("events", tuple(range(EVENTS))))
 
 
 def _is_lite(entry: MemoryRange) -> bool:
@@ -76,23 +90,14 @@ def _bar_base(cell: Cell | None) -> int:
         known = {name.lower(): text for name, text in cell.parameters.items()}
         for name in _BAR_BASE:
             if name in known:
-                return number(known[name])
+                try:
+                    return number(known[name])
+                except ValueError:
+                    raise UnsupportedByDeviceError(
+                        f"{cell.path}: its parameter {name} is {known[name]!r}, no address of the BAR's "
+                        "first byte; give that with the option `user` (xdma:0?user=0x0)"
+                    ) from None
     return 0
-
-
-def parse_options(spec: str, known: tuple[str, ...]) -> tuple[str, dict[str, str]]:
-    """Split ``scheme:rest?option=value&...``; return rest and options.
-
-    Raises :class:`~pynq.errors.DeviceNotFoundError` for an unknown option.
-    """
-    head, _, query = spec.partition("?")
-    options: dict[str, str] = {}
-    for item in filter(None, query.split("&")):
-        name, _, text = item.partition("=")
-        if name not in known:
-            raise DeviceNotFoundError(f"{spec!r}: no option {name!r}; known: {', '.join(known)}")
-        options[name] = text
-    return head.partition(":")[2], options
 
 
 def choose(memories: tuple[Memory, ...], target: object, device: str) -> Memory:

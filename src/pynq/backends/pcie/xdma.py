@@ -12,15 +12,16 @@ import mmap
 import os
 import threading
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from pynq._native import Arena, Window
 from pynq.backends.kernel import Descriptor, Kernel
 from pynq.backends.pcie.events import EventLine
-from pynq.backends.pcie.layout import Layout, Memory, choose, layout_of, parse_options
+from pynq.backends.pcie.layout import OPTIONS, Layout, Memory, choose, layout_of
 from pynq.design.model import Design, MemoryRange
 from pynq.device.base import Device
 from pynq.device.contract import Block
+from pynq.device.options import converted, split
 from pynq.errors import (
     AllocationError,
     BusError,
@@ -33,7 +34,6 @@ from pynq.errors import (
 
 __all__ = ["XdmaBackend", "XdmaDevice"]
 
-_OPTIONS: Final = ("user", "memory", "events")
 _CHUNK = 4 << 20  # bytes a call: what the driver moves while a Ctrl-C has to wait
 _DRIVER = "is the xdma module loaded, and may this user open its devices? `pynq doctor` says"
 
@@ -51,7 +51,7 @@ class XdmaDevice(Device):
     ) -> None:
         super().__init__(name)
         self._prefix = f"/dev/xdma{name.partition('?')[0].partition(':')[2] or '0'}"
-        self._options = dict(options or {})
+        self._options = converted(name, options or {}, OPTIONS)
         self._kernel = kernel or Kernel()
         self._lock = threading.RLock()
         self._files: dict[str, Descriptor] = {}
@@ -183,7 +183,7 @@ class XdmaDevice(Device):
 
     def sync(self, block: Block, offset: int, nbytes: int, direction: str) -> None:
         """Move a part of a block to the card ("to_device") or back ("from_device")."""
-        view = memoryview(block)[offset : offset + nbytes]  # type: ignore[arg-type]
+        view = memoryview(block)[offset : offset + nbytes]  # type: ignore[arg-type]  # Buffer: Python 3.12
         address = block.physical_address + offset
         send = direction == "to_device"
         file = self._file("h2c_0" if send else "c2h_0")
@@ -216,9 +216,8 @@ class XdmaDevice(Device):
     def _loaded(self) -> Layout:
         self._check_open()
         if self._layout is None:
-            if self._options.get("memory"):
-                base, _, size = self._options["memory"].partition("+")
-                return Layout((), 0, (Memory("memory", int(base, 0), int(size, 0)),), ())
+            if "memory" in self._options:
+                return Layout((), 0, (self._options["memory"],), ())
             raise OverlayNotLoadedError(f"device {self.name!r} holds no overlay; load one first")
         return self._layout
 
@@ -288,7 +287,7 @@ class XdmaBackend:
 
         Raises :class:`~pynq.errors.DeviceNotFoundError` where there is none, or for a wrong option.
         """
-        rest, options = parse_options(spec, _OPTIONS)
+        rest, options = split(spec)
         if rest and not rest.isdecimal():
             known = ", ".join(self.probe()) or "none"
             raise DeviceNotFoundError(f"no card {spec!r}: expected xdma:NUMBER; present: {known}")

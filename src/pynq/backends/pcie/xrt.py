@@ -13,17 +13,18 @@ import importlib
 import importlib.util
 import threading
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import numpy as np
 
 from pynq._native import Window
-from pynq.backends.pcie.layout import parse_options
+from pynq.backends.pcie.layout import number
 from pynq.design.model import Design, MemoryRange
 from pynq.device.base import Device
 from pynq.device.contract import Block
+from pynq.device.options import converted, split
 from pynq.errors import (
     AllocationError,
     BusError,
@@ -42,7 +43,7 @@ else:
 
 __all__ = ["XrtBackend", "XrtDevice"]
 
-_OPTIONS: Final = ("xclbin", "bank")
+_OPTIONS: Final[Mapping[str, Callable[[str], object]]] = {"xclbin": Path, "bank": number}
 _LIBRARY = "libxrt_coreutil.so.2"
 _INSTALL = "install XRT (its packages bring the Python module pyxrt) and start Python with its setup.sh"
 
@@ -64,7 +65,7 @@ class XrtDevice(Device):
     ) -> None:
         super().__init__(name)
         self._index = int(name.partition("?")[0].partition(":")[2] or "0")
-        self._options = dict(options or {})
+        self._options = converted(name, options or {}, _OPTIONS)
         self.needs_bitstream = "xclbin" not in self._options
         self._xrt = pyxrt
         self._library = library
@@ -119,7 +120,7 @@ class XrtDevice(Device):
             raise UnsupportedByDeviceError(
                 f"device {self.name!r}: XRT exchanges its region with every .xclbin; load that as an overlay"
             )
-        image = Path(self._options["xclbin"]) if "xclbin" in self._options else bitstream
+        image = self._options.get("xclbin", bitstream)
         if image is None or image.suffix != ".xclbin":
             raise DesignNotFoundError(f"device {self.name!r} is programmed with an .xclbin, not with {image}")
         with self._lock:
@@ -172,7 +173,7 @@ class XrtDevice(Device):
         ``target``: number of the memory bank, or a kernel's argument as ``kernel.group_id(i)`` gives it;
         default: the option ``bank``, or 0.
         """
-        bank = int(self._options.get("bank", "0"), 0) if target is None or target is self else target
+        bank = self._options.get("bank", 0) if target is None or target is self else target
         if not isinstance(bank, int):
             raise UnsupportedByDeviceError(
                 f"device {self.name!r}: target is the number of a memory bank, not {target!r}"
@@ -339,7 +340,7 @@ class XrtBackend:
 
         Raises :class:`~pynq.errors.DeviceNotFoundError` where there is none, or for a wrong option.
         """
-        rest, options = parse_options(spec, _OPTIONS)
+        rest, options = split(spec)
         if rest and not rest.isdecimal():
             known = ", ".join(self.probe()) or "none"
             raise DeviceNotFoundError(f"no card {spec!r}: expected xrt:NUMBER; present: {known}")

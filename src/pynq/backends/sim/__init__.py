@@ -10,6 +10,7 @@ import importlib.util
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from pynq.device.options import converted, split
 from pynq.errors import DeviceNotFoundError
 
 if TYPE_CHECKING:
@@ -84,17 +85,8 @@ class SimBackend:
             raise DeviceNotFoundError(f"{spec!r}: {self.why}; use it on another machine")
         from pynq.backends.sim.device import SimDevice
 
-        _, _, query = spec.partition("?")
-        options: dict[str, object] = {}
-        for item in filter(None, query.split("&")):
-            name, _, text = item.partition("=")
-            if name not in _OPTIONS:
-                raise DeviceNotFoundError(f"{spec!r}: no option {name!r}; known: {', '.join(_OPTIONS)}")
-            try:
-                options[name] = _OPTIONS[name](text)
-            except ValueError:
-                raise DeviceNotFoundError(f"{spec!r}: {name}={text!r} is no value for it") from None
-        device = SimDevice(spec, **options)  # type: ignore[arg-type]
+        _, given = split(spec)
+        device = SimDevice(spec, **converted(spec, given, _OPTIONS))
         device.open()
         return device
 

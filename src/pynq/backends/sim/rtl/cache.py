@@ -25,7 +25,7 @@ from typing import Any
 
 from pynq.errors import RtlBuildError
 
-__all__ = ["Cache", "Entry", "default_folder", "digest"]
+__all__ = ["Cache", "Entry", "children", "default_folder", "digest"]
 
 DEFAULT_BOUND = 2 << 30  # bytes
 FORMAT = 2  # of records and entries
@@ -49,7 +49,7 @@ def digest(*parts: object) -> str:
 
 @dataclass(frozen=True)
 class Entry:
-    """What the cache holds: ``kind`` "library", "runtime" or "work"; ``size`` in bytes, ``used`` a time."""
+    """What a cache holds: ``kind`` ("library", "runtime", "work"...), ``size`` in bytes, ``used`` a time."""
 
     kind: str
     path: Path
@@ -216,7 +216,7 @@ class Cache:
         """Return everything that takes space, the longest unused first."""
         found = []
         for kind, name in (("library", "libraries"), ("runtime", "runtime"), ("work", "work")):
-            for path in _children(self.folder / name):
+            for path in children(self.folder / name):
                 try:
                     entry = path / "entry.json"
                     used = (entry if entry.exists() else path).stat().st_mtime
@@ -245,11 +245,11 @@ class Cache:
         self._prune_records()
 
     def _prune_records(self) -> None:
-        for record in _children(self.folder / "requests"):
+        for record in children(self.folder / "requests"):
             with contextlib.suppress(OSError, ValueError, KeyError):
                 if not (self.place("library", json.loads(record.read_bytes())["library"])).is_dir():
                     record.unlink()
-        for lock in _children(self.folder / "locks"):
+        for lock in children(self.folder / "locks"):
             with contextlib.suppress(OSError):
                 if time.time() - lock.stat().st_mtime > 7 * _DAY:
                     lock.unlink()
@@ -271,7 +271,7 @@ class Cache:
                 self._remove(entry.path)
                 freed += entry.size
         for name in ("requests", "tools"):
-            for file in _children(self.folder / name):
+            for file in children(self.folder / name):
                 file.unlink(missing_ok=True)
         return freed
 
@@ -297,7 +297,7 @@ def _bound() -> int:
     return int(value * (1 << 20))
 
 
-def _children(folder: Path) -> list[Path]:
+def children(folder: Path) -> list[Path]:
     try:
         return [Path(entry.path) for entry in os.scandir(folder) if not entry.name.startswith(".")]
     except OSError:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from system import FakeSystem, FakeUio
+from fakesystem import FakeSystem, FakeUio
 
 from pynq.backends.linux.board import Board
 from pynq.backends.linux.interrupts import UioLine, interrupt_line
