@@ -74,7 +74,7 @@ docs: setup ## the documentation, into site/
 fuzz: setup ## fuzz every parser for a short while (FUZZ_SECONDS each)
 	$(PY) -m pip install -q --group fuzz
 	$(PY) tests/fuzz/fuzz_hwh.py --seconds $(FUZZ_SECONDS)
-	$(PY) tests/fuzz/fuzz_rtl.py --seconds 5
+	$(PY) tests/fuzz/fuzz_readers.py --seconds 5
 
 clean: ## remove what was built
 	rm -rf build dist out site $(VENV) $(PEER) .venv-hdl .venv-cocotbpynq

@@ -1,6 +1,7 @@
-"""Coverage-guided fuzzing of the readers of RTL co-simulation: manifest, component.xml, counts, Verilog.
+"""Coverage-guided fuzzing of the small readers: those of RTL co-simulation (manifest, component.xml, counts,
+Verilog), device trees and their overlays, bitstreams.
 
-    python tests/fuzz/fuzz_rtl.py --seconds 5
+    python tests/fuzz/fuzz_readers.py --seconds 5
 
 gives each of them that many seconds. Anything but a result or the reader's own error is a finding: it is
 written to ``--findings`` and the exit status is 1.
@@ -9,6 +10,7 @@ written to ``--findings`` and the exit status is 1.
 from __future__ import annotations
 
 import argparse
+import base64
 import json
 import re
 import subprocess
@@ -18,6 +20,14 @@ import types
 from pathlib import Path
 
 from findings import told
+
+#: An overlay that adds a UIO node, flattened.
+OVERLAY = base64.b64decode(
+    b"0A3+7QAAAO8AAAA4AAAA1AAAACgAAAARAAAAEAAAAAAAAAAbAAAAnAAAAAAAAAAAAAAAAAAAAAAAAAABAAAA"
+    b"AAAAAAFmcmFnbWVudEAwAAAAAAADAAAACQAAAAAvYW1iYV9wbAAAAAAAAAABX19vdmVybGF5X18AAAAAAWRt"
+    b"YUA0MDQwMDAwMAAAAAAAAAADAAAADAAAAAxnZW5lcmljLXVpbwAAAAADAAAAEAAAABcAAAAAQEAAAAAAAAAA"
+    b"AQAAAAAAAgAAAAIAAAACAAAAAgAAAAl0YXJnZXQtcGF0aABjb21wYXRpYmxlAHJlZwA="
+)
 
 #: Where each target begins.
 SEEDS = {
@@ -32,6 +42,11 @@ SEEDS = {
     b"\x01o\x02block\x01S\x023-5,7\x01h\x02TOP.t' 12\n",
     "scan": b'`line 1 "a.v" 1\nmodule m; initial $display("x %0d", 1); // c\n initial begin $fatal(1, "e"); '
     b"$random; \\esc $time; end /* d */ endmodule\n",
+    "tree": OVERLAY,
+    "overlay": OVERLAY,
+    "bitstream": bytes.fromhex("00090ff00ff00ff00ff0000001")
+    + b"a\0\x03ab\0b\0\x0c7z020clg400\0c\0\x0b2026/11/22\0d\0\x0912:00:00\0e\0\0\0\x08"
+    + bytes.fromhex("ffffffffaa995566"),
 }
 
 
@@ -41,24 +56,36 @@ def child(target: str, arguments: list[str]) -> None:
 
     from pynq.backends.sim import coverage
     from pynq.backends.sim.rtl import ipxact, manifest, scan
+    from pynq.design import bitfile
+    from pynq.design.model import Processor
+    from pynq.devicetree import Node, fdt, overlay
     from pynq.errors import PynqError
 
     # Only the readers: to instrument all that is loaded takes half a minute.
-    for module in (coverage, ipxact, manifest, scan):
+    for module in (bitfile, coverage, fdt, ipxact, manifest, overlay, scan):
         for thing in list(vars(module).values()):
             if getattr(thing, "__module__", "") != module.__name__:
                 continue
             for function in vars(thing).values() if isinstance(thing, type) else (thing,):
                 if isinstance(function, types.FunctionType):
                     atheris.instrument_func(function)
-    place = Path(tempfile.mkdtemp()) / "input.dat"
+    place = Path(tempfile.mkdtemp()) / ("input.bit" if target == "bitstream" else "input.dat")
+    base = fdt.write(Node("", children=[Node("amba_pl")]))
 
     def read(data: bytes) -> object:
         if target == "ipxact":
             return ipxact.read_bytes(data, Path("component.xml"))
         if target == "scan":
             return scan.scan(data.decode(errors="replace"), {"a.v": Path("/a.v")}).with_old_keywords()
+        if target == "tree":
+            tree = fdt.read(data)
+            return fdt.read(fdt.write(tree))
+        if target == "overlay":
+            return overlay.apply(fdt.read(base), fdt.read(data))
         place.write_bytes(data)
+        if target == "bitstream":
+            bitfile.read_bitfile(place)
+            return bitfile.image_for(place, Processor.ZYNQ)
         if target == "manifest":
             return manifest.load(place)
         return [file.path for file in coverage.Coverage.read(place).files()]
