@@ -17,6 +17,7 @@ import hashlib
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -198,6 +199,8 @@ def run_tests(
     options += [f"--timeout={TEST_SECONDS}", f"--junitxml={results}"]
     env = {**os.environ, "CXX": f"{prefix}g++"}  # for what the tests compile
     env.pop("PYTHONPATH", None)
+    # Programs in the background ignore Ctrl-C, and those they start as well; some tests need it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     done = subprocess.run([str(python), "-m", "pytest", *options, *tests], cwd=ROOT, env=env)
     if not results.exists():
         raise CrossError(f"the tests ended with status {done.returncode}, without a result")
