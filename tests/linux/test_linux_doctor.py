@@ -7,6 +7,8 @@ import gzip
 import os
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -221,9 +223,17 @@ def test_every_file_missing_empty_or_nonsense(tmp_path: Path) -> None:
         file.write_bytes(good)
 
 
-def test_a_folder_that_may_not_be_searched(tmp_path: Path) -> None:
+@pytest.fixture
+def open_path() -> Iterator[Path]:
+    """A folder that any user reaches; pytest's own are for their owner."""
+    with tempfile.TemporaryDirectory(prefix="pynq-test-") as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
+def test_a_folder_that_may_not_be_searched(open_path: Path) -> None:
     """As a user, whom file modes bind; Path.exists() would raise."""
-    system = whole(tmp_path)
+    system = whole(open_path)
     program = (
         "import os, sys\n"
         "from pynq.backends.linux.doctor import examine\n"
@@ -235,12 +245,10 @@ def test_a_folder_that_may_not_be_searched(tmp_path: Path) -> None:
         "print(*(finding.level for finding in examine(kernel)))\n"
     )
     folder = system.path("/run/pynq")
-    for above in (tmp_path, *tmp_path.parents[:2]):
-        above.chmod(0o755)
     folder.chmod(0)
     try:
         done = subprocess.run(
-            [sys.executable, "-c", program, str(tmp_path)],
+            [sys.executable, "-c", program, str(open_path)],
             capture_output=True,
             text=True,
             timeout=60,
