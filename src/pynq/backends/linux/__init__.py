@@ -40,7 +40,8 @@ class LinuxBackend:
             found = f"a {board.model or board.compatible[0]}" if board.compatible else "no board"
             raise DeviceNotFoundError(
                 f"{spec!r}: this is {found}: its device tree (/proc/device-tree/compatible) names no "
-                "xlnx,zynq-7000, xlnx,zynqmp or xlnx,versal"
+                "xlnx,zynq-7000, xlnx,zynqmp or xlnx,versal; the simulated board is 'sim:', and `pynq vm "
+                "DESIGN` boots a virtual one"
             )
         return LinuxDevice(spec, kernel=self.kernel)
 
