@@ -177,7 +177,7 @@ def _complete(suite: str, main: str, own: Sequence[Source]) -> Mirrors:
 def _os_release(root: Path) -> dict[str, str]:
     found = {}
     for name in ("etc/os-release", "usr/lib/os-release"):
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):  # the next one, or none: the caller says what is missing
             for line in (root / name).read_text(encoding="utf-8", errors="replace").splitlines():
                 key, equals, value = line.partition("=")
                 if equals:
@@ -315,7 +315,7 @@ class Archive:
     def _update(self, fresh: float) -> None:
         stamp = self._folder / "stamp"
         wanted = self._sources()
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):  # no lists yet
             if stamp.read_text() == wanted and time.time() - stamp.stat().st_mtime < fresh:
                 return
         with self._cache.draft():
@@ -424,7 +424,7 @@ class Archive:
                 assert process.stdout is not None
                 for line in process.stdout:
                     if line.startswith("dlstatus:"):
-                        with contextlib.suppress(ValueError):
+                        with contextlib.suppress(ValueError):  # only the bar stands still
                             told(float(line.split(":")[2]) / 100)
                     elif not line.startswith("pmstatus:"):
                         lines.append(line.rstrip("\n"))

@@ -299,7 +299,7 @@ class VirtualBoard:
             self._machine.ended.wait(1.0)
         if seconds is not None and not self._machine.ended.is_set():
             parts = [f"{what} within {seconds:.0f} s"]
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):  # the guest had nothing to say
             if self._folder is not None:
                 parts.append((self._folder / "control" / "error").read_text(errors="replace").strip())
         for who, words in (("QEMU", self._machine.complaints()), ("the guest", self._console.last_words())):

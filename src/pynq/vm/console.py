@@ -82,7 +82,7 @@ class Console:
         """Wait for the end of the output, after QEMU's."""
         self._thread.join(5.0)
         for stream in (self._reader, self._writer):
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError):  # what was still to be written has no reader
                 stream.close()
 
     def _read(self) -> None:

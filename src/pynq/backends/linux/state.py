@@ -154,7 +154,7 @@ class State:
         file, self._mine = self._mine, None
         if file is not None:
             file.close()
-            with suppress(KernelAccessError):
+            with suppress(KernelAccessError):  # not locked any more, which is what counts
                 self.kernel.remove(self._file)
 
     def processes(self) -> list[tuple[int, bool]]:
