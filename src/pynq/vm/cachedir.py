@@ -68,7 +68,8 @@ class CacheDir:
                 with self._space():
                     make(made, place)
                 with self._writing():
-                    (made / "entry.json").write_text(json.dumps({"kind": kind, "label": label}))
+                    about = {"kind": kind, "label": label, "size": _size(made)}
+                    (made / "entry.json").write_text(json.dumps(about))
                     place.parent.mkdir(parents=True, exist_ok=True)
                     shutil.rmtree(place, ignore_errors=True)  # of a clear that was killed
                     made.rename(place)
@@ -162,14 +163,14 @@ class CacheDir:
         """Return everything that takes space, the longest unused first; drafts of killed processes too."""
         found = []
         for path in [*children(self.folder / "entries"), *children(self.folder / "drafts")]:
-            kind, label, file = "draft", "", path / "entry.json"
+            kind, label, size, file = "draft", "", None, path / "entry.json"
             try:
                 if file.exists():
                     about = json.loads(file.read_bytes())
-                    kind, label = str(about["kind"]), str(about["label"])
+                    kind, label, size = str(about["kind"]), str(about["label"]), about.get("size")
                 used = (file if file.exists() else path).stat().st_mtime
-                found.append(Entry(kind, path, _size(path), used, label))
-            except (OSError, ValueError, KeyError):
+                found.append(Entry(kind, path, int(size or _size(path)), used, label))
+            except (OSError, ValueError, TypeError, KeyError):
                 continue  # another process removes it just now
         lists = self.folder / "apt"
         if lists.is_dir():
