@@ -267,7 +267,7 @@ def test_wires_and_levels_survive_a_configuration(machine: Machine, device: SimD
     assert machine.read(GPIO + 0x68) == 2
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(
     accesses=st.lists(
         st.tuples(
