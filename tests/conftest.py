@@ -7,11 +7,15 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from pynq.binding import drivers
 from pynq.device import registry
 from pynq.sim import models
+
+hypothesis.settings.register_profile("pynq", deadline=None)  # a busy machine is no failure
+hypothesis.settings.load_profile("pynq")
 
 ROOT = Path(__file__).resolve().parent.parent
 
