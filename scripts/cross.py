@@ -24,11 +24,12 @@ import tempfile
 import time
 import xml.etree.ElementTree as ElementTree
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 from pynq.errors import VirtualBoardError
-from pynq.vm.apt import Archive, host_architecture, unpack
+from pynq.vm.apt import Archive, find_mirrors, host_architecture, unpack
 from pynq.vm.cachedir import CacheDir
 from pynq.vm.progress import Progress, megabytes
 from pynq.vm.toolchain import find_toolchain
@@ -72,7 +73,8 @@ class Skipped(Exception):
 
 def fetched(cache: CacheDir, kind: str, architecture: str, packages: list[str], depends: bool = True) -> Path:
     """Return a folder of the cache with Debian's packages unpacked in it."""
-    archive = Archive(cache, architecture)
+    # The release alone: what only runs tests needs no updates, whose index may be out of step with its files.
+    archive = Archive(cache, architecture, mirrors=replace(find_mirrors(), security=None, updates=()))
     record = f"{kind}-{architecture}-{archive.suite}"
     known = cache.recall(record)
     if known and known.get("format") == FORMAT and cache.has(kind, str(known.get("key"))):
