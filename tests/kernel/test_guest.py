@@ -42,6 +42,7 @@ class Result(NamedTuple):
 
 class Run(NamedTuple):
     results: dict[tuple[str, str], Result]
+    status: int
     said: str
 
 
@@ -110,7 +111,7 @@ def run(
             entry = json.loads(line)
             results[entry["suite"], entry["test"]] = Result(entry["outcome"], entry.get("detail") or "")
         words = b"".join(said)[-3000:].decode(errors="replace")
-        runs[kernel] = Run(results, f"status {status}\n{words}")
+        runs[kernel] = Run(results, status, f"status {status}\n{words}")
     return runs[kernel]
 
 
@@ -119,3 +120,9 @@ def test_in_the_virtual_board(run: Run, suite: str, test: str) -> None:
     result = run.results.get((suite, test))
     assert result is not None, f"{test} did not run; the board said:\n{run.said}"
     assert result.outcome == "passed", result.detail or f"the board ended in this test:\n{run.said}"
+
+
+@pytest.mark.parametrize("run", RUNS, indirect=True)
+def test_the_program_ends_well(run: Run) -> None:
+    """What goes wrong after the last test, when everything is given back, is found here."""
+    assert run.status == 0, run.said
