@@ -34,6 +34,7 @@ __all__ = [
     "InterruptNotClearedError",
     "KernelAccessError",
     "KernelError",
+    "MissingPackageError",
     "ModelError",
     "NotDeviceMemoryError",
     "OverlayNotLoadedError",
@@ -171,6 +172,10 @@ class DeadlockError(PynqError, RuntimeError, TimeoutError):
 
 class InterruptNotClearedError(PynqError, RuntimeError):
     """A wait on a level-triggered interrupt whose source was not cleared since the last one."""
+
+
+class MissingPackageError(PynqError, ImportError):
+    """A package that a feature needs is not installed; the message names it and how to get it."""
 
 
 class ModelError(PynqError, RuntimeError):

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 from hwh_files import M, P, R, document, zynq
 
-from pynq.design import hwh, read, read_bytes
+from pynq.design import hwh, read_bytes
+from pynq.design.hwh import read
 from pynq.errors import DesignError, DesignNotFoundError, Problem, PynqError
 
 BAD = Path(__file__).parent / "bad"

@@ -9,7 +9,7 @@ import pytest
 
 from pynq.design import locate, overlay_folders
 from pynq.design import locate as locate_function
-from pynq.errors import DesignError, DesignNotFoundError
+from pynq.errors import DesignNotFoundError
 
 
 @pytest.fixture(autouse=True)
@@ -76,7 +76,7 @@ def test_names_of_vivado() -> None:
 def test_an_absolute_path_is_only_looked_for_where_it_says(tmp_path: Path) -> None:
     touch("base.hwh", "overlays/base.hwh")
     with pytest.raises(
-        DesignNotFoundError, match=r"no overlay '/\S+/sub/base\.bit': no base\.hwh found"
+        DesignNotFoundError, match=r"no overlay '/\S+/sub/base\.bit': no base\.hwh \(or .*\) found"
     ) as caught:
         locate(tmp_path / "sub" / "base.bit")
     assert str(caught.value).splitlines()[1:] == [f"  {tmp_path / 'sub'}"]
@@ -118,7 +118,9 @@ def test_nothing_found_lists_the_places(tmp_path: Path) -> None:
     with pytest.raises(DesignNotFoundError) as caught:
         locate("nothing.bit")
     text = str(caught.value)
-    assert text.startswith("no overlay 'nothing.bit': no nothing.hwh found. Searched:\n")
+    assert text.startswith(
+        "no overlay 'nothing.bit': no nothing.hwh (or .xsa, .hdf, .tcl, .xclbin) found. Searched:\n"
+    )
     lines = text.splitlines()[1:]
     assert lines[0] == f"  {Path.cwd()}"
     assert f"  {Path.cwd() / 'overlays' / 'nothing'}" in lines
@@ -128,19 +130,35 @@ def test_nothing_found_lists_the_places(tmp_path: Path) -> None:
 def test_a_bitstream_without_description_is_named() -> None:
     touch("lonely.bit")
     with pytest.raises(
-        DesignNotFoundError, match=r"no description for \S*/lonely\.bit: lonely\.hwh has to be beside it"
+        DesignNotFoundError, match=r"no description for \S*/lonely\.bit: lonely\.hwh \(or .*\) has to be"
     ):
         locate("lonely.bit")
 
 
 @pytest.mark.parametrize("suffix", [".xsa", ".tcl", ".xclbin"])
-def test_descriptions_that_can_not_be_read_yet(suffix: str) -> None:
+def test_other_descriptions(suffix: str) -> None:
     touch(f"base{suffix}", "base.bit")
     for name in ("base", "base.bit", f"base{suffix}"):
-        with pytest.raises(DesignError, match=rf"base\{suffix}: descriptions of this kind can't be read yet"):
-            locate(name)
+        assert locate(name) == (Path.cwd() / f"base{suffix}", Path.cwd() / "base.bit")
     touch("base.hwh")
-    assert locate(f"base{suffix}").description == Path.cwd() / "base.hwh"
+    assert locate("base").description == Path.cwd() / "base.hwh"
+    assert locate(f"base{suffix}").description == Path.cwd() / f"base{suffix}"
+
+
+def test_a_register_list_of_litex() -> None:
+    touch("build/arty.bit", "build/csr.json")
+    for name in ("build/arty.bit", "build/arty", "build/csr.json"):
+        assert locate(name) == (Path("build/csr.json"), Path("build/arty.bit"))
+
+
+def test_what_describes_no_bitstream_is_used_where_it_is_named_only() -> None:
+    touch("base.bit", "base.dtbo", "component.xml")
+    assert locate("base.dtbo") == (Path.cwd() / "base.dtbo", None)
+    assert locate("component.xml") == (Path.cwd() / "component.xml", None)
+    with pytest.raises(DesignNotFoundError, match="no description for"):
+        locate("base.bit")
+    with pytest.raises(DesignNotFoundError, match=r"no other\.dtbo found"):
+        locate("other.dtbo")
 
 
 @pytest.mark.parametrize("name", ["", ".bit", ".", "a\0b", "..", "/"])

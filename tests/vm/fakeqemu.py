@@ -114,13 +114,17 @@ def serve_commands(control: Path, share: str, token: str) -> None:
             line += byte.lstrip(b"\x03")
         script = (control / line.decode().strip()).read_text().replace("/mnt/share", share)
         script = re.sub(r"(?m)^stty .*$", ":", script)
+        # Between the program's start and its number being noted, an end would leave it behind.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
         running = subprocess.Popen(
             ["sh", "-c", script],
             stdin=subprocess.DEVNULL,
             stderr=subprocess.STDOUT,  # a console is one
             start_new_session=True,
+            preexec_fn=lambda: signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM}),
         )
         programs.append(running.pid)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
         watching = threading.Thread(target=watch, args=(running,), daemon=True)
         watching.start()
         status = running.wait()

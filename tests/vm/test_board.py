@@ -246,6 +246,17 @@ def test_qemu_does_not_outlive_a_killed_program(tmp_path: Path) -> None:
             assert board._folder.exists()
 
 
+def test_a_console_is_closed_though_somebody_holds_its_other_end() -> None:
+    reader, writer = os.pipe()
+    console = Console(os.fdopen(reader, "rb", 0), open(os.devnull, "wb"), "0123")  # noqa: SIM115
+    os.write(writer, b"last words")
+    console.close()
+    console.close()
+    assert console.closed
+    assert console.last_words() == "last words"
+    os.close(writer)
+
+
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 1000])
 def test_marks_are_found_however_the_console_is_read(size: int) -> None:
     reader, writer = os.pipe()

@@ -127,7 +127,7 @@ def loop(client: Client, nbytes: int) -> None:
     client.write(MM2S_LENGTH, nbytes)
 
 
-def until(condition: Callable[[], object], seconds: float = 5) -> None:
+def until(condition: Callable[[], object], seconds: float = 60) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end

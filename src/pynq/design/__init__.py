@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pynq.design.hwh import read, read_bytes
+from pynq.design.formats import read
+from pynq.design.hwh import read_bytes
 from pynq.design.locate import Located, locate, overlay_folders
 from pynq.design.model import *  # noqa: F403 (the model's own list of names)
 from pynq.design.model import __all__ as _model_names

@@ -9,16 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from pynq.errors import DesignError, DesignNotFoundError
+from pynq.design.formats import FORMATS, Format, format_of
+from pynq.errors import DesignNotFoundError
 
 __all__ = ["Located", "locate", "overlay_folders"]
 
 BITSTREAMS = (".bit", ".pdi", ".bin")
 """Suffixes of files that configure the PL."""
-DESCRIPTIONS = (".hwh",)
-"""Suffixes of descriptions, the preferred one first."""
-UNREADABLE = (".xsa", ".tcl", ".xclbin")
-"""Suffixes of descriptions that are known, but can't be read yet."""
 ENTRY_POINTS = "pynq.overlays"
 """Group of entry points through which packages provide overlays: each names a package whose folder holds
 them.
@@ -37,21 +34,22 @@ def locate(name: str | os.PathLike[str]) -> Located:
 
     Args:
         name: a path (``overlays/base.bit``, ``/home/me/base.hwh``) or a bare name (``base``, ``base.bit``).
-            The suffix may be that of the bitstream, of the description, or missing. An absolute path is
-            looked for where it says; any other name in the current folder, then in the folders that installed
-            packages provide (:func:`overlay_folders`), there first in a folder of the overlay's name.
+            The suffix may be that of the bitstream, of the description, or missing; a description that is
+            named and there is the one meant. An absolute path is looked for where it says; any other name in
+            the current folder, then in the folders that installed packages provide (:func:`overlay_folders`),
+            there first in a folder of the overlay's name.
 
     Returns:
         The description, and the bitstream beside it or None. ``design_1_wrapper.bit`` goes with
-        ``design_1.hwh``.
+        ``design_1.hwh``. Of several descriptions the first of :data:`~pynq.design.formats.FORMATS` counts.
 
     Raises:
         DesignNotFoundError: there is none; the message lists the places searched.
-        DesignError: there is only a description of a kind that can't be read yet.
     """
     wanted = Path(os.path.expanduser(os.fspath(name)))
     suffix = wanted.suffix.lower()
-    if suffix not in (*BITSTREAMS, *DESCRIPTIONS, *UNREADABLE):
+    kind = format_of(wanted)
+    if suffix not in BITSTREAMS and kind is None:
         stem, suffix = wanted.name, ""
     else:
         stem = wanted.name[: -len(suffix)]
@@ -59,33 +57,31 @@ def locate(name: str | os.PathLike[str]) -> Located:
         raise DesignNotFoundError(f"{os.fspath(name)!r} names no overlay")
 
     searched: list[Path] = []
-    unreadable: list[Path] = []
     lonely: list[Path] = []
     for folder in _folders(wanted, stem):
         searched.append(folder)
         names = _files(folder)
-        stems = _stems(stem)
-        for candidate in stems:
-            found = _first(names, candidate, DESCRIPTIONS)
-            if found is not None:
-                return Located(folder / found, _bitstream(folder, names, stem, candidate, suffix))
-            other = _first(names, candidate, UNREADABLE)
-            if other is not None:
-                unreadable.append(folder / other)
+        if kind is not None and wanted.name in names:
+            return Located(folder / wanted.name, _bitstream_of(kind, folder, names, stem))
+        for candidate in _stems(stem):
+            for other in FORMATS:
+                found = _first(names, candidate, other.suffixes) if other.beside else None
+                if found is not None:
+                    return Located(folder / found, _bitstream(folder, names, stem, candidate, suffix))
         alone = _first(names, stem, BITSTREAMS)
         if alone is not None:
+            named = next((name for one in FORMATS if one.beside for name in one.names if name in names), None)
+            if named is not None:  # a build's folder holds one bitstream, and its register list
+                return Located(folder / named, _bitstream(folder, names, stem, stem, suffix))
             lonely.append(folder / alone)
-    if unreadable:
-        raise DesignError(
-            f"{unreadable[0]}: descriptions of this kind can't be read yet; put {stem}.hwh beside it"
-            f" (Vivado writes it into PROJECT.gen/sources_1/bd/NAME/hw_handoff, an .xsa holds it as well)"
-        )
     places = "\n".join(f"  {folder}" for folder in searched)
     if lonely:
         raise DesignNotFoundError(
-            f"no description for {lonely[0]}: {stem}.hwh has to be beside it. Searched:\n{places}"
+            f"no description for {lonely[0]}: {stem}.hwh (or {_others()}) has to be beside it."
+            f" Searched:\n{places}"
         )
-    raise DesignNotFoundError(f"no overlay {os.fspath(name)!r}: no {stem}.hwh found. Searched:\n{places}")
+    what = wanted.name if kind is not None and not kind.beside else f"{stem}.hwh (or {_others()})"
+    raise DesignNotFoundError(f"no overlay {os.fspath(name)!r}: no {what} found. Searched:\n{places}")
 
 
 def overlay_folders() -> tuple[Path, ...]:
@@ -134,6 +130,20 @@ def _stems(stem: str) -> tuple[str, ...]:
 
 def _first(names: frozenset[str], stem: str, suffixes: tuple[str, ...]) -> str | None:
     return next((stem + suffix for suffix in suffixes if stem + suffix in names), None)
+
+
+def _others() -> str:
+    return ", ".join(suffix for one in FORMATS if one.beside for suffix in one.suffixes if suffix != ".hwh")
+
+
+def _bitstream_of(kind: Format, folder: Path, names: frozenset[str], stem: str) -> Path | None:
+    """The bitstream that belongs to a description named as such."""
+    if not kind.beside:
+        return None
+    if kind.suffixes:
+        return _bitstream(folder, names, stem, stem, "")
+    alone = [name for name in names if name.lower().endswith(BITSTREAMS)]
+    return folder / alone[0] if len(alone) == 1 else None
 
 
 def _bitstream(folder: Path, names: frozenset[str], stem: str, found: str, suffix: str) -> Path | None:

@@ -15,6 +15,8 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from pynq.errors import Problem
+
 __all__ = [
     "AddressBlock",
     "BusInterface",
@@ -413,6 +415,11 @@ class Design:
     static: Design | None = None
     partials: Mapping[str, Design] = field(default_factory=dict)
     regions: Mapping[str, Cell] = field(default_factory=dict)
+    #: What the description was: "hwh", "tcl", "xclbin", "litex", "devicetree" or "ipxact". An archive's is
+    #: that of the file in it.
+    format: str = "hwh"
+    #: What a reader could not tell, though it made a design: nothing here is wrong, but something may lack.
+    notes: tuple[Problem, ...] = ()
 
     def __repr__(self) -> str:
         # Short: the generated one of a real design has megabytes, and debuggers and notebooks show it.

@@ -2,7 +2,6 @@
 
 from pynq.devicetree.fdt import Label, Node, Tree, cells, read, strings, write
 from pynq.devicetree.overlay import Fragment, apply, fragments, make
-from pynq.devicetree.pl import pl_nodes
 
 __all__ = [
     "Fragment",
@@ -13,7 +12,6 @@ __all__ = [
     "cells",
     "fragments",
     "make",
-    "pl_nodes",
     "read",
     "strings",
     "write",

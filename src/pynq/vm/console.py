@@ -29,6 +29,7 @@ __all__ = ["TWICE", "Console", "Keyboard", "terminal_size"]
 TWICE = 2.0
 """Seconds in which a second Ctrl-C ends the board instead of going to the guest's program."""
 _KEPT = 64 << 10  # bytes of what was said that are kept
+_REST = 64  # reads after the end, of what may never end
 _CTRL_C = b"\x03"
 
 Sink = Callable[[bytes], None]
@@ -51,6 +52,7 @@ class Console:
         self.status: int | None = None  # of the command that ended last
         self.closed = False  # nothing will come any more
         self.failure: BaseException | None = None  # of the sink
+        self._wake, self._waker = os.pipe()
         self._thread = threading.Thread(target=self._read, name="pynq vm console", daemon=True)
         self._thread.start()
 
@@ -79,21 +81,33 @@ class Console:
         return "\n".join([line for line in text.split("\n") if line.strip()][-lines:])
 
     def close(self) -> None:
-        """Wait for the end of the output, after QEMU's."""
-        self._thread.join(5.0)
+        """Read what QEMU left behind, after its end; once only."""
+        if self._waker < 0:
+            return
+        # The end of the output may never come: whatever QEMU started can hold the other end.
+        os.close(self._waker)
+        self._waker = -1
+        self._thread.join()
+        os.close(self._wake)
         for stream in (self._reader, self._writer):
             with contextlib.suppress(OSError):  # what was still to be written has no reader
                 stream.close()
 
     def _read(self) -> None:
-        try:
-            while True:
-                data = os.read(self._reader.fileno(), 65536)
-                if not data:
-                    break
-                self._take(data)
-        except (OSError, ValueError):
-            pass  # closed meanwhile: as the end of the output
+        reader = self._reader.fileno()
+        rest = _REST
+        while rest:
+            ready, _, _ = select.select([reader, self._wake], [], [])
+            if reader not in ready:
+                break  # closed, and all that was said is read
+            rest -= self._wake in ready
+            try:
+                data = os.read(reader, 65536)
+            except OSError:
+                break  # a terminal without anybody at the other end: as the end of the output
+            if not data:
+                break
+            self._take(data)
         self._give(self._pending)
         with self._changed:
             self.closed = True

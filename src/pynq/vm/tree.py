@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from pynq.design.model import Design, Processor
-from pynq.devicetree import Label, Node, Tree, cells, pl_nodes, strings
+from pynq.design.treenodes import pl_nodes
+from pynq.devicetree import Label, Node, Tree, cells, strings
 from pynq.devicetree.fdt import Phandles, resolve
 from pynq.errors import VirtualBoardError
 

@@ -10,7 +10,8 @@ from pynq.backends.linux.board import Board
 from pynq.backends.linux.livetree import LiveNode
 from pynq.backends.linux.uio import Uio
 from pynq.design.model import Design
-from pynq.devicetree import Fragment, Node, make, pl_nodes, write
+from pynq.design.treenodes import pl_nodes
+from pynq.devicetree import Fragment, Node, make, write
 
 if TYPE_CHECKING:
     from pynq.backends.linux.registers import Registers

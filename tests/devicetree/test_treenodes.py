@@ -12,9 +12,9 @@ from dtc import compile_source, needs_dtc, source_of
 
 from pynq import design as description
 from pynq.design import Design
-from pynq.devicetree import Label, Node, Tree, pl_nodes, read, write
+from pynq.design.treenodes import MAX_MAPS, pl_nodes
+from pynq.devicetree import Label, Node, Tree, read, write
 from pynq.devicetree.fdt import resolve
-from pynq.devicetree.pl import MAX_MAPS
 from pynq.errors import DesignError, DeviceTreeError
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
