@@ -1,0 +1,89 @@
+"""What a block-design script has made, before anybody knows what its IP are.
+
+Paths have no leading slash; those of pins end in the pin's name (``video/axi_vdma_0/S_AXI_LITE``). Parameters
+have their names without ``CONFIG.``; values are as the script has them. Lines are those of the script.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+__all__ = ["Cell", "InterfacePin", "Net", "Netlist", "Pin", "Segment"]
+
+
+@dataclass
+class Cell:
+    """An instance. ``kind``: "ip", "module" (a reference to RTL), "container" (a region), "hierarchy"."""
+
+    path: str
+    kind: str
+    type: str  # VLNV as the script has it, perhaps without version; of a module or container the reference
+    parameters: dict[str, str] = field(default_factory=dict)
+    line: int = 0
+
+
+@dataclass
+class Pin:
+    """A port of the design, a pin of a hierarchy, or one of an IP that the script itself has described."""
+
+    path: str
+    direction: str  # "I", "O", "IO"
+    type: str = ""  # "clk", "rst", "intr", "data", ...
+    left: int | None = None
+    right: int | None = None
+    parameters: dict[str, str] = field(default_factory=dict)
+    line: int = 0
+
+
+@dataclass
+class InterfacePin:
+    """An interface port of the design, or an interface pin of a hierarchy."""
+
+    path: str
+    mode: str  # "Master", "Slave", "Monitor"
+    type: str  # VLNV of the bus
+    parameters: dict[str, str] = field(default_factory=dict)
+    line: int = 0
+
+
+@dataclass
+class Net:
+    """A wire, or for interfaces a bus: everything it touches, in the script's order."""
+
+    name: str
+    pins: list[str] = field(default_factory=list)
+    line: int = 0
+
+
+@dataclass
+class Segment:
+    """An assignment of addresses: what a master's space has at an offset.
+
+    ``offset`` and ``size`` (bytes) are None where the script leaves them to the tool; ``space`` is "" for all
+    spaces that reach the segment (``assign_bd_address`` without a target).
+    """
+
+    space: str  # "processing_system7_0/Data", "axi_dma_0/Data_MM2S"
+    slave: str  # "axi_dma_0/S_AXI_LITE/Reg"
+    name: str
+    offset: int | None = None
+    size: int | None = None
+    excluded: bool = False
+    line: int = 0
+
+
+@dataclass
+class Netlist:
+    """Everything that a script made. Top-level ports are pins without a cell: ``DDR``, ``sws_8bits_tri_i``."""
+
+    name: str
+    version: str  # of Vivado, from the script's guard; "" without one
+    part: str
+    board: str
+    cells: dict[str, Cell] = field(default_factory=dict)
+    pins: dict[str, Pin] = field(default_factory=dict)
+    interfaces: dict[str, InterfacePin] = field(default_factory=dict)
+    nets: list[Net] = field(default_factory=list)
+    interface_nets: list[Net] = field(default_factory=list)
+    segments: list[Segment] = field(default_factory=list)
+    notes: list[tuple[int, str]] = field(default_factory=list)  # line and what the script did that counts not
