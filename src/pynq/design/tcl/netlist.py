@@ -74,7 +74,7 @@ class Segment:
 
 @dataclass
 class Netlist:
-    """Everything that a script made. Top-level ports are pins without a cell: ``DDR``, ``sws_8bits_tri_i``."""
+    """Everything that a script made. Ports of the top level are pins without a cell: ``DDR``."""
 
     name: str
     version: str  # of Vivado, from the script's guard; "" without one

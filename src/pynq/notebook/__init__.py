@@ -1,0 +1,1 @@
+"""How an overlay shows itself in a notebook: tree, diagram, live registers, activity."""
