@@ -73,10 +73,10 @@ def test_number_of_problems_is_bounded() -> None:
     data = document([M("ip")]).replace(
         b"<PARAMETERS/>", b"<PARAMETERS>" + b"<PARAMETER/>" * 100_000 + b"</PARAMETERS>"
     )
-    start = time.perf_counter()
+    start = time.thread_time()
     with pytest.raises(DesignError) as caught:
         read_bytes(data, "many.hwh")
-    assert time.perf_counter() - start < 1
+    assert time.thread_time() - start < 1
     assert len(caught.value.problems) == hwh.MAX_PROBLEMS + 1
     assert str(caught.value.problems[-1]) == f"many.hwh: reading stopped after {hwh.MAX_PROBLEMS} problems"
 

@@ -72,7 +72,7 @@ def test_poll_knows_a_deadlock(loop: LoopBoard, window: Window) -> None:
         match=r"stays 0x0 .*axi_dma_0 S2MM waits for TVALID: 0 of 64 bytes received from axis_data_fifo_0",
     ):
         window.poll(S2MM_SR, IOC, IOC)
-    assert time.perf_counter() - start < 1
+    assert time.perf_counter() - start < 10
 
 
 def test_poll_sees_what_another_thread_does(engines: Callable[..., Engine]) -> None:

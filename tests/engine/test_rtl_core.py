@@ -451,7 +451,7 @@ def test_ctrl_c_in_a_long_run(engine: Engine) -> None:
     start = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
         engine.run(10**15)
-    assert time.monotonic() - start < 3  # 0.2 s where the machine is not busy
+    assert time.monotonic() - start < 20  # 0.2 s where the machine is not busy
     engine.run(PERIOD)
 
 

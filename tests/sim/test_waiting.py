@@ -49,7 +49,7 @@ def test_wait_jumps_over_idle_time(load: Load, deterministic: bool) -> None:
     began = time.monotonic()
     assert line.wait()
     assert device.now > 42
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 10
 
 
 def test_wait_with_timeout_is_in_virtual_time(load: Load) -> None:
@@ -64,18 +64,18 @@ def test_wait_with_timeout_is_in_virtual_time(load: Load) -> None:
     acknowledge(device)
     line.enable()
     before = time.monotonic()
-    assert not line.wait(5.0)  # nothing can come: no need to sit it out
-    assert time.monotonic() - before < 1
+    assert not line.wait(60.0)  # nothing can come: no need to sit it out
+    assert time.monotonic() - before < 10
 
 
 def test_dead_wait_ends_at_once_and_says_why(load: Load) -> None:
-    device = load("streaming")
+    device = load("streaming", patience=60)
     line = device.interrupt_line(62)
     line.enable()
     before = time.monotonic()
     with pytest.raises(DeadlockError, match=r"interrupt 62 .*sub/core"):
         line.wait()
-    assert time.monotonic() - before < 1
+    assert time.monotonic() - before < 10
 
 
 def test_another_thread_may_act_within_the_patience(load: Load) -> None:
@@ -94,7 +94,7 @@ def test_another_thread_may_act_within_the_patience(load: Load) -> None:
     finger.join()
     line.enable()
     device.patience = 0.1
-    sleeper = threading.Timer(1, lambda: None)
+    sleeper = threading.Timer(60, lambda: None)
     sleeper.start()
     buttons.write(0x120, 1)
     root.write(0x0C, 1)
@@ -104,7 +104,7 @@ def test_another_thread_may_act_within_the_patience(load: Load) -> None:
     before = time.monotonic()
     with pytest.raises(DeadlockError):
         line.wait()
-    assert 0.05 < time.monotonic() - before < 0.9
+    assert 0.05 < time.monotonic() - before < 10
     sleeper.cancel()
     sleeper.join()
 
@@ -162,7 +162,7 @@ def test_async_dead_wait_is_told_after_the_patience_unless_a_timer_is_pending(lo
     before = time.monotonic()
     with pytest.raises(DeadlockError, match="interrupt 62"):
         asyncio.run(dead())
-    assert 0.05 < time.monotonic() - before < 1
+    assert 0.05 < time.monotonic() - before < 10
 
     async def both() -> None:
         lines = [device.interrupt_line(number) for number in (62, 63)]
@@ -173,7 +173,7 @@ def test_async_dead_wait_is_told_after_the_patience_unless_a_timer_is_pending(lo
 
     before = time.monotonic()
     asyncio.run(both())  # neither takes the other's nap for a sign of life
-    assert time.monotonic() - before < 1
+    assert time.monotonic() - before < 10
 
     async def late() -> None:
         async def press() -> None:
