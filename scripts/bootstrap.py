@@ -134,6 +134,7 @@ def main():
         run("pip and build tools", [*pip, "--upgrade", "pip>=25.1", *BUILD_TOOLS], env)
         groups = [word for group in options.group for word in ("--group", group)]
         run("dependencies", [*pip, "numpy>=1.23", *groups], env)
+        run("ELK, for block diagrams", [python, ROOT / "scripts" / "fetch_elk.py"], env)
     run("compiling the native core", [*pip, "--no-build-isolation", "--no-deps", "-e", "."], env)
     (venv / ".ready").touch()
 
