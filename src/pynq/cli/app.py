@@ -122,6 +122,48 @@ def _inspect(
     _show(found, render.inspection, as_json)
 
 
+@app.command("check")
+def _check(
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help="Description, or the bitstream it lies beside.", show_default=False, metavar="FILE"
+        ),
+    ],
+    as_json: AsJson = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit with 1 for warnings, too.", metavar="")
+    ] = False,
+    rule: Annotated[
+        list[str] | None,
+        typer.Option("--rule", help="Check this rule only; may be repeated.", metavar="RULE"),
+    ] = None,
+    ignore: Annotated[
+        list[str] | None,
+        typer.Option("--ignore", help="Leave this rule out; may be repeated.", metavar="RULE"),
+    ] = None,
+    companion: Annotated[
+        bool,
+        typer.Option(
+            "--companion",
+            help="Run the Python file beside the bitstream, so that its drivers count.",
+            metavar="",
+        ),
+    ] = False,
+) -> int:
+    """Find mistakes of a design before they hang a board. Exits with 1 if there is an error."""
+    from pynq.cli import check, look
+
+    known = [one.name for one in check.RULES]
+    for option, names in (("--rule", rule), ("--ignore", ignore)):
+        for name in names or ():
+            if name not in known:
+                raise typer.BadParameter(f"no rule {name!r}; there are {', '.join(known)}", param_hint=option)
+    found = check.collect(file, rules=rule or (), ignore=ignore or (), run_companion=companion)
+    _show(found, look.findings, as_json)
+    return int(check.failed(found, strict=strict))
+
+
 cache_app = typer.Typer(
     help="What is kept on this machine: built libraries of RTL, parts of virtual boards.",
     no_args_is_help=True,

@@ -22,7 +22,7 @@ from pynq.design.kinds import is_constant
 from pynq.design.model import BusInterface, Cell, CellKind, Design, Endpoint, Port, Processor
 from pynq.design.partial import inside
 
-__all__ = ["Assembly", "assemble"]
+__all__ = ["Assembly", "assemble", "behaves"]
 
 LARGEST_BEAT = 512  # bytes; the engine's limit for a stream
 
@@ -45,6 +45,19 @@ _FIFOS = {
     "axis_dwidth_converter",
     "axis_subset_converter",
 }
+
+
+def behaves(cell: Cell, registry: ModelRegistry) -> bool:
+    """Say whether the simulated board does for a cell what it does on a board, without RTL: by a model, by a
+    component of the engine, or because a program does not see the difference.
+    """
+    model = registry.find(cell.vlnv, cell.type)
+    if model is not None and model.applies(cell):
+        return True
+    native = {"axi_dma", "axis_broadcaster", *_FIFOS}
+    if cell.type_name in native:
+        return cell.vlnv is None or cell.vlnv.vendor == "xilinx.com"
+    return cell.type_name in _INFRASTRUCTURE
 
 
 def assemble(

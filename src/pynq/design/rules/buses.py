@@ -1,0 +1,78 @@
+"""Rules of connected buses: the two ends have to be alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pynq.design.findings import Facts, Hit, rule
+
+__all__ = ["RULES"]
+
+
+@rule("bus-width", "error")
+def width(facts: Facts) -> Iterator[Hit]:
+    """The two ends of a bus have different data widths.
+
+    Bits are cut off, or read as zeros. Vivado puts a converter in between where it makes the connection
+    itself; ends that differ come from RTL modules, or from scripts.
+
+    Put a data-width converter in between (`axi_dwidth_converter`, `axis_dwidth_converter`; interconnects
+    convert by themselves), or give both the same width.
+    """
+    for sender, receiver in facts.pairs():
+        one, other = sender.interface.data_width, receiver.interface.data_width
+        if one and other and one != other and sender.interface.protocol:
+            yield Hit(
+                receiver.path,
+                f"the data has {other} bits, at {sender.path} {one}",
+                "put a data-width converter in between, or give both the same width",
+                receiver.interface.source,
+            )
+
+
+@rule("bus-protocol", "error")
+def protocol(facts: Facts) -> Iterator[Hit]:
+    """The two ends of a bus speak different protocols.
+
+    An AXI4-Lite block knows no bursts and no identifiers, AXI3 no bursts of more than 16 beats: transfers
+    stop half-way.
+
+    Put a protocol converter in between (interconnects convert by themselves).
+    """
+    for sender, receiver in facts.pairs():
+        one, other = sender.interface.protocol, receiver.interface.protocol
+        if one and other and one != other:
+            yield Hit(
+                receiver.path,
+                f"the protocol is {other}, at {sender.path} {one}",
+                "put an axi_protocol_converter or an interconnect in between",
+                receiver.interface.source,
+            )
+
+
+@rule("clock-crossing", "error")
+def crossing(facts: Facts) -> Iterator[Hit]:
+    """The two ends of a bus run on different clocks.
+
+    Without a converter handshakes are sampled at the wrong time: data is lost or doubled, now and then.
+
+    Put a clock converter in between (`axi_clock_converter`, `axis_clock_converter`, an asynchronous
+    `axis_data_fifo`; interconnects convert by themselves), or connect both to one clock.
+    """
+    for sender, receiver in facts.pairs():
+        if not sender.interface.protocol:
+            continue
+        one, other = sender.interface.parameters, receiver.interface.parameters
+        for name, what in (("CLK_DOMAIN", "clock"), ("FREQ_HZ", "frequency")):
+            here, there = other.get(name), one.get(name)
+            if here and there and here != there:
+                yield Hit(
+                    receiver.path,
+                    f"the {what} is {here}, at {sender.path} {there}",
+                    "put a clock converter in between, or connect both to one clock",
+                    receiver.interface.source,
+                )
+                break
+
+
+RULES = (width, protocol, crossing)
