@@ -276,6 +276,17 @@ class _Words(RegisterArray):
         self[:] = value
 
 
+def _halves(window: Window, offset: int) -> Window:
+    """Return a window on 64 bits that are not aligned as such; they go over the bus as two words."""
+
+    return Window.from_functions(
+        lambda address, width: window.read(offset + address, width),
+        lambda address, value, width: window.write(offset + address, value, length=width),
+        0,
+        8,
+    )
+
+
 class RegisterMap(RegisterMapBase):
     """The registers of an IP, by name; made from a subclass that :meth:`create_subclass` returns.
 
@@ -332,6 +343,9 @@ class RegisterMap(RegisterMapBase):
         width = 8 if size > 32 else 4
         if offset % 4:  # never seen, but then only narrow accesses can reach it
             width = 2 if offset % 2 == 0 and size <= 16 else 1
+        window = self._window
+        if width == 8 and offset % 8:  # as Vitis HLS places addresses: two words of the bus
+            window, offset = _halves(window, offset), 0
         zeros = ones = 0
         for field in (entry.get("fields") or {}).values():
             modified = field.get("modified_write")
@@ -341,9 +355,7 @@ class RegisterMap(RegisterMapBase):
                 ones |= mask * (modified in _KEPT_BY_ONE)
         access = entry["access"]
         made = kind.__new__(kind)
-        made._bind(
-            self._window, offset, width, 8 * width, _readable(access), _writable(access), name, zeros, ones
-        )
+        made._bind(window, offset, width, 8 * width, _readable(access), _writable(access), name, zeros, ones)
         return made
 
     @property

@@ -21,6 +21,9 @@ from pathlib import Path
 
 from findings import told
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "descriptions"))
+from xclbin_writer import Writer, clocks, connectivity, layout, memory
+
 #: An overlay that adds a UIO node, flattened.
 OVERLAY = base64.b64decode(
     b"0A3+7QAAAO8AAAA4AAAA1AAAACgAAAARAAAAEAAAAAAAAAAbAAAAnAAAAAAAAAAAAAAAAAAAAAAAAAABAAAA"
@@ -47,6 +50,21 @@ SEEDS = {
     "bitstream": bytes.fromhex("00090ff00ff00ff00ff0000001")
     + b"a\0\x03ab\0b\0\x0c7z020clg400\0c\0\x0b2026/11/22\0d\0\x0912:00:00\0e\0\0\0\x08"
     + bytes.fromhex("ffffffffaa995566"),
+    "xclbin": Writer(
+        [
+            ("MEM_TOPOLOGY", memory((6, 1, 4, 0, "HBM[0]"))),
+            ("IP_LAYOUT", layout((1, 0x800000, "k:k_1"))),
+            ("CONNECTIVITY", connectivity((0, 0, 0))),
+            ("CLOCK_FREQ_TOPOLOGY", clocks((300, 1, "DATA_CLK"))),
+            (
+                "EMBEDDED_METADATA",
+                b'<project name="p"><platform><device fpgaDevice="v:xcu50:f:-2:e"><core><kernel name="k" vlnv="a:b:k:1">'
+                b'<port name="m" mode="master" dataWidth="32"/><port name="s" mode="slave" range="0x100"/><arg name="a" '
+                b'addressQualifier="1" id="0" port="m" size="8" offset="0x10"/><instance name="k_1"><addrRemap base="0"/>'
+                b"</instance></kernel></core></device></platform></project>",
+            ),
+        ]
+    ).bytes(),
 }
 
 
@@ -56,13 +74,25 @@ def child(target: str, arguments: list[str]) -> None:
 
     from pynq.backends.sim import coverage
     from pynq.backends.sim.rtl import ipxact, manifest, scan
-    from pynq.design import bitfile
+    from pynq.binding import Views
+    from pynq.design import bitfile, xclbin, xclbin_container, xclbin_kernels
     from pynq.design.model import Processor
     from pynq.devicetree import Node, fdt, overlay
     from pynq.errors import PynqError
 
     # Only the readers: to instrument all that is loaded takes half a minute.
-    for module in (bitfile, coverage, fdt, ipxact, manifest, overlay, scan):
+    for module in (
+        bitfile,
+        coverage,
+        fdt,
+        ipxact,
+        manifest,
+        overlay,
+        scan,
+        xclbin,
+        xclbin_container,
+        xclbin_kernels,
+    ):
         for thing in list(vars(module).values()):
             if getattr(thing, "__module__", "") != module.__name__:
                 continue
@@ -83,6 +113,8 @@ def child(target: str, arguments: list[str]) -> None:
         if target == "overlay":
             return overlay.apply(fdt.read(base), fdt.read(data))
         place.write_bytes(data)
+        if target == "xclbin":
+            return Views.of(xclbin.read(place))
         if target == "bitstream":
             bitfile.read_bitfile(place)
             return bitfile.image_for(place, Processor.ZYNQ)

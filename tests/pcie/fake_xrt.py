@@ -47,16 +47,23 @@ class FakeXrt:
             flags = SimpleNamespace(normal=0)
 
             def __init__(self, card: Any, nbytes: int, flags: int, bank: int) -> None:
-                if bank != 0:
+                names = {one.index: one.name for one in outer.design.memories if one.used}
+                if bank not in ({0} if outer.design.format == "hwh" else names):
                     raise RuntimeError(f"bank {bank} is not used by the xclbin: Invalid argument")
-                self.place = outer.pool.allocate(nbytes)
+                self.block: Any = None  # of a bank of the card; else a part of the board's DDR
+                if bank in names and outer.design.format == "xclbin":
+                    self.block = outer.board.allocate_block(nbytes, target=names[bank])
+                self.place = (
+                    outer.pool.allocate(nbytes) if self.block is None else self.block.physical_address
+                )
                 self.copy = np.full(nbytes, 0xA5, np.uint8)
                 outer.live += 1
 
             def __del__(self) -> None:
                 if hasattr(self, "place"):
                     self.copy[:] = 0xDD  # who still looks sees garbage
-                    outer.pool.free(self.place)
+                    if self.block is None:
+                        outer.pool.free(self.place)
                     outer.live -= 1
 
             def map(self) -> memoryview:
@@ -69,7 +76,13 @@ class FakeXrt:
                 if offset + nbytes > len(self.copy):
                     raise RuntimeError("sync beyond the end: Invalid argument")
                 part, file = self.copy[offset : offset + nbytes], outer.board._ddr_fd
-                if way is Direction.XCL_BO_SYNC_BO_TO_DEVICE:
+                if self.block is not None:
+                    held = np.frombuffer(self.block, np.uint8)[offset : offset + nbytes]
+                    if way is Direction.XCL_BO_SYNC_BO_TO_DEVICE:
+                        held[:] = part
+                    else:
+                        part[:] = held
+                elif way is Direction.XCL_BO_SYNC_BO_TO_DEVICE:
                     os.pwrite(file, part.tobytes(), self.place + offset)
                 else:
                     part[:] = np.frombuffer(os.pread(file, nbytes, self.place + offset), np.uint8)

@@ -1,7 +1,9 @@
 """Kernels that Vitis HLS made: start them with their arguments, wait for their end.
 
 Facts from UG1399, "S_AXILITE Control Register Map": CTRL at 0 with AP_START (bit 0), AP_DONE (1), AP_IDLE
-(2); each argument in registers of its own, one of 64 bits in two, called NAME_1 and NAME_2.
+(2); each argument in registers of its own, one of 64 bits in two, called NAME_1 and NAME_2 in a hand-off
+file. A description that knows the kernel's signature (``.xclbin``) has one register for each argument, with
+its number and size.
 """
 
 from __future__ import annotations
@@ -59,6 +61,9 @@ class Kernel:
             or "AP_START" not in (control.get("fields") or {})
         ):
             return None
+        known = [entry for entry in registers.values() if entry.get("id", -1) >= 0]
+        if known:
+            return cls(path, _by_number(registers))
         places = {
             name: entry["address_offset"]
             for name, entry in registers.items()
@@ -91,9 +96,22 @@ class Kernel:
 
     def _bits(self, argument: _Argument, value: Any) -> Any:
         if isinstance(value, float):
-            return pack("<f" if argument.nbytes == 4 else "<d", value)
+            return pack("<f" if argument.nbytes <= 4 else "<d", value)
         number = int(getattr(value, "physical_address", value))
         bits = 8 * argument.nbytes
         if not -(1 << (bits - 1)) <= number < 1 << bits:
             raise FieldValueError(f"{self._path}: {argument.name} = {number} does not fit its {bits} bits")
-        return (number & ((1 << bits) - 1)).to_bytes(argument.nbytes, "little")
+        return (number & ((1 << bits) - 1)).to_bytes(max(4, argument.nbytes), "little")  # whole words
+
+
+def _by_number(registers: Mapping[str, Any]) -> list[_Argument]:
+    """The arguments of a description that numbers them, in the order of the kernel's signature."""
+    held = sorted(
+        ((entry["id"], name, entry) for name, entry in registers.items() if entry.get("id", -1) >= 0),
+        key=lambda item: item[:2],
+    )
+    return [
+        _Argument(name, entry["address_offset"], min(entry.get("host_size") or 8, entry["size"] // 8))
+        for _, name, entry in held
+        if name.isidentifier()
+    ]

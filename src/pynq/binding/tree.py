@@ -56,6 +56,11 @@ class Memory:
     def _window(self) -> Window:
         entry = self.description
         name, overlay = entry.get("fullpath", ""), entry.get("overlay")
+        if entry.get("idx") is not None:
+            raise UnsupportedByDeviceError(
+                f"{entry['tag']} is memory of a card, which a program has no window on: get a buffer in it "
+                f"with pynq.allocate(..., target=overlay.{attribute_name(entry['tag'])})"
+            )
         return open_window(self.base_address, self.size, name, self.device, overlay)
 
     def _reopen(self) -> None:

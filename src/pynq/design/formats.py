@@ -23,6 +23,7 @@ class Format(NamedTuple):
 
     ``suffixes`` are the endings of such files, ``names`` whole names of files. ``beside``: whether such a
     file describes a bitstream of the same stem (a device-tree overlay beside one is applied with it instead).
+    ``image``: whether such a file is a bitstream as well, where none of its stem is beside it.
     """
 
     title: str
@@ -30,13 +31,14 @@ class Format(NamedTuple):
     suffixes: tuple[str, ...]
     names: tuple[str, ...] = ()
     beside: bool = True
+    image: bool = False
 
 
 FORMATS = (
     Format("hardware hand-off file", "hwh", (".hwh",)),
     Format("hardware archive", "archive", (".xsa", ".hdf")),
     Format("block-design script", "tcl", (".tcl",)),
-    Format("xclbin container", "xclbin", (".xclbin",)),
+    Format("xclbin container", "xclbin", (".xclbin",), image=True),
     Format("LiteX register list", "litex", (), ("csr.json", "csr.csv")),
     Format("device-tree overlay", "devicetree", (".dtbo", ".dtsi"), beside=False),
     Format("IP-XACT component", "ipxact", (), ("component.xml",), beside=False),

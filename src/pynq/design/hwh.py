@@ -455,6 +455,7 @@ class _Builder:
                 get("DESCRIPTION", ""),
                 tuple(built),
                 line,
+                None,
             ),
         )
 

@@ -62,12 +62,14 @@ def locate(name: str | os.PathLike[str]) -> Located:
         searched.append(folder)
         names = _files(folder)
         if kind is not None and wanted.name in names:
-            return Located(folder / wanted.name, _bitstream_of(kind, folder, names, stem))
+            return Located(folder / wanted.name, _bitstream_of(kind, folder, names, wanted.name))
         for candidate in _stems(stem):
             for other in FORMATS:
                 found = _first(names, candidate, other.suffixes) if other.beside else None
                 if found is not None:
-                    return Located(folder / found, _bitstream(folder, names, stem, candidate, suffix))
+                    image = _bitstream(folder, names, stem, candidate, suffix)
+                    own = folder / found if other.image and suffix not in BITSTREAMS else None
+                    return Located(folder / found, image or own)
         alone = _first(names, stem, BITSTREAMS)
         if alone is not None:
             named = next((name for one in FORMATS if one.beside for name in one.names if name in names), None)
@@ -136,12 +138,13 @@ def _others() -> str:
     return ", ".join(suffix for one in FORMATS if one.beside for suffix in one.suffixes if suffix != ".hwh")
 
 
-def _bitstream_of(kind: Format, folder: Path, names: frozenset[str], stem: str) -> Path | None:
+def _bitstream_of(kind: Format, folder: Path, names: frozenset[str], name: str) -> Path | None:
     """The bitstream that belongs to a description named as such."""
     if not kind.beside:
         return None
     if kind.suffixes:
-        return _bitstream(folder, names, stem, stem, "")
+        stem = Path(name).stem
+        return _bitstream(folder, names, stem, stem, "") or (folder / name if kind.image else None)
     alone = [name for name in names if name.lower().endswith(BITSTREAMS)]
     return folder / alone[0] if len(alone) == 1 else None
 

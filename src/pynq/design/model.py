@@ -19,6 +19,7 @@ from pynq.errors import Problem
 
 __all__ = [
     "AddressBlock",
+    "Argument",
     "BusInterface",
     "Cell",
     "CellKind",
@@ -130,6 +131,19 @@ class Field(NamedTuple):
     read_action: str = ""  # IP-XACT readAction: "clear", ...
 
 
+class Argument(NamedTuple):
+    """The argument of a kernel that a register holds: its number, its type in C, its bytes, and the names of
+    port and memory that it goes through ("" for scalars).
+    """
+
+    number: int
+    type: str
+    size: int  # bytes, among the registers
+    host_size: int  # bytes, in the host's program
+    port: str
+    memory: str
+
+
 class Register(NamedTuple):
     """A register of an address block. ``size`` is in bits."""
 
@@ -141,6 +155,7 @@ class Register(NamedTuple):
     description: str
     fields: tuple[Field, ...]
     line: int
+    argument: Argument | None = None  # where the description knows the kernel's signature
 
 
 @dataclass(frozen=True)
@@ -376,6 +391,8 @@ class Memory:
     size: int
     kind: str  # "DDR4" or "BRAM"
     source: SourceRef
+    used: bool = True  # whether anything is connected to it, where the description tells
+    index: int | None = None  # the number by which XRT knows a bank or group of banks
 
 
 @dataclass(frozen=True)

@@ -73,8 +73,16 @@ def mem_dict(design: Design) -> dict[str, _Entry]:
             memtype="MEMORY",
             parameters=_parameters(cell),
             registers=_registers(cell, memory.interface),
-            used=1,
+            used=int(memory.used),
         )
+        if memory.index is not None:  # what programs for cards under XRT look at
+            entry.update(
+                base_address=memory.base,
+                size=memory.size,
+                idx=memory.index,
+                tag=memory.name,
+                streaming=False,
+            )
         for loader in ("driver", "device"):
             del entry[loader]  # memories get no driver
         found[memory.name] = entry
@@ -136,15 +144,30 @@ def gpio_dict(design: Design) -> dict[str, _Entry]:
     return found
 
 
-def clock_dict(design: Design) -> dict[int, _Entry]:
+def clock_dict(design: Design) -> dict[int | str, _Entry]:
     """The PL clocks of the PS by number: ``enable``, ``frequency`` (MHz or None), ``divisor0`` ...,
-    ``src_sel``.
+    ``src_sel``. Those of an xclbin are ``clock0`` ...: ``name``, ``frequency`` (MHz) and ``type``.
     """
-    found: dict[int, _Entry] = {}
+    if design.format == "xclbin":
+        return _card_clocks(design)
+    found: dict[int | str, _Entry] = {}
     for clock in design.clocks:
         if clock.index is not None:
             found[clock.index] = _clock_entry(clock)
     return found
+
+
+def _card_clocks(design: Design) -> dict[int | str, _Entry]:
+    order = ("UNUSED", "DATA", "KERNEL", "SYSTEM")
+    clocks = sorted(design.clocks, key=lambda clock: (*order, clock.source_pll).index(clock.source_pll))
+    return {
+        f"clock{number}": {
+            "name": clock.name,
+            "frequency": round((clock.frequency or 0) / 1e6),
+            "type": clock.source_pll,
+        }
+        for number, clock in enumerate(clocks)
+    }
 
 
 def _window_names(name: str, ranges: list[MemoryRange]) -> Iterable[str]:
@@ -185,7 +208,22 @@ def _cell_entry(cell: Cell, window: MemoryRange) -> _Entry:
         parameters=_parameters(cell),
         registers=_registers(cell, window.slave_interface),
     )
+    if "CU_NAME" in cell.attributes:  # a kernel on a card under XRT
+        entry.update(
+            cu_name=cell.attributes["CU_NAME"],
+            hw_control_protocol=cell.attributes["HW_CONTROL_PROTOCOL"],
+            xclbin_uuid=cell.attributes["XCLBIN_UUID"],
+            streams=_streams(cell),
+        )
     return entry
+
+
+def _streams(cell: Cell) -> dict[str, _Entry]:
+    return {
+        interface.name: {"direction": "output" if interface.role == "MASTER" else "input"}
+        for interface in cell.interfaces.values()
+        if interface.protocol == "AXIS"
+    }
 
 
 def _external_entry(design: Design, window: MemoryRange) -> _Entry:
@@ -248,6 +286,13 @@ def _registers(cell: Cell, interface: str) -> dict[str, _Entry]:
                     for field in register.fields
                 },
             }
+            if register.argument is not None:
+                found[register.name].update(
+                    id=register.argument.number,
+                    type=register.argument.type,
+                    host_size=register.argument.host_size,
+                    memory=register.argument.memory or None,
+                )
     return found
 
 

@@ -120,6 +120,8 @@ class XrtDevice(Device):
             raise UnsupportedByDeviceError(
                 f"device {self.name!r}: XRT exchanges its region with every .xclbin; load that as an overlay"
             )
+        if design.format == "xclbin" and (bitstream is None or bitstream.suffix != ".xclbin"):
+            bitstream = Path(design.file)
         image = self._options.get("xclbin", bitstream)
         if image is None or image.suffix != ".xclbin":
             raise DesignNotFoundError(f"device {self.name!r} is programmed with an .xclbin, not with {image}")
@@ -170,14 +172,11 @@ class XrtDevice(Device):
     def allocate_block(self, nbytes: int, *, cacheable: bool = True, target: Any = None) -> Block:
         """Return zeroed memory of the card, with its copy on the host.
 
-        ``target``: number of the memory bank, or a kernel's argument as ``kernel.group_id(i)`` gives it;
-        default: the option ``bank``, or 0.
+        ``target``: a memory of the overlay (``overlay.HBM0``), its entry in ``mem_dict``, its name
+        ("HBM[0]"); the number of the bank or group of banks, as ``kernel.group_id(i)`` gives it. Default: the
+        option ``bank``, or the first bank that the ``.xclbin`` uses, or 0.
         """
-        bank = self._options.get("bank", 0) if target is None or target is self else target
-        if not isinstance(bank, int):
-            raise UnsupportedByDeviceError(
-                f"device {self.name!r}: target is the number of a memory bank, not {target!r}"
-            )
+        bank = self._bank(None if target is self else target)
         with self._lock:
             card = self._opened()
             try:
@@ -190,6 +189,27 @@ class XrtDevice(Device):
             block = _new_block(bo, nbytes)
         self.sync(block, 0, nbytes, "to_device")
         return block
+
+    def _bank(self, target: Any) -> int:
+        """Return the number by which XRT knows a memory."""
+        memories = () if self.design is None else self.design.memories
+        banks = {memory.name: memory.index for memory in memories if memory.index is not None}
+        if target is None:
+            used = (memory.index for memory in memories if memory.used and memory.index is not None)
+            default = self._options.get("bank")
+            target = next(used, 0) if default is None else default
+        found = getattr(target, "description", target)
+        if isinstance(found, Mapping):
+            found = found.get("idx")
+        elif isinstance(found, str):
+            found = banks.get(found)
+        if not isinstance(found, int):
+            known = f"; by name there are {', '.join(banks)}" if banks else ""
+            raise UnsupportedByDeviceError(
+                f"device {self.name!r}: target is a memory or the number of a memory bank, not {target!r}"
+                f"{known}"
+            )
+        return found
 
     def sync(self, block: Block, offset: int, nbytes: int, direction: str) -> None:
         """Move a part of a block to the card ("to_device") or back ("from_device")."""

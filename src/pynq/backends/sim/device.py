@@ -152,8 +152,17 @@ class SimDevice(Controlled, Observed, Serving, Device):
         if self._arena is None:
             raise OverlayNotLoadedError(f"device {self.name!r} is closed")
         if target is None or target is self:
-            return self._arena.allocate(nbytes)
+            return self._main_arena().allocate(nbytes)
         return self._arena_of(target).allocate(nbytes)
+
+    def _main_arena(self) -> Arena:
+        """Return where blocks come from whose memory nobody chose: the PS's DDR, or a card's first bank."""
+        assert self._arena is not None
+        if self._plant is not None and self._plant.design.format == "xclbin":
+            for memory in self._plant.design.memories:
+                if memory.used and memory.base in self._plant.reach:
+                    return self._arena_of(memory.name)
+        return self._arena
 
     def _arena_of(self, target: Any) -> Arena:
         """Return where the blocks of one of the design's memories come from."""
@@ -165,9 +174,9 @@ class SimDevice(Controlled, Observed, Serving, Device):
             bases = [target.get("phys_addr", -1)]
         else:
             bases = [getattr(target, "base_address", getattr(target, "base", -1))]
-        if bases == [0]:
-            return self._arena  # the PS's DDR
         found = plant.reach.get(bases[0]) if bases else None
+        if bases == [0] and (found is None or found[1] is plant.ddr):
+            return self._arena  # the PS's DDR
         if found is None:
             names = [memory.name for memory in plant.design.memories]
             raise UnsupportedByDeviceError(

@@ -26,8 +26,14 @@ class MemoryMap:
     def _mine(self, path: str) -> bool:
         return not self._region or inside(path, self._region)
 
+    def _program_ranges(self) -> tuple[MemoryRange, ...]:
+        """What the program's accesses reach: by the PS, or through the design's own slave interfaces."""
+        if self._design.ps:
+            return self._design.ps_ranges
+        return tuple(span for span in self._design.boundary_ranges if span.slave)
+
     def _all_ranges(self) -> Iterator[MemoryRange]:
-        yield from self._design.ps_ranges
+        yield from self._program_ranges()
         for cell in self._design.cells.values():
             if cell.path != self._design.ps and cell.kind is not CellKind.PROCESSOR:
                 yield from cell.ranges
@@ -58,7 +64,7 @@ class MemoryMap:
 
     def map(self) -> None:
         """Let masters reach what answers; those outside of the region, what is within."""
-        for span in self._design.ps_ranges:
+        for span in self._program_ranges():
             if self._mine(span.slave):
                 self._map(self._plant.ps, span, False)
         lowest = min((base for base, _, _ in self._plant.ps.ranges()), default=self._plant.ddr.size)
@@ -82,7 +88,7 @@ class MemoryMap:
 
     def map_to(self, stand_in: Component) -> None:
         """Let everything outside of the region that reaches into it find a stand-in there."""
-        outside = [(self._plant.ps, span) for span in self._design.ps_ranges]
+        outside = [(self._plant.ps, span) for span in self._program_ranges()]
         for (path, interface), space in self._plant.spaces.items():
             cell = self._design.cells[path]
             outside += [(space, span) for span in cell.ranges if span.master_interface == interface]

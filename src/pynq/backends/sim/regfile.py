@@ -84,6 +84,19 @@ def _mask(part: Field) -> int:
 
 def _of_register(register: Register, block: AddressBlock) -> Iterator[RegisterSpec]:
     place = block.offset + register.offset
+    if register.argument is not None and register.size > 32:
+        # Words by the names that Vitis HLS gives them in a hand-off file, so that a model fits both.
+        for number in range(-(-register.size // 32)):
+            yield from _of_register(
+                register._replace(
+                    name=f"{register.name}_{number + 1}",
+                    offset=register.offset + 4 * number,
+                    size=32,
+                    argument=None,
+                ),
+                block,
+            )
+        return
     if register.size > 64:  # an array: a word at a time
         for index in range(-(-register.size // 32)):
             word = register._replace(
