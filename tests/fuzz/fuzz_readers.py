@@ -58,10 +58,12 @@ SEEDS = {
             ("CLOCK_FREQ_TOPOLOGY", clocks((300, 1, "DATA_CLK"))),
             (
                 "EMBEDDED_METADATA",
-                b'<project name="p"><platform><device fpgaDevice="v:xcu50:f:-2:e"><core><kernel name="k" vlnv="a:b:k:1">'
-                b'<port name="m" mode="master" dataWidth="32"/><port name="s" mode="slave" range="0x100"/><arg name="a" '
-                b'addressQualifier="1" id="0" port="m" size="8" offset="0x10"/><instance name="k_1"><addrRemap base="0"/>'
-                b"</instance></kernel></core></device></platform></project>",
+                b'<project name="p"><platform><device fpgaDevice="v:xcu50:f:-2:e"><core>'
+                b'<kernel name="k" vlnv="a:b:k:1"><port name="m" mode="master" dataWidth="32"/>'
+                b'<port name="s" mode="slave" range="0x100"/>'
+                b'<arg name="a" addressQualifier="1" id="0" port="m" size="8" offset="0x10"/>'
+                b'<instance name="k_1"><addrRemap base="0"/></instance>'
+                b"</kernel></core></device></platform></project>",
             ),
         ]
     ).bytes(),

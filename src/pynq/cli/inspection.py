@@ -12,6 +12,7 @@ from pynq.binding import bind, class_name, companion
 from pynq.binding.drivers import registry
 from pynq.design import Cell, Design, InterruptPin, read
 from pynq.design.locate import locate
+from pynq.design.xclbin_container import describe_container
 from pynq.errors import RtlBuildError
 
 __all__ = ["collect"]
@@ -32,6 +33,7 @@ def collect(file: Path, *, run_companion: bool = False, ignore_version: bool = F
         "name": design.name,
         "description": str(found.description),
         "bitstream": str(found.bitstream) if found.bitstream else None,
+        "container": describe_container(found.description) if design.format == "xclbin" else None,
         "companion": beside,
         "overlay_class": overlay,
         "rtl": _rtl(found.description, design),
