@@ -1,0 +1,169 @@
+"""Commands that find things: ``get_bd_cells`` and its sisters.
+
+A name without wildcards that lies in an IP, a module or a region is believed: which pins those have a script
+does not say. Wildcards and ``-of_objects`` find what the script has mentioned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from pynq.design.tcl import filters
+from pynq.design.tcl.diagram import Diagram, Sheet
+from pynq.design.tcl.globs import is_pattern, matches
+from pynq.design.tcl.nets import inside, parent
+from pynq.design.tcl.words import CommandError, Options, join_list, options, split_list
+
+__all__ = ["COMMANDS", "objects"]
+
+#: Kinds whose things may lie in an opaque cell.
+_IMPLIED = ("pin", "intf_pin", "addr_seg", "addr_space")
+
+
+def objects(words: Iterable[str]) -> list[str]:
+    """The objects that some words of a command name; each may be a list."""
+    return [word for text in words for word in split_list(text) if word.strip()]
+
+
+def things(sheet: Sheet, kind: str) -> list[str]:
+    """The paths of all known things of a kind."""
+    if kind == "cell":
+        return list(sheet.cells)
+    if kind == "port":
+        return [path for path in sheet.pins if "/" not in path]
+    if kind == "intf_port":
+        return [path for path in sheet.interfaces if "/" not in path]
+    if kind == "net":
+        return list(sheet.wires.all)
+    if kind == "intf_net":
+        return list(sheet.buses.all)
+    if kind == "addr_space":
+        return list(dict.fromkeys(one.space for one in sheet.segments if one.space))
+    if kind == "addr_seg":
+        mapped = [f"{one.space}/{one.name}" for one in sheet.segments if one.space and one.name]
+        return list(dict.fromkeys([*mapped, *(one.slave for one in sheet.segments if one.slave)]))
+    found = sheet.pins if kind == "pin" else sheet.interfaces
+    nets = sheet.wires if kind == "pin" else sheet.buses
+    touched = (pin for net in nets.all.values() for pin in net.pins)
+    return [path for path in dict.fromkeys([*found, *touched]) if "/" in path]
+
+
+def find(diagram: Diagram, kind: str, given: Options) -> list[str]:
+    """The paths of what a query wants."""
+    sheet = diagram.sheet()
+    deep = "hierarchical" in given.flags
+    if "of_objects" in given.values:
+        known = [
+            path for word in objects([given.values["of_objects"]]) for path in related(diagram, kind, word)
+        ]
+        patterns = objects(given.rest)
+        if patterns:
+            known = [one for one in known if any(matches(word, one.rpartition("/")[2]) for word in patterns)]
+        found = known
+    else:
+        found = []
+        for word in objects(given.rest) or ["*"]:
+            found += _named(sheet, kind, word, deep)
+    found = list(dict.fromkeys(found))
+    if "filter" in given.values:
+        found = filters.select(diagram, kind, found, given.values["filter"])
+    return found
+
+
+def _named(sheet: Sheet, kind: str, word: str, deep: bool) -> list[str]:
+    if deep:
+        pattern = word.strip("/")
+        count = pattern.count("/") + 1
+        return [
+            path
+            for path in things(sheet, kind)
+            if inside(path, sheet.here) and matches(pattern, "/".join(path.split("/")[-count:]))
+        ]
+    path = sheet.path(word)
+    if is_pattern(path):
+        return [known for known in things(sheet, kind) if matches(path, known)]
+    if kind == "cell":
+        return [path] if not path or path in sheet.cells else []
+    if kind in _IMPLIED and (sheet.opaque(path) or (kind.startswith("addr") and _external(sheet, path))):
+        return [path]
+    if kind == "pin" or kind == "intf_pin":
+        return [path] if "/" in path and path in (sheet.pins if kind == "pin" else sheet.interfaces) else []
+    return [path] if path in things(sheet, kind) else []
+
+
+def _external(sheet: Sheet, path: str) -> bool:
+    """Whether an address path begins with an interface of the design itself."""
+    return path.partition("/")[0] in sheet.interfaces
+
+
+def related(diagram: Diagram, kind: str, word: str) -> list[str]:
+    """What is at an object: pins of a cell or net, nets of a pin, cells of a net, segments of a bus."""
+    sheet = diagram.sheet()
+    path = sheet.path(word)
+    what = sheet.kind(path)
+    if kind in ("pin", "intf_pin", "port", "intf_port"):
+        if what == "cell":
+            cell = sheet.cells.get(path)
+            if cell and cell.kind != "hierarchy":
+                diagram.note(f"the pins of '/{path}' are not known but for those that the script has named")
+            return [one for one in things(sheet, kind) if parent(one) == path]
+        nets = sheet.buses if kind.startswith("intf") else sheet.wires
+        net = nets.all.get(path)
+        ends = net.pins if net else []
+        return [one for one in ends if ("/" in one) == kind.endswith("pin")]
+    if kind in ("net", "intf_net"):
+        nets = sheet.wires if kind == "net" else sheet.buses
+        if what == "cell":
+            ends = [one for net in nets.all.values() for one in net.pins if parent(one) == path]
+            return [name for one in ends for name in nets.of(one)]
+        return nets.of(path)
+    if kind == "cell":
+        if what == "cell":
+            return [one for one in sheet.cells if parent(one) == path]
+        net = sheet.wires.all.get(path) or sheet.buses.all.get(path)
+        ends = net.pins if net and what in ("net", "intf_net") else [path]
+        return [parent(one) for one in ends if parent(one) in sheet.cells]
+    known = [one for one in things(sheet, kind) if inside(one, path) or one == path]
+    if not known and kind == "addr_seg" and what in ("intf_pin", "intf_port"):
+        return [path]  # its block is not known
+    return known
+
+
+def _getter(command: str, kind: str) -> Callable[[Diagram, Sequence[str]], str]:
+    valued = "of_objects filter" if not kind.startswith("addr") else "of_objects filter boundary_type"
+    flags = (
+        "hierarchical regexp nocase include_boundary_path addressables addressing mapped excluded unmapped"
+    )
+
+    def get(diagram: Diagram, words: Sequence[str]) -> str:
+        given = options(command, words, valued, flags)
+        if not diagram.current and "quiet" in given.flags:
+            return ""
+        if "regexp" in given.flags:
+            raise CommandError(f"{command} -regexp is not done; patterns with * and ? are")
+        sheet = diagram.sheet()
+        found = find(diagram, kind, given)
+        if not found and given.rest and "quiet" not in given.flags and not any(map(is_pattern, given.rest)):
+            diagram.note(f"{command}: there is nothing of the name {' '.join(given.rest)[:100]!r}")
+        diagram.spend(sum(map(len, found)) // 64, 0)
+        return join_list([sheet.hand(path, kind) for path in found])
+
+    return get
+
+
+def get_bd_designs(diagram: Diagram, words: Sequence[str]) -> str:
+    given = options("get_bd_designs", words, "filter of_objects", "regexp nocase")
+    patterns = objects(given.rest) or ["*"]
+    return join_list(name for name in diagram.sheets if any(matches(word, name) for word in patterns))
+
+
+COMMANDS: Mapping[str, Callable[[Diagram, Sequence[str]], str]] = {
+    "get_bd_designs": get_bd_designs,
+    **{
+        name: _getter(name, name.removeprefix("get_bd_").removesuffix("s"))
+        for name in (
+            *("get_bd_cells", "get_bd_pins", "get_bd_ports", "get_bd_intf_pins", "get_bd_intf_ports"),
+            *("get_bd_nets", "get_bd_intf_nets", "get_bd_addr_spaces", "get_bd_addr_segs"),
+        )
+    },
+}

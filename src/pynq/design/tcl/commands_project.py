@@ -1,0 +1,248 @@
+"""Commands of Vivado around a block design, and stand-ins for commands of Tcl that a description can't have.
+
+What they would make is no part of a block design; scripts go on as if it were there.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Callable, Mapping, Sequence
+
+from pynq.design.tcl.diagram import Diagram
+from pynq.design.tcl.words import CommandError, join_list, options, split_list
+
+__all__ = ["COMMANDS", "HARMLESS", "REFUSED", "guard", "message"]
+
+#: The answer to ``version -short`` of a script without a guard.
+DEFAULT_VERSION = "2023.2"
+
+REFUSED = {
+    **dict.fromkeys(("exec",), "a description can't run programs"),
+    **dict.fromkeys(
+        ("open", "socket", "fcopy", "chan", "fileevent", "read", "gets"), "a description can't read or write"
+    ),
+    **dict.fromkeys(
+        ("load", "unload", "interp", "zlib", "thread::create"), "a description can't change the interpreter"
+    ),
+    **dict.fromkeys(("vwait", "trace", "tkwait"), "a description can't wait for events"),
+}
+"""Commands of Tcl that end the reading of a script (unless it catches the error), and why."""
+
+HARMLESS = frozenset(
+    """
+    startgroup endgroup undo redo regenerate_bd_layout save_bd_design validate_bd_design save_bd_design_as
+    write_bd_tcl write_bd_layout report_bd_diffs show_objects update_ip_catalog update_compile_order
+    update_module_reference upgrade_ip upgrade_bd_cells report_ip_status report_property report_utilization
+    report_timing report_timing_summary report_drc report_power report_cdc set_msg_config reset_msg_config
+    set_param reset_param get_param add_files import_files remove_files read_verilog read_vhdl read_xdc
+    read_ip read_bd import_ip reorder_files make_wrapper generate_target export_ip_user_files create_ip_run
+    create_run create_fileset launch_runs wait_on_run wait_on_runs reset_run reset_runs reset_target
+    reset_project open_run open_project close_project save_project_as archive_project write_project_tcl
+    write_bitstream write_hwdef write_hw_platform write_sysdef write_debug_probes write_checkpoint
+    validate_hw_platform write_device_image write_cfgmem synth_design opt_design place_design
+    phys_opt_design route_design create_ip config_ip_cache synth_ip open_checkpoint link_design start_gui
+    stop_gui set_board_part create_pr_configuration create_partition_def create_reconfig_module
+    setup_pr_configurations create_pblock add_cells_to_pblock resize_pblock set_false_path set_clock_groups
+    create_clock set_bd_property reset_property set_part_property compile_c export_simulation
+    launch_simulation set_units current_run current_fileset set_speed_grade
+    """.split()  # noqa: SIM905 (as words they are read at a glance)
+)
+"""Commands of Vivado that change nothing that a description of the design has."""
+
+_GUARD = re.compile(
+    r"""\bset\s+(?:scripts?_)?(?:vivado_)?(?:version|vivado_version)\s+["{]?(20\d\d\.[\w.]+)"""
+)
+_ANY_GUARD = re.compile(r"""\bversion\s+-short\b[^\n]{0,200}?["{\s](20\d\d\.\d[\w.]*)""")
+
+
+def guard(text: str) -> str:
+    """The version of Vivado that a script's guard wants, "" where it has none."""
+    found = _GUARD.search(text) or _ANY_GUARD.search(text)
+    return found[1] if found else ""
+
+
+def version(diagram: Diagram, words: Sequence[str]) -> str:
+    number = diagram.version or DEFAULT_VERSION
+    return number if any(word.startswith("-s") for word in words) else f"Vivado v{number} (64-bit)"
+
+
+def create_project(diagram: Diagram, words: Sequence[str]) -> str:
+    given = options("create_project", words, "part", "force in_memory ip rtl_kernel")
+    name = given.rest[0] if given.rest else "project_1"
+    diagram.spend(len(name) + len(given.get("part")))
+    diagram.project["name"] = name.strip().strip("/") or "project_1"
+    if given.get("part"):
+        diagram.project["part"] = given.get("part").strip()
+    return diagram.project["name"]
+
+
+def current_project(diagram: Diagram, words: Sequence[str]) -> str:
+    """The project's name; a script that asks has one open, unless it asks whether there is one."""
+    if "name" not in diagram.project:
+        if any(word.startswith("-q") for word in words):
+            return ""
+        diagram.project["name"] = "project_1"
+    return diagram.project["name"]
+
+
+def get_projects(diagram: Diagram, words: Sequence[str]) -> str:
+    return diagram.project.get("name", "")
+
+
+def set_part(diagram: Diagram, words: Sequence[str]) -> str:
+    given = options("set_part", words)
+    if given.rest:
+        diagram.spend(len(given.rest[0]))
+        diagram.project["part"] = given.rest[0].strip()
+    return ""
+
+
+def current_board_part(diagram: Diagram, words: Sequence[str]) -> str:
+    given = options("current_board_part", words)
+    if given.rest:
+        diagram.spend(len(given.rest[0]))
+        diagram.project["board_part"] = given.rest[0].strip()
+    return diagram.project.get("board_part", "")
+
+
+def message(diagram: Diagram, words: Sequence[str]) -> str:
+    """``send_msg_id ID SEVERITY TEXT`` and ``send_gid_msg -ssname S -id N -severity SEVERITY TEXT``."""
+    if words and words[0].startswith("-"):
+        given = options("send_gid_msg", words, "ssname id severity suppress")
+        severity, rest = given.get("severity"), given.rest
+    else:
+        severity, rest = "".join(words[1:2]), list(words[2:])
+    text = " ".join(rest)
+    plain = " ".join(text.split())[:500]
+    if severity.strip().upper() == "ERROR":
+        if len(diagram.complaints) < 100:
+            diagram.complaints.append((diagram.line, plain))
+        raise CommandError(plain or "the script has sent an error")
+    if severity.strip().upper() == "CRITICAL WARNING":
+        diagram.note(plain)
+    return ""
+
+
+def get_ipdefs(diagram: Diagram, words: Sequence[str]) -> str:
+    """Every IP that a script asks for is there: its own check of the catalogue passes."""
+    given = options("get_ipdefs", words, "filter of_objects", "all regexp nocase")
+    found = [one for word in given.rest for one in split_list(word)]
+    for name, value in re.findall(r"(?i)\b(vlnv|name)\s*=[=~]\s*[\"{]?([^\s\"{}&|()]+)", given.get("filter")):
+        found.append(value if name.lower() == "vlnv" else f"xilinx.com:ip:{value}")
+    return join_list(found[:1] if len(found) == 1 else found)
+
+
+def given_back(command: str) -> Callable[[Diagram, Sequence[str]], str]:
+    """A query whose named things all exist."""
+
+    def give(diagram: Diagram, words: Sequence[str]) -> str:
+        named = [
+            word
+            for word in options(command, words, "filter of_objects", "regexp nocase").rest
+            if "*" not in word
+        ]
+        return join_list(one for word in named for one in split_list(word))
+
+    return give
+
+
+def nothing(diagram: Diagram, words: Sequence[str]) -> str:
+    return ""
+
+
+def can_resolve_reference(diagram: Diagram, words: Sequence[str]) -> str:
+    return "1"
+
+
+def source(diagram: Diagram, words: Sequence[str]) -> str:
+    name = words[-1] if words else ""
+    diagram.note(f"source {posixpath.basename(name)[:100]}: another script, which is not read")
+    return ""
+
+
+def quit_script(diagram: Diagram, words: Sequence[str]) -> str:
+    diagram.finished = True
+    raise CommandError("the script has ended itself")
+
+
+def after(diagram: Diagram, words: Sequence[str]) -> str:
+    if len(words) == 1 and words[0].isdigit():
+        return ""
+    raise CommandError("after is refused: a description can't wait for events")
+
+
+def file_command(diagram: Diagram, words: Sequence[str]) -> str:
+    """What ``file`` makes of names alone; no file exists."""
+    what, *names = words or [""]
+    first = names[0] if names else ""
+    if what == "join":
+        return posixpath.join(*names) if names else ""
+    if what == "normalize":
+        return posixpath.normpath(posixpath.join("/", first))
+    if what == "dirname":
+        return posixpath.dirname(first) or "."
+    if what == "tail":
+        return posixpath.basename(first.rstrip("/"))
+    if what == "rootname":
+        return posixpath.splitext(first)[0]
+    if what == "extension":
+        return posixpath.splitext(first)[1]
+    if what == "split":
+        return join_list(part for part in (["/"] if first.startswith("/") else []) + first.split("/") if part)
+    if what == "nativename":
+        return first
+    if what == "pathtype":
+        return "absolute" if first.startswith("/") else "relative"
+    if what in ("exists", "isfile", "isdirectory", "readable", "writable", "executable", "owned"):
+        return "0"
+    if what in ("mkdir", "delete", "copy", "rename"):
+        diagram.note(f"file {what} does not count")
+        return ""
+    raise CommandError(f"file {what[:40]} is refused: a description can't read or write")
+
+
+def puts(diagram: Diagram, words: Sequence[str]) -> str:
+    return ""
+
+
+COMMANDS: Mapping[str, Callable[[Diagram, Sequence[str]], str]] = {
+    "version": version,
+    "create_project": create_project,
+    "current_project": current_project,
+    "get_projects": get_projects,
+    "set_part": set_part,
+    "current_board_part": current_board_part,
+    "get_ipdefs": get_ipdefs,
+    "get_parts": given_back("get_parts"),
+    "get_boards": given_back("get_boards"),
+    "get_board_parts": given_back("get_board_parts"),
+    "get_filesets": given_back("get_filesets"),
+    "get_runs": given_back("get_runs"),
+    "get_msg_config": nothing,
+    "get_files": nothing,
+    "get_ips": nothing,
+    "get_cells": nothing,
+    "get_pins": nothing,
+    "get_nets": nothing,
+    "get_ports": nothing,
+    "can_resolve_reference": can_resolve_reference,
+    "send_msg_id": message,
+    "send_gid_msg": message,
+    "send_msg": message,
+    "source": source,
+    "exit": quit_script,
+    "quit": quit_script,
+    "after": after,
+    "file": file_command,
+    "puts": puts,
+    "package": nothing,
+    "cd": nothing,
+    "glob": nothing,
+    "flush": nothing,
+    "close": nothing,
+    "update": nothing,
+    "fconfigure": nothing,
+    "pwd": lambda diagram, words: "/",
+    **dict.fromkeys(HARMLESS, nothing),
+}

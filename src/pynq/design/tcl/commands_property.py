@@ -1,0 +1,172 @@
+"""``get_property``, ``set_property`` and ``list_property``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from pynq.design.tcl import properties
+from pynq.design.tcl.commands_address import automatic
+from pynq.design.tcl.commands_find import objects
+from pynq.design.tcl.diagram import Diagram, Sheet
+from pynq.design.tcl.netlist import InterfacePin, Pin
+from pynq.design.tcl.nets import parent
+from pynq.design.tcl.words import CommandError, integer, join_list, options, split_list
+
+__all__ = ["COMMANDS"]
+
+MAX_VALUE = 1 << 20
+"""So many characters one value may have (a packed configuration of a PS has some 100,000)."""
+
+
+def set_property(diagram: Diagram, words: Sequence[str]) -> str:
+    given = _set_options(words)
+    if given[0] is not None:
+        pairs = split_list(given[0])
+        if len(pairs) % 2:
+            raise CommandError(f"set_property -dict takes names and values in pairs, not {len(pairs)} words")
+        rest = given[1]
+    else:
+        if len(given[1]) < 3:
+            raise CommandError("set_property takes a name, a value and objects")
+        pairs, rest = given[1][:2], given[1][2:]
+    targets = objects(rest)
+    if not targets and any(name.upper().startswith("CONFIG.") for name in pairs[::2]):
+        diagram.note(f"set_property {pairs[0][:60]}: without an object it does not count")
+    for target in targets:
+        for name, value in zip(pairs[::2], pairs[1::2], strict=True):
+            _set(diagram, target, name, value)
+    return ""
+
+
+def _set_options(words: Sequence[str]) -> tuple[str | None, list[str]]:
+    """The value of ``-dict`` and the other words.
+
+    Options end with the first word that is none: a value may begin with a minus sign, ``-1`` or ``-dsp``.
+    """
+    rest = list(words)
+    packed = None
+    while rest and rest[0].startswith("-"):
+        word = rest.pop(0)
+        if word == "-dict":
+            if not rest:
+                raise CommandError("set_property: option -dict has no value")
+            packed = rest.pop(0)
+        elif word not in ("-quiet", "-verbose"):
+            raise CommandError(f"set_property has no option {word[:40]!r}; it has -dict, -quiet, -verbose")
+    return packed, rest
+
+
+def _set(diagram: Diagram, target: str, name: str, value: str) -> None:
+    if len(value) > MAX_VALUE:
+        raise CommandError(f"the value of {name[:60]!r} has more than {MAX_VALUE:,} characters")
+    word = target.strip()
+    if not word.startswith("/"):
+        _set_of_project(diagram, word, name, value)
+        return
+    sheet = diagram.sheet()
+    path = sheet.path(word)
+    kind = sheet.kind(path)
+    upper = name.upper()
+    if upper == "NAME":
+        _rename(diagram, sheet, kind, path, value.strip())
+    elif upper.startswith("CONFIG."):
+        known = _parameters(diagram, sheet, kind, path)
+        if known is None:
+            diagram.note(f"set_property {name[:60]}: there is nothing '{word[:100]}' that has parameters")
+            return
+        diagram.spend(len(name) + len(value), 0 if name[7:] in known else 1)
+        key = (
+            next((one for one in known if one.upper() == upper[7:]), name[7:])
+            if name[7:] not in known
+            else name[7:]
+        )
+        known[key] = value
+    elif kind == "addr_seg" and upper in ("OFFSET", "RANGE"):
+        segment = automatic(diagram, path)
+        if upper == "OFFSET":
+            segment.offset = integer(value, "the offset")
+        else:
+            segment.size = integer(value, "the range")
+
+
+def _parameters(diagram: Diagram, sheet: Sheet, kind: str, path: str) -> dict[str, str] | None:
+    """The parameters of a thing; a pin of an IP is described from now on."""
+    known = properties.parameters(sheet, kind, path)
+    if known is None and sheet.opaque(path) and kind in ("pin", "intf_pin"):
+        diagram.spend(len(path))
+        if kind == "pin":
+            return sheet.pins.setdefault(path, Pin(path, "", line=diagram.line)).parameters
+        return sheet.interfaces.setdefault(path, InterfacePin(path, "", "", line=diagram.line)).parameters
+    return known
+
+
+def _set_of_project(diagram: Diagram, word: str, name: str, value: str) -> None:
+    """Of what has no path in a design only the project's part and board count."""
+    if name.upper().startswith("CONFIG."):
+        diagram.note(f"set_property {name[:60]}: there is nothing '{word[:100]}' that has parameters")
+    elif name.lower() in ("part", "board_part", "board") and word == diagram.project.get("name"):
+        diagram.spend(len(value))
+        diagram.project[name.lower()] = value.strip()
+
+
+def _rename(diagram: Diagram, sheet: Sheet, kind: str, path: str, name: str) -> None:
+    if kind == "addr_seg":
+        segment = automatic(diagram, path)
+        diagram.spend(len(name))
+        sheet.hand(f"{segment.space}/{name}", "addr_seg")
+        segment.name = name
+        return
+    if not path:
+        raise CommandError("the design itself can't get another name")
+    new = diagram.new(f"/{parent(path)}/{name}".replace("//", "/"), kind)
+    if kind in ("net", "intf_net"):
+        (sheet.wires if kind == "net" else sheet.buses).rename(path, new)
+        return
+    same = {
+        "cell": new in sheet.cells,
+        **dict.fromkeys(("pin", "port"), new in sheet.pins),
+        **dict.fromkeys(("intf_pin", "intf_port"), new in sheet.interfaces),
+    }
+    if same.get(kind, True):
+        raise CommandError(f"'/{path}' can't be renamed: there is a {kind} '/{new}' already")
+    sheet.move(path, new)
+
+
+def get_property(diagram: Diagram, words: Sequence[str]) -> str:
+    given = options("get_property", words, "", "min max")
+    if len(given.rest) != 2:
+        raise CommandError("get_property takes a name and one object")
+    name, target = given.rest
+    found = [_get(diagram, name, word) for word in objects([target])]
+    return found[0] if len(found) == 1 else join_list(found)
+
+
+def _get(diagram: Diagram, name: str, word: str) -> str:
+    if not word.startswith("/"):
+        if word == diagram.project.get("name"):
+            return diagram.project.get(name.lower(), "")
+        if name.upper() == "NAME":
+            return word
+        if name.upper() == "VLNV":
+            return word if word.count(":") >= 2 else ""
+        return ""
+    sheet = diagram.sheet()
+    path = sheet.path(word)
+    return properties.of_object(diagram, sheet.kind(path), path, name)
+
+
+def list_property(diagram: Diagram, words: Sequence[str]) -> str:
+    given = options("list_property", words, "class", "regexp")
+    if not given.rest or not diagram.current:
+        return ""
+    sheet = diagram.sheet()
+    path = sheet.path(given.rest[0])
+    known = properties.parameters(sheet, sheet.kind(path), path) or {}
+    return join_list([f"CONFIG.{name}" for name in known] + ["NAME", "PATH", "TYPE", "VLNV"])
+
+
+COMMANDS: Mapping[str, Callable[[Diagram, Sequence[str]], str]] = {
+    "set_property": set_property,
+    "get_property": get_property,
+    "list_property": list_property,
+}
