@@ -148,7 +148,7 @@ def test_a_case_is_not_tried_again_where_that_is_not_wanted(fleet: Any) -> None:
 
 def test_no_case_waits_behind_a_long_one(fleet: Any) -> None:
     all_there(fleet)
-    long = 2.0
+    long = 4.0
     cases = [("wait", 0.02)] * 6 + [("wait", long)] + [("wait", 0.02)] * 30
     table = sweep(cases, fleet)
     assert statuses(table) == ["ok"] * len(cases)
