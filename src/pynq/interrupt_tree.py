@@ -25,7 +25,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pynq.design.partial import changes, inside
 from pynq.errors import (
@@ -47,7 +47,19 @@ if TYPE_CHECKING:
     from pynq.device.base import Device
     from pynq.device.contract import InterruptLine
 
-__all__ = ["Pin", "Sleeper", "TaskWaiter", "Waiter", "arm", "end", "line_number", "route", "tree_of"]
+__all__ = [
+    "Activity",
+    "Pin",
+    "Sleeper",
+    "TaskWaiter",
+    "Waiter",
+    "activity",
+    "arm",
+    "end",
+    "line_number",
+    "route",
+    "tree_of",
+]
 
 # Registers of axi_intc: PG099, table "Register Address Map".
 _ISR, _IER, _IAR, _SIE, _CIE, _MER, _IMR = 0x00, 0x08, 0x0C, 0x10, 0x14, 0x1C, 0x20
@@ -205,6 +217,46 @@ def follow(device: Device) -> None:
         tree.holds(device)
 
 
+class Activity(NamedTuple):
+    """What is known of an interrupt pin: deliveries to waits, who waits now, and, where the device can tell,
+    the pin's level and its rising edges since the load (else None).
+    """
+
+    path: str
+    way: str  # as in messages: "input 3 of axi_intc_0"
+    delivered: int
+    waiting: int
+    level: bool | None
+    edges: int | None
+
+
+def activity(device: Device) -> list[Activity]:
+    """Return the activity of all interrupt pins that reach the processor; nothing is set up or touched."""
+    design = device.design
+    if design is None:
+        return []
+    tree: _Tree | None = vars(device).get(_KEY)
+    pins = tree.pins if tree is not None and tree.holds(device) else {}
+    found = []
+    for path, info in design.interrupt_pins.items():
+        if line_number(design, info) is None:
+            continue
+        pin = pins.get(path)
+        probe = device.interrupt_probe(path)
+        level, edges = probe() if probe is not None else (None, None)
+        found.append(
+            Activity(
+                path,
+                route(info),
+                pin.deliveries if pin is not None else 0,
+                len(pin.waiters) if pin is not None else 0,
+                None if level is None else bool(level),
+                edges,
+            )
+        )
+    return found
+
+
 def arm(device: Device) -> None:
     """Set up what is to keep edges until somebody waits for them. Boards call it when a download is done.
 
@@ -325,6 +377,7 @@ class Pin:
         self.probe = tree.device.interrupt_probe(info.path)
         self.waiters: list[Waiter] = []
         self.delivered = False
+        self.deliveries = 0
         self.seen = 0  # rising edges up to the last delivery, where the device can tell
         self.stale = False  # the controller's latch was set again by the level that had just been served
         self.kept = False  # an edge was taken for a wait that was cancelled
@@ -379,6 +432,7 @@ class Pin:
         if self.probe is not None:
             self.seen = self.probe()[1]
         self.delivered = True
+        self.deliveries += 1
         self._suspect()
         delivery = _Delivery(len(self.waiters))
         for waiter in self.waiters:

@@ -21,7 +21,7 @@ import re
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, ClassVar, SupportsIndex, cast
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, SupportsIndex, cast
 
 from pynq import device as devices
 from pynq._native import Field, RegisterBase, RegisterMapBase, Slot, Window
@@ -32,7 +32,15 @@ if TYPE_CHECKING:
     from pynq.design import model
     from pynq.device import Device
 
-__all__ = ["Register", "RegisterGroup", "RegisterMap", "register_map_class"]
+__all__ = [
+    "FieldRow",
+    "Register",
+    "RegisterGroup",
+    "RegisterMap",
+    "RegisterRow",
+    "register_map_class",
+    "register_rows",
+]
 
 _ELEMENT = re.compile(r"(.+)\[(\d+)\]")
 _ILLEGAL = re.compile(r"\W", re.ASCII)
@@ -467,3 +475,77 @@ def register_map_class(name: str, block: model.AddressBlock) -> type[RegisterMap
     key = id(block)
     _made[key] = (weakref.ref(block, lambda _: _made.pop(key, None)), made)
     return made
+
+
+class FieldRow(NamedTuple):
+    """A field for a table. ``lower`` is its lowest bit, ``names`` what its values are called, if anything."""
+
+    attribute: str
+    name: str
+    lower: int
+    width: int
+    readable: bool
+    writable: bool
+    description: str
+    names: Mapping[int, str]
+
+
+class RegisterRow(NamedTuple):
+    """A register for a table: offset in bytes, size in bits.
+
+    ``sensitive``: reading changes something (a FIFO, a bit that is cleared by it), so nobody should read it
+    without being asked to.
+    """
+
+    attribute: str
+    name: str
+    offset: int
+    size: int
+    access: str
+    readable: bool
+    writable: bool
+    sensitive: bool
+    reset: int | None
+    description: str
+    fields: tuple[FieldRow, ...]
+
+
+def register_rows(registers: RegisterMap) -> list[RegisterRow]:
+    """Return what there is to tell about each register of a map, by address. Nothing is read."""
+    rows = []
+    for attribute, register in registers._instances.items():
+        assert registers._entries is not None
+        name, entry = registers._entries[attribute]
+        known = register._fields if isinstance(register, Register) else {}
+        access = entry["access"]
+        rows.append(
+            RegisterRow(
+                attribute,
+                name,
+                entry["address_offset"],
+                entry["size"],
+                access,
+                _readable(access) and isinstance(register, Register),
+                _writable(access) and isinstance(register, Register),
+                any(field.get("read_action") for field in known.values()),
+                entry.get("reset"),
+                entry["description"],
+                tuple(_field_row(type(register), one, field) for one, field in known.items()),
+            )
+        )
+    return rows
+
+
+def _field_row(kind: type[Register], attribute: str, entry: Mapping[str, Any]) -> FieldRow:
+    field = getattr(kind, attribute)
+    names = field.values if isinstance(field.values, type) and issubclass(field.values, enum.IntEnum) else ()
+    return FieldRow(
+        attribute,
+        field.__name__,
+        field.lower,
+        field.bits,
+        field.readable,
+        field.writable,
+        entry.get("description", ""),
+        {int(one): one.name for one in names},
+    )
