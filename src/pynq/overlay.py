@@ -41,6 +41,7 @@ from pynq.errors import (
 )
 from pynq.interrupt_tree import follow
 from pynq.mmio import MMIO
+from pynq.notebook import mimebundle
 from pynq.utils import ReprDict
 
 if TYPE_CHECKING:
@@ -442,6 +443,13 @@ class DefaultOverlay(Bitstream, Node):
     def _what(self) -> str:
         name = self.__dict__.get("bitfile_name")
         return f"overlay {os.path.basename(name)}" if name else f"a half-built {type(self).__name__}"
+
+    def _show(self, path: str = "") -> dict[str, Any]:
+        """What a notebook shows for this overlay, or for the block at a path."""
+        return mimebundle(self, path)
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        return self._show()
 
     def __repr__(self) -> str:
         return Bitstream.__repr__(self)

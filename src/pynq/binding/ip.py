@@ -279,6 +279,11 @@ class DefaultIP:
     def __reduce__(self) -> Any:
         raise TypeError(f"{self._fullpath} ({type(self).__name__}) is hardware and can't be pickled")
 
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        """What a notebook shows: its overlay's view, opened here."""
+        show = getattr(self.description.get("overlay"), "_show", None)
+        return {"text/plain": repr(self)} if show is None else show(self._fullpath)
+
     def __repr__(self) -> str:
         where = self.description.get("phys_addr")
         at = f" at 0x{where:x}" if isinstance(where, int) and self.description.get("addr_range") else ""

@@ -297,6 +297,11 @@ class DefaultHierarchy(Node):
         loaded = getattr(self._overlay, "pr_dict", {}).get(self.description["fullpath"], {})
         return str(loaded.get("loaded", ""))
 
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        """What a notebook shows: its overlay's view, opened here."""
+        show = getattr(self._overlay, "_show", None)
+        return {"text/plain": repr(self)} if show is None else show(self.description["fullpath"])
+
     def __repr__(self) -> str:
         return f"<{class_name(type(self))} {self.description.get('fullpath')}: {', '.join(self._names())}>"
 

@@ -28,11 +28,11 @@ def mimebundle(overlay: Any, path: str = "") -> dict[str, Any]:
     if not path:
         bundle["text/html"] = page(outline(overlay))
     if importlib.util.find_spec("anywidget") is not None:
-        from pynq.notebook.view import view_of  # noqa: PLC0415 (an extra)
+        from pynq.notebook.view import view_of
 
-        live: dict[str, Any] = view_of(overlay, path)._repr_mimebundle_()[0]
-        live.pop("text/plain", None)
-        bundle.update(live)
+        live = view_of(overlay, path)._repr_mimebundle_()
+        if live is not None:
+            bundle.update({kind: data for kind, data in live[0].items() if kind != "text/plain"})
     return bundle
 
 

@@ -12,11 +12,12 @@ import weakref
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from pynq import report
 from pynq.binding import class_name
 from pynq.errors import FieldValueError, OverlayNotLoadedError, PynqError
 from pynq.interrupt_tree import activity
 from pynq.registers import RegisterMap, RegisterRow, register_rows
+from pynq.report import assets
+from pynq.report.graph import graph_of
 
 __all__ = ["Panel", "outline"]
 
@@ -46,7 +47,7 @@ class Panel:
             "peek": self._peek,
             "poke": self._poke,
             "activity": lambda overlay, _: _activity(overlay),
-            "diagram": lambda overlay, _: report.diagram(overlay.design),
+            "diagram": lambda overlay, _: _diagram(overlay),
         }
 
     def answer(self, question: Message) -> Answer:
@@ -200,6 +201,18 @@ def _place(question: Message) -> tuple[int, int]:
     if width not in _WIDTHS:
         raise FieldValueError(f"an access has 1, 2, 4 or 8 bytes, not {width!r}")
     return _number(question.get("offset")), width
+
+
+def _diagram(overlay: Any) -> Answer:
+    """The graph of what is in the PL, and what draws it: ELK comes once, when the diagram is first shown."""
+    drivers = {path: class_name(entry["driver"]) for path, entry in overlay.ip_dict.items()}
+    return {
+        "graph": graph_of(overlay.design, drivers),
+        "module": assets.diagram_module(),
+        "style": assets.diagram_css(),
+        "elk": assets.elk_source(),
+        "notice": assets.ELK_NOTICE,
+    }
 
 
 def _activity(overlay: Any) -> Answer:

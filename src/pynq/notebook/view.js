@@ -3,6 +3,8 @@
 
 let counter = 0;
 
+const SHORT = { "read-write": "rw", "read-only": "ro", "write-only": "wo" };
+
 function make(tag, properties = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(properties)) {
@@ -138,7 +140,7 @@ class Registers {
         for (const field of row.fields) field.element.hidden = !open;
       },
     });
-    fold.textContent = `${register.fields.length} fields`;
+    fold.textContent = register.fields.length === 1 ? "1 field" : `${register.fields.length} fields`;
     const element = make(
       "tr",
       { className: "register" },
@@ -147,14 +149,14 @@ class Registers {
       make("td", { className: "now" }, now),
       make(
         "td",
-        {},
+        { className: "tools" },
         watch,
         " ",
         make("button", { type: "button", disabled: !register.readable, title: `read ${register.name}`, onclick: () => this.read([register.attribute]) }, "read"),
         " ",
         register.fields.length ? fold : "",
       ),
-      make("td", {}, register.access, register.sensitive ? make("div", { className: "mark" }, "reading changes it") : ""),
+      make("td", {}, SHORT[register.access] ?? register.access, register.sensitive ? make("div", { className: "mark" }, "reading changes it") : ""),
       make("td", { className: "code" }, register.reset ?? ""),
       make("td", { className: "dim" }, register.description),
     );
@@ -180,7 +182,7 @@ class Registers {
         make("td", { className: "code" }, field.name),
         make("td", {}, value, " ", meaning),
         make("td"),
-        make("td", {}, field.readable && field.writable ? "read-write" : field.readable ? "read-only" : "write-only"),
+        make("td", {}, field.readable && field.writable ? "rw" : field.readable ? "ro" : "wo"),
         make("td"),
         make("td", { className: "dim" }, field.description),
       );
@@ -411,13 +413,17 @@ class View {
       URL.revokeObjectURL(url);
       if (this.tab !== "Diagram") return;
       const place = make("div", { className: "diagram" });
-      this.pane.replaceChildren(place);
+      this.pane.replaceChildren(make("style", {}, found.style), place);
       this.diagram?.destroy();
-      this.diagram = await mount(place, found.graph, { elk: found.elk });
-      this.diagram.onselect = (path) => {
-        if (this.nodes.has(path)) this.choose(path);
-      };
-      if (this.chosen) this.diagram.select(this.chosen);
+      this.diagram = mount(place, found.graph, {
+        elk: found.elk,
+        theme: document.body.dataset.jpThemeLight === "false" ? "dark" : document.body.dataset.jpThemeLight === "true" ? "light" : undefined,
+        onselect: (path) => {
+          this.chosen = path;
+          for (const [other, { shown }] of this.nodes) shown.setAttribute("aria-current", String(other === path));
+        },
+      });
+      await this.diagram.ready;
     } catch (error) {
       this.say(error.message);
     }

@@ -27,7 +27,7 @@ _FASTEST = 0.1  # seconds between two rounds of reading
 _HERE = Path(__file__).parent
 
 
-class View(anywidget.AnyWidget):  # type: ignore[misc]
+class View(anywidget.AnyWidget):
     """The view of one overlay, opened at a block if ``focus`` names one."""
 
     _esm = (_HERE / "view.js").read_text(encoding="utf-8")
