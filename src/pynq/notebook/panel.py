@@ -108,7 +108,7 @@ class Panel:
     def _peek(self, overlay: Any, question: Message) -> Answer:
         path, block = _block(overlay, question)
         offset, width = _place(question)
-        value = block.read(offset, width)
+        value = block.mmio.read(offset, width)
         return {"path": path, "offset": hex(offset), "value": f"0x{value:0{2 * width}x}"}
 
     def _poke(self, overlay: Any, question: Message) -> Answer:
@@ -117,7 +117,7 @@ class Panel:
         value = _number(question.get("value"))
         if value >> (8 * width):
             raise FieldValueError(f"{value:#x} has more than {8 * width} bits")
-        block.write(offset, value.to_bytes(width, "little"))
+        block.mmio.write(offset, value.to_bytes(width, "little"))
         return {"path": path, "offset": hex(offset), "value": ""}
 
 
