@@ -1,24 +1,39 @@
-"""What ``pynq inspect`` tells about a bitstream. Nothing is loaded into a device."""
+"""What ``pynq inspect`` tells about a bitstream, and where it puts it. Nothing is loaded into a device."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from pynq.backends.sim.modelled import model_names
 from pynq.backends.sim.rtl import manifest
 from pynq.backends.sim.rtl.prepared import beside
 from pynq.backends.sim.rtl.resolve import mapped
 from pynq.binding import bind, class_name, companion
 from pynq.binding.drivers import registry
-from pynq.design import Cell, Design, InterruptPin, read
+from pynq.design import Design, read
 from pynq.design.locate import locate
 from pynq.design.xclbin_container import describe_container
 from pynq.errors import RtlBuildError
+from pynq.report.facts import facts
 
-__all__ = ["collect"]
+__all__ = ["Inspection", "collect", "inspect"]
+
+
+class Inspection(NamedTuple):
+    """A design, and what there is to tell about it."""
+
+    design: Design
+    facts: dict[str, Any]
 
 
 def collect(file: Path, *, run_companion: bool = False, ignore_version: bool = False) -> dict[str, Any]:
+    """Return the facts of :func:`inspect` alone."""
+    return inspect(file, run_companion=run_companion, ignore_version=ignore_version).facts
+
+
+def inspect(file: Path, *, run_companion: bool = False, ignore_version: bool = False) -> Inspection:
     """Read the description that belongs to ``file`` and gather what it holds.
 
     With ``run_companion`` the Python file beside the bitstream is run, as by ``Overlay``: its drivers count.
@@ -28,55 +43,22 @@ def collect(file: Path, *, run_companion: bool = False, ignore_version: bool = F
     design = read(found.description)
     beside, overlay = _companion(Path(found.bitstream or found.description), run=run_companion)
     plan = bind(design, registry.snapshot(), ignore_version=ignore_version)
-    drivers = {path: _name(driver) for path, driver in plan.ip.items()}
-    return {
-        "name": design.name,
+    rtl = _rtl(found.description, design)
+    told = {
         "description": str(found.description),
         "bitstream": str(found.bitstream) if found.bitstream else None,
         "container": describe_container(found.description) if design.format == "xclbin" else None,
         "companion": beside,
         "overlay_class": overlay,
-        "rtl": _rtl(found.description, design),
-        "tool": design.tool_version,
-        "timestamp": design.timestamp,
-        "part": design.part,
-        "board": design.board,
-        "architecture": design.architecture,
-        "processor": design.processor.value if design.processor else None,
-        "ps": design.ps,
-        "cells": [_cell(cell, drivers) for cell in design.cells.values()],
-        "hierarchies": [
-            {"path": path, "driver": _name(plan.hierarchies.get(path))} for path in design.hierarchies
-        ],
-        "addresses": _addresses(design, drivers),
-        "memories": [
-            {
-                "name": memory.name,
-                "kind": memory.kind,
-                "base": memory.base,
-                "size": memory.size,
-                "cell": memory.cell,
-            }
-            for memory in design.memories
-        ],
-        "interrupts": [_interrupt(design, pin) for pin in design.interrupt_pins.values()],
-        "clocks": [
-            {
-                "name": clock.name,
-                "index": clock.index,
-                "hertz": clock.frequency,
-                "enabled": clock.enabled,
-                "source": clock.source_pll,
-                "divisors": list(clock.divisors),
-            }
-            for clock in design.clocks
-        ],
-        "emio": [
-            {"name": pin.name, "index": pin.index, "width": pin.width, "pins": list(pin.pins)}
-            for pin in design.emio
-        ],
-        "warnings": [f"{type(note).__name__}: {note}" for note in plan.warnings],
+        "rtl": rtl,
+        **facts(design, plan, models=_models(design, rtl)),
     }
+    return Inspection(design, told)
+
+
+def _models(design: Design, rtl: Mapping[str, Any] | None) -> dict[str, str]:
+    """What stands for each cell on the simulated board: the user's RTL or a model; not what has neither."""
+    return {**model_names(design), **{cell["path"]: "RTL" for cell in (rtl["cells"] if rtl else ())}}
 
 
 def _rtl(description: Path, design: Design) -> dict[str, Any] | None:
@@ -99,57 +81,5 @@ def _companion(folder: Path, *, run: bool) -> tuple[str | None, str | None]:
     return str(path), _name(companion.load(path)) if run else None
 
 
-def _name(driver: Any) -> str | None:
-    return None if driver is None else class_name(driver)
-
-
-def _cell(cell: Cell, drivers: dict[str, str | None]) -> dict[str, Any]:
-    return {
-        "path": cell.path,
-        "type": cell.type or None,
-        "kind": cell.kind.value,
-        "registers": sum(len(block.registers) for block in cell.blocks),
-        "driver": drivers.get(cell.path),
-        "line": cell.source.line,
-    }
-
-
-def _addresses(design: Design, drivers: dict[str, str | None]) -> list[dict[str, Any]]:
-    """Every master's map, the PS's first; only what the PS reaches has a driver."""
-    masters = [path for path, cell in design.cells.items() if cell.ranges]
-    masters.sort(key=lambda path: path != design.ps)
-    return [
-        {
-            "master": master,
-            "interface": entry.master_interface,
-            "base": entry.base,
-            "high": entry.high,
-            "size": entry.size,
-            "slave": entry.slave or entry.slave_interface,
-            "slave_interface": entry.slave_interface,
-            "block": entry.block,
-            "kind": entry.kind.value,
-            "driver": drivers.get(entry.slave) if master == design.ps else None,
-            "line": entry.source.line,
-        }
-        for master in masters
-        for entry in sorted(design.cells[master].ranges, key=lambda one: (one.master_interface, one.base))
-    ]
-
-
-def _interrupt(design: Design, pin: InterruptPin) -> dict[str, Any]:
-    """A pin with the controllers on its way and the line of the GIC where the way ends."""
-    way, gic, parent = [], pin.gic, pin.controller
-    while parent and parent not in way:
-        way.append(parent)
-        controller = design.interrupt_controllers.get(parent)
-        if controller is None:
-            break
-        gic, parent = controller.gic, controller.parent
-    return {
-        "pin": pin.path,
-        "sensitivity": pin.sensitivity,
-        "index": pin.index,
-        "controllers": way,
-        "gic": gic,
-    }
+def _name(overlay: Any) -> str | None:
+    return None if overlay is None else class_name(overlay)

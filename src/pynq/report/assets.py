@@ -44,7 +44,7 @@ def bundle(*names: str) -> str:
 def diagram_module() -> str:
     """Return the block diagram as one ECMAScript module.
 
-    It exports ``mount(element, graph, options)``, ``startElk(source)`` and ``KINDS``: see ``page/diagram.js``.
+    It exports ``mount(element, graph, options)``, ``startElk(source)`` and ``KINDS`` (``page/diagram.js``).
     Its styles are :func:`diagram_css`, and ``options.elk`` is :func:`elk_source`.
     """
     return bundle(*_DIAGRAM) + "\nexport { mount, startElk, KINDS };\n"

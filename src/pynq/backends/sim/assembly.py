@@ -22,7 +22,7 @@ from pynq.design.kinds import is_constant
 from pynq.design.model import BusInterface, Cell, CellKind, Design, Endpoint, Port, Processor
 from pynq.design.partial import inside
 
-__all__ = ["Assembly", "assemble", "behaves"]
+__all__ = ["NATIVE", "Assembly", "assemble", "behaves"]
 
 LARGEST_BEAT = 512  # bytes; the engine's limit for a stream
 
@@ -45,6 +45,8 @@ _FIFOS = {
     "axis_dwidth_converter",
     "axis_subset_converter",
 }
+#: Types that the engine itself has a component for, where no model is bound to them.
+NATIVE = frozenset({"axi_dma", "axis_broadcaster", *_FIFOS})
 
 
 def behaves(cell: Cell, registry: ModelRegistry) -> bool:
@@ -54,8 +56,7 @@ def behaves(cell: Cell, registry: ModelRegistry) -> bool:
     model = registry.find(cell.vlnv, cell.type)
     if model is not None and model.applies(cell):
         return True
-    native = {"axi_dma", "axis_broadcaster", *_FIFOS}
-    if cell.type_name in native:
+    if cell.type_name in NATIVE:
         return cell.vlnv is None or cell.vlnv.vendor == "xilinx.com"
     return cell.type_name in _INFRASTRUCTURE
 
