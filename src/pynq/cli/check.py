@@ -27,7 +27,7 @@ from pynq.design.model import CellKind
 from pynq.errors import PynqError, RtlBuildError, VersionMismatchWarning
 from pynq.overlay import Overlay
 
-__all__ = ["OVERLAY_ATTRIBUTES", "RULES", "collect", "failed", "findings"]
+__all__ = ["OVERLAY_ATTRIBUTES", "RULES", "collect", "failed", "findings", "findings_of"]
 
 #: What every overlay and hierarchy has of its own, beside the attributes of its class.
 OVERLAY_ATTRIBUTES = (
@@ -243,14 +243,19 @@ def findings(
         script = companion.find(Path(found.bitstream or found.description))
         if script is not None:
             companion.load(script)
-    plan = bind(design, registry.snapshot())
-    machine = _Machine(Facts(design), found, plan, _rtl(found.description, design))
-    every = [
-        *check(design),
-        *(machine.facts.finding(one, hit) for one in _HERE for hit in one.find(machine)),
-    ]
+    every = findings_of(design, found, bind(design, registry.snapshot()), _rtl(found.description, design))
     chosen = [one for one in every if (not rules or one.rule in rules) and one.rule not in ignore]
-    return design, ordered(chosen)
+    return design, tuple(chosen)
+
+
+def findings_of(design: Design, found: Located, plan: Plan, rtl: frozenset[str]) -> tuple[Finding, ...]:
+    """Check a design that is read already: by the rules for designs and by those that need this machine.
+
+    ``plan`` says which driver binds to what, ``rtl`` which cells the user's manifest makes RTL.
+    """
+    machine = _Machine(Facts(design), found, plan, rtl)
+    here = (machine.facts.finding(one, hit) for one in _HERE for hit in one.find(machine))
+    return tuple(ordered([*check(design), *here]))
 
 
 def collect(file: Path, **options: Any) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from pynq.backends.sim.rtl.prepared import beside
 from pynq.backends.sim.rtl.resolve import mapped
 from pynq.binding import bind, class_name, companion
 from pynq.binding.drivers import registry
+from pynq.cli.check import findings_of
 from pynq.design import Design, read
 from pynq.design.locate import locate
 from pynq.design.xclbin_container import describe_container
@@ -44,6 +45,7 @@ def inspect(file: Path, *, run_companion: bool = False, ignore_version: bool = F
     beside, overlay = _companion(Path(found.bitstream or found.description), run=run_companion)
     plan = bind(design, registry.snapshot(), ignore_version=ignore_version)
     rtl = _rtl(found.description, design)
+    in_rtl = frozenset(cell["path"] for cell in rtl["cells"]) if rtl else frozenset()
     told = {
         "description": str(found.description),
         "bitstream": str(found.bitstream) if found.bitstream else None,
@@ -51,7 +53,7 @@ def inspect(file: Path, *, run_companion: bool = False, ignore_version: bool = F
         "companion": beside,
         "overlay_class": overlay,
         "rtl": rtl,
-        **facts(design, plan, models=_models(design, rtl)),
+        **facts(design, plan, models=_models(design, rtl), findings=findings_of(design, found, plan, in_rtl)),
     }
     return Inspection(design, told)
 
