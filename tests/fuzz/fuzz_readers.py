@@ -67,6 +67,11 @@ SEEDS = {
             ),
         ]
     ).bytes(),
+    "litex-json": b'{"csr_bases":{"u":8,"t":64},"csr_registers":{"u_r":{"addr":8,"size":2,"type":"rw"}},'
+    b'"constants":{"config_csr_data_width":32,"config_cpu_type_v":null,"u_interrupt":1},'
+    b'"memories":{"rom":{"base":1024,"size":64,"type":"cached"},"csr":{"base":0,"size":99,"type":"io"}}}',
+    "litex-csv": b"#--\ncsr_base,u,0x8,,\ncsr_register,u_r,0x8,2,ro\nconstant,config_csr_data_width,8,,\n"
+    b"constant,u_interrupt,0,,\nconstant,config_cpu_type_zynq7000,None,,\nmemory_region,rom,0x400,64,cached\n",
 }
 
 
@@ -77,7 +82,7 @@ def child(target: str, arguments: list[str]) -> None:
     from pynq.backends.sim import coverage
     from pynq.backends.sim.rtl import ipxact, manifest, scan
     from pynq.binding import Views
-    from pynq.design import bitfile, xclbin, xclbin_container, xclbin_kernels
+    from pynq.design import bitfile, litex, xclbin, xclbin_container, xclbin_kernels
     from pynq.design.model import Processor
     from pynq.devicetree import Node, fdt, overlay
     from pynq.errors import PynqError
@@ -88,6 +93,7 @@ def child(target: str, arguments: list[str]) -> None:
         coverage,
         fdt,
         ipxact,
+        litex,
         manifest,
         overlay,
         scan,
@@ -101,7 +107,8 @@ def child(target: str, arguments: list[str]) -> None:
             for function in vars(thing).values() if isinstance(thing, type) else (thing,):
                 if isinstance(function, types.FunctionType):
                     atheris.instrument_func(function)
-    place = Path(tempfile.mkdtemp()) / ("input.bit" if target == "bitstream" else "input.dat")
+    suffixes = {"bitstream": ".bit", "litex-csv": ".csv", "dts": ".dtsi"}
+    place = Path(tempfile.mkdtemp(), f"input{suffixes.get(target, '.dat')}")
     base = fdt.write(Node("", children=[Node("amba_pl")]))
 
     def read(data: bytes) -> object:
@@ -115,6 +122,8 @@ def child(target: str, arguments: list[str]) -> None:
         if target == "overlay":
             return overlay.apply(fdt.read(base), fdt.read(data))
         place.write_bytes(data)
+        if target.startswith("litex"):
+            return Views.of(litex.read(place))
         if target == "xclbin":
             return Views.of(xclbin.read(place))
         if target == "bitstream":
