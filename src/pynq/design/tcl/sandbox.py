@@ -25,12 +25,13 @@ __all__ = ["run"]
 WALL_SECONDS = 20.0
 """After so long the process is ended, whatever it does."""
 
-# The packages are named, not run: their own imports would take longer than most scripts.
+# The packages are made without running them: their own imports would take longer than most scripts.
 BOOT = """
-import sys, types
+import sys
+from importlib.util import module_from_spec, spec_from_file_location
 for name in ("pynq", "pynq.design", "pynq.design.tcl"):
-    module = sys.modules[name] = types.ModuleType(name)
-    module.__path__ = [sys.argv[1] + "/" + name.replace(".", "/")]
+    file = f"{sys.argv[1]}/{name.replace('.', '/')}/__init__.py"
+    sys.modules[name] = module_from_spec(spec_from_file_location(name, file))
 from pynq.design.tcl import child
 child.main()
 """

@@ -17,8 +17,8 @@ SCRIPT = 8 << 20
 """Bytes that a script may have."""
 ANSWER = 128 << 20
 """Bytes that the answer may have."""
-COMMANDS = 5_000_000
-"""Commands of Tcl that a script may run (PYNQ's largest base design takes some 50,000)."""
+COMMANDS = 2_000_000
+"""Commands of Tcl that a script may run (PYNQ's largest base design takes some 10,000)."""
 SECONDS = 10
 RECURSION = 400
 PROCESSOR_SECONDS = 15

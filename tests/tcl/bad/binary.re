@@ -1,0 +1,1 @@
+binary\.tcl:1: the control character 0x00

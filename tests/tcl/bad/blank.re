@@ -1,0 +1,1 @@
+blank\.tcl: is empty

@@ -1,0 +1,1 @@
+cell_name\.tcl:2: 'a b' is no name

@@ -1,0 +1,2 @@
+create_bd_design d
+create_bd_cell -vlnv a:b:c:1 {a b}

@@ -1,0 +1,1 @@
+cell_without_vlnv\.tcl:2: create_bd_cell -type ip without -vlnv

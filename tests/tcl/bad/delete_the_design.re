@@ -1,0 +1,1 @@
+delete_the_design\.tcl:2: the design itself can't be deleted

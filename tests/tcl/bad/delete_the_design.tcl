@@ -1,0 +1,2 @@
+create_bd_design d
+delete_bd_objs /

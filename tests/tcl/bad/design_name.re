@@ -1,0 +1,1 @@
+design_name\.tcl:1: 'a/b' is no name for a design

@@ -1,0 +1,1 @@
+create_bd_design {a/b}

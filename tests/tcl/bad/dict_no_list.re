@@ -1,0 +1,1 @@
+dict_no_list\.tcl:2: no list: a brace is not closed

@@ -1,0 +1,1 @@
+elf\.tcl:1: the control character 0x02

@@ -1,0 +1,1 @@
+empty\.tcl: is empty; wanted a script that Vivado

@@ -1,0 +1,1 @@
+error_command\.tcl:3: my own

@@ -1,0 +1,5 @@
+create_bd_design d
+proc p {} {
+  error "my own"
+}
+p

@@ -1,0 +1,2 @@
+create_bd_design d
+set a {b}c

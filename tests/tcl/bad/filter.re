@@ -1,0 +1,1 @@
+filter\.tcl:2: -filter 'NAME =~~ x' is not understood at '~ x'

@@ -1,0 +1,2 @@
+create_bd_design d
+get_bd_cells -filter {(NAME == x}

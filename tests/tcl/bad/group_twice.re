@@ -1,0 +1,1 @@
+group_twice\.tcl:3: there is a cell '/h' already

@@ -1,0 +1,3 @@
+create_bd_design d
+group_bd_cells h
+group_bd_cells h

@@ -1,0 +1,1 @@
+move_into_itself\.tcl:4: '/h' can't be moved into itself

@@ -1,0 +1,1 @@
+move_nowhere\.tcl:2: there is no hierarchy '/h'

@@ -1,0 +1,1 @@
+set d [current_bd_design]

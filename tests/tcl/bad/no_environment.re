@@ -1,0 +1,1 @@
+no_environment\.tcl:2: can't read "::env\(HOME\)"

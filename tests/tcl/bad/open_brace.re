@@ -1,0 +1,1 @@
+open_brace\.tcl:3: missing close-brace

@@ -1,0 +1,4 @@
+create_bd_design d
+
+if {1} {
+  puts a

@@ -1,0 +1,1 @@
+open_bracket\.tcl:2: missing close-bracket

@@ -1,0 +1,1 @@
+open_quote\.tcl:2: missing "

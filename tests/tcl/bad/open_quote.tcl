@@ -1,0 +1,2 @@
+create_bd_design d
+puts "a

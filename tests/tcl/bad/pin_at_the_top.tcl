@@ -1,0 +1,2 @@
+create_bd_design d
+create_bd_pin -dir I p

@@ -1,0 +1,1 @@
+property_words\.tcl:2: set_property takes a name, a value and objects

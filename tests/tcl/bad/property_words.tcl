@@ -1,0 +1,2 @@
+create_bd_design d
+set_property CONFIG.A 1

@@ -1,0 +1,1 @@
+send_error\.tcl:2: it cannot be

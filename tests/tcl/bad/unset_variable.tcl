@@ -1,0 +1,4 @@
+create_bd_design d
+
+
+puts $nothing

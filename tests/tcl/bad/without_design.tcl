@@ -1,0 +1,1 @@
+create_bd_cell -type ip -vlnv a:b:c:1 x

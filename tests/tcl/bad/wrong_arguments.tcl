@@ -1,0 +1,3 @@
+create_bd_design d
+proc p {a} {}
+p
