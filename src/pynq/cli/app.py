@@ -114,12 +114,57 @@ def _inspect(
         bool,
         typer.Option("--ignore-version", help="Bind drivers for another version of an IP, too.", metavar=""),
     ] = False,
+    html: Annotated[
+        Path | None,
+        typer.Option("--html", help="Write one page with everything; it needs no network.", metavar="OUT"),
+    ] = None,
+    svg: Annotated[
+        Path | None, typer.Option("--svg", help="Write the block diagram as a picture.", metavar="OUT")
+    ] = None,
+    depth: Annotated[
+        int, typer.Option("--depth", help="Levels of hierarchies open in the picture.", metavar="N", min=0)
+    ] = 0,
+    unfold: Annotated[
+        list[str] | None,
+        typer.Option("--unfold", help="Hierarchy open in the picture; may be repeated.", metavar="PATH"),
+    ] = None,
+    browser: Annotated[
+        bool, typer.Option("--open", help="Open the page in the browser.", metavar="")
+    ] = False,
 ) -> None:
     """Show what a bitstream holds: tree, addresses, interrupts, clocks, and the drivers that would bind."""
     from pynq.cli import inspection
 
-    found = inspection.collect(file, run_companion=companion, ignore_version=ignore_version)
-    _show(found, render.inspection, as_json)
+    if browser and html is None:
+        raise typer.BadParameter("it opens the page that --html OUT writes: say where", param_hint="--open")
+    if svg is None and (depth or unfold):
+        raise typer.BadParameter(
+            "--depth and --unfold are for the picture of --svg OUT", param_hint="--depth"
+        )
+    # Beside JSON nothing else may be in the output.
+    told = _Console(stderr=as_json, highlight=False)
+    progress = _Console(stderr=True)
+    with progress.status("reading the design"):
+        found = inspection.inspect(file, run_companion=companion, ignore_version=ignore_version)
+    if as_json or (html is None and svg is None):
+        _show(found.facts, render.inspection, as_json)
+    if html is None and svg is None:
+        return
+    from pynq.cli import pictures
+
+    for path in unfold or ():
+        if path not in found.design.hierarchies:
+            known = ", ".join(found.design.hierarchies) or "none"
+            raise typer.BadParameter(f"no hierarchy {path!r}; there are: {known}", param_hint="--unfold")
+    if svg is not None:
+        with progress.status("laying the diagram out"):
+            pictures.write_picture(found.design, found.facts, svg, depth=depth, unfold=unfold or ())
+        told.print(f"wrote {escape(str(svg))}", soft_wrap=True)
+    if html is not None:
+        pictures.write_page(found.design, found.facts, html)
+        told.print(f"wrote {escape(str(html))}", soft_wrap=True)
+        if browser and not pictures.open_page(html):
+            _fail(f"no browser found to open {html} in")
 
 
 @app.command("check")

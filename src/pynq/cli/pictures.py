@@ -1,0 +1,77 @@
+"""The files that ``pynq inspect`` writes: a page, a picture."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import webbrowser
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pynq.cli.info import version
+from pynq.design import Design
+from pynq.report.graph import graph_of
+from pynq.report.page import page
+from pynq.report.svg import svg
+
+__all__ = ["graph", "open_page", "write_page", "write_picture"]
+
+
+def graph(design: Design, facts: dict[str, Any]) -> dict[str, Any]:
+    """Return the diagram of a design with the drivers and the findings of its facts."""
+    drivers = {cell["path"]: cell["driver"] for cell in facts["cells"]}
+    return graph_of(design, drivers, _marks(design, facts))
+
+
+def _marks(design: Design, facts: dict[str, Any]) -> dict[str, str]:
+    """The worst of what was found about each block; notes are not marked, most blocks have one."""
+    marks: dict[str, str] = {}
+    for found in facts["findings"]:
+        if found["severity"] not in ("error", "warning"):
+            continue
+        for subject in found["subject"].split(", "):
+            path = subject
+            while path and path not in design.cells:
+                path = path.rpartition("/")[0]
+            if path and marks.get(path) != "error":
+                marks[path] = found["severity"]
+    return marks
+
+
+def write_page(design: Design, facts: dict[str, Any], target: Path) -> None:
+    """Write the page about a design. A file that is there is replaced; one that fails leaves it as it was."""
+    text = page(facts, graph(design, facts), made=f"Made by pynq-anywhere {version()}: pynq inspect --html")
+    _write(target, text)
+
+
+def write_picture(
+    design: Design, facts: dict[str, Any], target: Path, *, depth: int, unfold: Sequence[str]
+) -> None:
+    """Write the block diagram as SVG, with ``depth`` levels of hierarchies open, and those named."""
+    _write(target, svg(graph(design, facts), depth=depth, unfold=unfold))
+
+
+def open_page(target: Path) -> bool:
+    """Show a page in the user's browser; return whether there is one."""
+    return webbrowser.open(target.resolve().as_uri())
+
+
+def _write(target: Path, text: str) -> None:
+    data = text.encode("utf-8")
+    if target.exists() and not target.is_file():  # a folder refuses; a pipe takes it as it is
+        target.write_bytes(data)
+        return
+    if not target.parent.is_dir():
+        raise FileNotFoundError(f"{target}: there is no folder {target.parent} to write it in")
+    handle, draft = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:40]}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        mask = os.umask(0)
+        os.umask(mask)
+        os.chmod(draft, target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~mask)
+        os.replace(draft, target)
+    except BaseException:
+        os.unlink(draft)
+        raise
