@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pynq.design import Located, locate, read
+from pynq.design import Located, described, locate
+from pynq.design.described import Where as Registers
 from pynq.design.partial import merge
 from pynq.device import Device, resolve
 from pynq.errors import DesignNotFoundError
@@ -15,7 +16,7 @@ from pynq.errors import DesignNotFoundError
 if TYPE_CHECKING:
     from pynq.design.model import Design
 
-__all__ = ["Bitstream", "PartialBitstream", "Rtl", "find_image"]
+__all__ = ["Bitstream", "PartialBitstream", "Registers", "Rtl", "find_image"]
 
 #: What ``Overlay(..., rtl=...)`` takes.
 Rtl = str | os.PathLike[str] | Mapping[str, Any] | bool | None
@@ -35,6 +36,9 @@ class Bitstream:
         rtl: What is simulated as RTL, on a device that does so; others take no notice. None: what the
             manifest ``NAME.sim.toml`` beside the description says, if any; a path: of another manifest;
             False: nothing; a dictionary: source files by cell, type, module type or hierarchy.
+        registers: Where the registers of IP are from that the description has none of. None: what the
+            manifest ``NAME.registers.toml`` beside the description says, if any; a path: of another
+            manifest; False: nowhere; a dictionary: files (SystemRDL, IP-XACT) by cell, type or module type.
 
     Raises:
         DesignNotFoundError: No such file; the message lists the places searched.
@@ -47,13 +51,15 @@ class Bitstream:
         partial: bool = False,
         device: Device | str | None = None,
         rtl: Rtl = None,
+        registers: Registers = None,
     ) -> None:
         self.device: Any = resolve(device)
         self._found, self._image = _find(bitfile_name, self.device)
         self.bitfile_name = str(self._image)
         self.dtbo = self._find_dtbo(dtbo)
         self.partial = partial
-        self.rtl = self._find_rtl(rtl)
+        self.rtl = self._find_manifest(rtl)
+        self.registers = self._find_manifest(registers)
         #: Full path of the description: a program may change its folder before the next download.
         self.description_file = None if self._found is None else self._found.description.absolute()
         self.bit_data: dict[str, Any] = {}
@@ -90,7 +96,7 @@ class Bitstream:
         if self._design is None:
             if self._found is None:
                 raise DesignNotFoundError(f"no description for {self.bitfile_name}")
-            self._design = read(self._found.description)
+            self._design = described(self._found.description, self.registers)
         return self._design
 
     def description_bytes(self) -> bytes:
@@ -132,12 +138,12 @@ class Bitstream:
         if self.dtbo:
             self.device.remove_device_tree(self.dtbo)
 
-    def _find_rtl(self, rtl: Rtl) -> Rtl:
-        """Return what is to be RTL; a manifest, here or beside the bitstream, with its full path."""
-        if isinstance(rtl, (str, os.PathLike)):
-            places = (Path(rtl).absolute(), Path(os.path.dirname(self.bitfile_name), rtl))
+    def _find_manifest(self, said: Rtl) -> Rtl:
+        """Return what the caller said; a manifest, here or beside the bitstream, with its full path."""
+        if isinstance(said, (str, os.PathLike)):
+            places = (Path(said).absolute(), Path(os.path.dirname(self.bitfile_name), said))
             return next((place for place in places if place.is_file()), places[0])
-        return rtl
+        return said
 
     def _find_dtbo(self, dtbo: str | os.PathLike[str] | None) -> str | None:
         folder, name = os.path.split(self.bitfile_name)
@@ -166,6 +172,7 @@ class PartialBitstream(Bitstream):
         running: What is in the PL now.
         beside: The folder of the overlay's own bitstream.
         rtl: What of it is simulated as RTL; see :class:`Bitstream`.
+        registers: Where the registers of its IP are from; see :class:`Bitstream`.
 
     Raises:
         DesignNotFoundError: No such file; the message lists the places searched.
@@ -181,14 +188,15 @@ class PartialBitstream(Bitstream):
         beside: Path,
         device: Device | str | None = None,
         rtl: Rtl = None,
+        registers: Registers = None,
     ) -> None:
         try:
-            super().__init__(bitfile_name, dtbo, True, device, rtl)
+            super().__init__(bitfile_name, dtbo, True, device, rtl, registers)
         except DesignNotFoundError as error:
             if Path(bitfile_name).is_absolute():
                 raise
             try:
-                super().__init__(beside / bitfile_name, dtbo, True, device, rtl)
+                super().__init__(beside / bitfile_name, dtbo, True, device, rtl, registers)
             except DesignNotFoundError:
                 raise DesignNotFoundError(f"{error}\n  {beside}") from None
         self.region = region

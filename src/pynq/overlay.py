@@ -27,7 +27,7 @@ from pynq.binding import (
     renew,
     within,
 )
-from pynq.bitstream import Bitstream, PartialBitstream, Rtl, find_image
+from pynq.bitstream import Bitstream, PartialBitstream, Registers, Rtl, find_image
 from pynq.design.partial import changes, find_region, inside
 from pynq.device.notes import emit
 from pynq.errors import (
@@ -61,6 +61,7 @@ class _Options(NamedTuple):
     ignore_version: bool
     device: Device | str | None
     rtl: Rtl
+    registers: Registers
 
 
 class SystemGraph:
@@ -132,6 +133,9 @@ class DefaultOverlay(Bitstream, Node):
         rtl: Which IP the simulated board runs as RTL: a manifest's path, a dictionary such as
             ``{"fir_0": "fir.v"}``, or False for none; None: as ``NAME.sim.toml`` beside the description says.
             A board takes no notice.
+        registers: Where the registers of IP are from that the description has none of: a manifest's path, a
+            dictionary such as ``{"fir_0": "fir.rdl", "acme.com:ip:fir": "component.xml"}``, or False for
+            nowhere; None: as ``NAME.registers.toml`` beside the description says.
 
     Raises:
         DesignNotFoundError: No such file; the message lists the places searched.
@@ -148,6 +152,7 @@ class DefaultOverlay(Bitstream, Node):
         ignore_version: bool = False,
         device: Device | str | None = None,
         rtl: Rtl = None,
+        registers: Registers = None,
     ) -> None:
         for asked in _asked.get():
             if os.fspath(bitfile_name) in asked.names:
@@ -156,7 +161,8 @@ class DefaultOverlay(Bitstream, Node):
                 ignore_version = ignore_version or asked.ignore_version
                 device = asked.device if device is None else device
                 rtl = asked.rtl if rtl is None else rtl
-        super().__init__(bitfile_name, dtbo, False, device, rtl)
+                registers = asked.registers if registers is None else registers
+        super().__init__(bitfile_name, dtbo, False, device, rtl, registers)
         self.ignore_version = ignore_version
         self._followers: WeakSet[Any] = WeakSet()
         self.pr_dict: dict[str, Any] = {}
@@ -293,6 +299,7 @@ class DefaultOverlay(Bitstream, Node):
         program: bool = True,
         *,
         rtl: Rtl = None,
+        registers: Registers = None,
     ) -> None:
         """Load a partial bitstream into a region; the rest of the design goes on.
 
@@ -306,6 +313,8 @@ class DefaultOverlay(Bitstream, Node):
             program: Whether to program the device; without, the dictionaries change only.
             rtl: What of it the simulated board runs as RTL; None: as the manifest beside the partial
                 description says.
+            registers: Where registers are from that its description has none of; None: as the manifest
+                beside it says.
 
         Raises:
             RegionError: No such region; the message lists those there are.
@@ -315,11 +324,18 @@ class DefaultOverlay(Bitstream, Node):
         """
         if self.described:
             partial_region = find_region(self.design, partial_region)
-        more = {} if rtl is None else {"rtl": rtl}  # a hierarchy's own download may have PYNQ's signature
+        asked = {"rtl": rtl, "registers": registers}  # a hierarchy's own download may have PYNQ's signature
+        more: dict[str, Any] = {name: value for name, value in asked.items() if value is not None}
         self[partial_region].download(bitfile_name=partial_bit, dtbo=dtbo, program=program, **more)
 
     def _load_partial(
-        self, path: str, name: str, dtbo: str | None, program: bool, rtl: Rtl
+        self,
+        path: str,
+        name: str,
+        dtbo: str | None,
+        program: bool,
+        rtl: Rtl,
+        registers: Registers = None,
     ) -> tuple[PartialBitstream, Parser]:
         """Do what ``download`` of a region's hierarchy says; return the bitstream and what it describes."""
         if not self.described:
@@ -329,7 +345,9 @@ class DefaultOverlay(Bitstream, Node):
             self._require_loaded(f"region {region}")
         running = self.device.design if self.is_loaded() else self.design
         folder = Path(self.bitfile_name).parent
-        image = PartialBitstream(name, region, running, dtbo, beside=folder, device=self.device, rtl=rtl)
+        image = PartialBitstream(
+            name, region, running, dtbo, beside=folder, device=self.device, rtl=rtl, registers=registers
+        )
         whole = image.whole  # everything that can be wrong with the files is found here
         before = self._trees.pop(region, None)
         if before:
@@ -493,9 +511,16 @@ class Overlay(DefaultOverlay, metaclass=_Loader):
         gen_cache: bool = False,
         *,
         rtl: Rtl = None,
+        registers: Registers = None,
     ) -> None:
         super().__init__(
-            bitfile_name, download, dtbo=dtbo, ignore_version=ignore_version, device=device, rtl=rtl
+            bitfile_name,
+            download,
+            dtbo=dtbo,
+            ignore_version=ignore_version,
+            device=device,
+            rtl=rtl,
+            registers=registers,
         )
 
 
@@ -506,6 +531,7 @@ def _through_companion(
     ignore_version: bool = False,
     device: Device | str | None = None,
     rtl: Rtl = None,
+    registers: Registers = None,
     **others: Any,
 ) -> Any:
     """Make the overlay by its companion; None where there is none, or where it is the companion that asks."""
@@ -518,11 +544,12 @@ def _through_companion(
     if beside is None or any(asked.companion == beside for asked in _asked.get()):
         return None
     names = (name, str(image))
-    with _asking(_Options(beside, names, download, dtbo, ignore_version, device, rtl)):
+    with _asking(_Options(beside, names, download, dtbo, ignore_version, device, rtl, registers)):
         factory = companion.load(beside)
         if factory is None:
             return None
         options = {"dtbo": dtbo, "ignore_version": ignore_version, "device": device, "rtl": rtl, **others}
+        options["registers"] = registers
         made = companion.call(factory, str(image), download, options)
     if made is None:
         raise CompanionError(f"{beside}: Overlay returned None; it must return the overlay")

@@ -96,6 +96,17 @@ def _enumeration(name: str, values: Any) -> Callable[[int], object] | None:
     return cast("Callable[[int], object]", make(name, dict(values)))
 
 
+def _members(values: Iterable[tuple[str, int]]) -> dict[str, int] | None:
+    """Return the members of an enumeration under names that Python can use; None for no enumeration."""
+    found: dict[str, int] = {}
+    for name, value in values:
+        member = _attribute(name, found, enum.IntEnum)
+        if hasattr(enum.IntEnum, member) or member.startswith("_"):
+            member = f"r{member}"
+        found[member] = value
+    return found or None
+
+
 class Register(RegisterBase):
     """A register: its fields as attributes, its bits as slices, its value by ``int()``.
 
@@ -465,6 +476,7 @@ def register_map_class(name: str, block: model.AddressBlock) -> type[RegisterMap
                     "description": field.description,
                     "modified_write": field.modified_write,
                     "read_action": field.read_action,
+                    "values": _members(field.values),
                 }
                 for field in register.fields
             },

@@ -8,7 +8,7 @@ import pytest
 
 from pynq.backends.sim.rtl import ipxact, manifest
 from pynq.backends.sim.rtl.resolve import Block, resolve
-from pynq.design import read
+from pynq.design import read, xmltree
 from pynq.errors import RtlBuildError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -197,10 +197,10 @@ def test_a_link_out_of_the_folder_is_no_way_out(folder: Path) -> None:
 
 def test_size_and_depth_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "component.xml"
-    deep = b"<a>" * (ipxact.MAX_DEPTH + 1)
+    deep = b"<a>" * (xmltree.MAX_DEPTH + 1)
     with pytest.raises(RtlBuildError, match="nested deeper than"):
         ipxact.read_bytes(deep, path)
-    monkeypatch.setattr(ipxact, "MAX_BYTES", 100)
+    monkeypatch.setattr(xmltree, "MAX_BYTES", 100)
     with pytest.raises(RtlBuildError, match="larger than"):
         ipxact.read_bytes(OLD.encode(), path)
     with pytest.raises(RtlBuildError, match="can't be read"):

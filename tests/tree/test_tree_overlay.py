@@ -553,8 +553,9 @@ def test_subclasses_and_their_own_attributes(bit: str, device: OldDevice) -> Non
         "device",
         "gen_cache",
         "rtl",  # ours, and so by keyword only
+        "registers",
     ]
-    assert parameters["rtl"].kind is inspect.Parameter.KEYWORD_ONLY
+    assert parameters["rtl"].kind is parameters["registers"].kind is inspect.Parameter.KEYWORD_ONLY
     assert list(inspect.signature(Mine).parameters) == ["bitfile_name", "kwargs"]
     assert list(inspect.signature(pynq.DefaultOverlay).parameters)[:2] == ["bitfile_name", "download"]
 

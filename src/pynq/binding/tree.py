@@ -263,7 +263,13 @@ class DefaultHierarchy(Node):
         registry.remove(cls)
 
     def download(
-        self, bitfile_name: str, dtbo: str | None = None, program: bool = True, *, rtl: Any = None
+        self,
+        bitfile_name: str,
+        dtbo: str | None = None,
+        program: bool = True,
+        *,
+        rtl: Any = None,
+        registers: Any = None,
     ) -> None:
         """Load a partial bitstream into this region; the rest of the design goes on.
 
@@ -277,6 +283,7 @@ class DefaultHierarchy(Node):
             program: Whether to program the device; without, the attributes change only.
             rtl: What of it the simulated board runs as RTL, as ``Overlay`` takes it; None: as the manifest
                 beside the partial description says.
+            registers: Where registers are from that its description has none of, as ``Overlay`` takes it.
 
         Raises:
             RegionError: This hierarchy is no region.
@@ -287,7 +294,7 @@ class DefaultHierarchy(Node):
         path = self.description["fullpath"]
         if self._overlay is None:
             raise UnsupportedByDeviceError(f"{path}: this hierarchy belongs to no overlay")
-        bitstream, parser = self._overlay._load_partial(path, bitfile_name, dtbo, program, rtl)
+        bitstream, parser = self._overlay._load_partial(path, bitfile_name, dtbo, program, rtl, registers)
         self.bitstreams[bitfile_name] = bitstream
         self.parsers[bitstream.bitfile_name] = parser
 

@@ -297,6 +297,9 @@ def _vm(
     rtl: Annotated[
         str, typer.Option(help="Manifest of the RTL; no: models only.", metavar="FILE", show_default=False)
     ] = "",
+    registers: Annotated[
+        str, typer.Option(help="Manifest of register maps; no: none.", metavar="FILE", show_default=False)
+    ] = "",
     models: Annotated[
         list[Path] | None, typer.Option(help="Python file with your models; may be repeated.", metavar="FILE")
     ] = None,
@@ -344,6 +347,7 @@ def _vm(
     request = vm.Request(
         design=design,
         rtl=False if rtl == "no" else rtl or None,
+        registers=False if registers == "no" else registers or None,
         models=models or [],
         share=None if no_share else share,
         kernel=kernel,

@@ -16,7 +16,7 @@ from pynq.backends.sim.rtl.prepared import beside
 from pynq.backends.sim.rtl.resolve import mapped
 from pynq.binding import DefaultHierarchy, DefaultIP, Plan, bind, companion
 from pynq.binding.drivers import registry
-from pynq.design import Design, read
+from pynq.design import Design, described
 from pynq.design.bitfile import mismatch, read_bitfile
 from pynq.design.check import RULES as DESIGN_RULES
 from pynq.design.check import check, ordered
@@ -238,7 +238,7 @@ def findings(
     Raises what :func:`pynq.design.locate` and :func:`pynq.design.read` raise.
     """
     found = locate(file)
-    design = read(found.description)
+    design = described(found.description)
     if run_companion:
         script = companion.find(Path(found.bitstream or found.description))
         if script is not None:

@@ -13,7 +13,7 @@ from pynq.backends.sim.rtl.resolve import mapped
 from pynq.binding import bind, class_name, companion
 from pynq.binding.drivers import registry
 from pynq.cli.check import findings_of
-from pynq.design import Design, read
+from pynq.design import Design, described
 from pynq.design.locate import locate
 from pynq.design.xclbin_container import describe_container
 from pynq.errors import RtlBuildError
@@ -41,7 +41,7 @@ def inspect(file: Path, *, run_companion: bool = False, ignore_version: bool = F
     Raises what :func:`pynq.design.locate` and :func:`pynq.design.read` raise.
     """
     found = locate(file)
-    design = read(found.description)
+    design = described(found.description)
     beside, overlay = _companion(Path(found.bitstream or found.description), run=run_companion)
     plan = bind(design, registry.snapshot(), ignore_version=ignore_version)
     rtl = _rtl(found.description, design)

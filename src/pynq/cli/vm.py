@@ -31,6 +31,7 @@ class Request:
 
     design: str
     rtl: str | bool | None
+    registers: str | bool | None
     models: Sequence[Path]
     share: Path | None
     kernel: str
@@ -89,6 +90,7 @@ def _board(request: Request) -> VirtualBoard:
     return VirtualBoard(
         request.design,
         rtl=request.rtl,
+        registers=request.registers,
         memory=request.memory << 20,
         share=request.share,
         kernel=request.kernel,

@@ -440,6 +440,7 @@ class _Builder:
                         field_line,
                         get("MODIFIED_READ_VALUES", ""),  # sic: it holds modifiedWriteValue ("oneToClear")
                         get("READ_ACTION", ""),
+                        (),
                     ),
                 )
             )

@@ -129,6 +129,7 @@ class Field(NamedTuple):
     line: int
     modified_write: str = ""  # IP-XACT modifiedWriteValue: "oneToClear", ...
     read_action: str = ""  # IP-XACT readAction: "clear", ...
+    values: tuple[tuple[str, int], ...] = ()  # names of values, where the source has an enumeration
 
 
 class Argument(NamedTuple):

@@ -18,12 +18,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from pynq import design as description
 from pynq import devicetree
 from pynq.backends.sim.device import SimDevice
 from pynq.backends.sim.serve import Served
-from pynq.design import locate
+from pynq.design import described, locate
 from pynq.design.bitfile import image_for
+from pynq.design.described import Where as Registers
 from pynq.errors import DesignError, VirtualBoardError
 from pynq.vm.assets import Assets, Kernel
 from pynq.vm.console import Console, Interrupts, Keyboard, terminal_size
@@ -79,11 +79,11 @@ class VirtualBoard:
     """A board that runs Linux and has the design in its PL.
 
     ``name`` is that of an overlay, as ``Overlay`` takes it. ``rtl`` and ``models`` as :class:`SimDevice` has
-    them. ``memory``: of the guest, in bytes, a multiple of 2 MiB; ``carveouts``: what of it is for buffers.
-    ``share``: the folder that the guest sees as :data:`SHARE` and may write to, None for none. ``kernel``:
-    "stock", Debian's own, or "built", from Debian's sources with device-tree overlays and more (built once,
-    minutes). ``uio``: the IP have UIO nodes from the start. ``environment``: variables of the guest's
-    programs. ``timeout``: seconds for the start.
+    them, ``registers`` as ``Overlay``. ``memory``: of the guest, in bytes, a multiple of 2 MiB;
+    ``carveouts``: what of it is for buffers. ``share``: the folder that the guest sees as :data:`SHARE` and
+    may write to, None for none. ``kernel``: "stock", Debian's own, or "built", from Debian's sources with
+    device-tree overlays and more (built once, minutes). ``uio``: the IP have UIO nodes from the start.
+    ``environment``: variables of the guest's programs. ``timeout``: seconds for the start.
 
     Use it as a context manager, or :meth:`start`, :meth:`run` any number of commands, :meth:`close`.
     """
@@ -93,6 +93,7 @@ class VirtualBoard:
         name: str | os.PathLike[str],
         *,
         rtl: Where = None,
+        registers: Registers = None,
         models: Mapping[str, type] | None = None,
         memory: int = MEMORY,
         carveouts: Carveouts | None = None,
@@ -114,7 +115,7 @@ class VirtualBoard:
         found = locate(name)
         self.description = found.description.resolve()
         self.bitstream = None if found.bitstream is None else found.bitstream.resolve()
-        self.design: Design = description.read(self.description)
+        self.design: Design = described(self.description, registers)
         self.device = SimDevice("sim:virtual-board", ddr=memory, rtl=rtl, models=models)
         self.served: Served | None = None
         self.ps: Ps | None = None

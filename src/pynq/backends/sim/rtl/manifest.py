@@ -10,18 +10,17 @@ the folder of the manifest; in a dictionary given from Python, at the current fo
 
 from __future__ import annotations
 
-import difflib
-import importlib
 import os
 import re
-import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
 
-from pynq.errors import Problem, RtlBuildError
+from pynq.design import tables
+from pynq.design.tables import MAX_BYTES, MAX_TABLES, near
+from pynq.errors import DesignError, MissingPackageError, Problem, RtlBuildError
 
 __all__ = [
     "KEYS",
@@ -34,10 +33,6 @@ __all__ = [
     "near",
 ]
 
-MAX_BYTES = 1 << 20
-"""Largest manifest that is read, in bytes."""
-MAX_TABLES = 1000
-"""Most tables of a manifest."""
 MAX_ENTRIES = 10_000
 """Most entries of one list or table in it."""
 
@@ -46,8 +41,6 @@ Language = Literal["sources", "ipxact", "hls", "vhdl"]
 _SELECTORS: tuple[Selector, ...] = ("instance", "vlnv", "module", "hierarchy")
 _LANGUAGES: tuple[Language, ...] = ("sources", "ipxact", "hls", "vhdl")
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*\Z")
-_HEADER = re.compile(r"^[ \t]*\[\[[ \t]*(?:rtl|\"rtl\"|'rtl')[ \t]*\]\]", re.MULTILINE)
-_AT_LINE = re.compile(r"\(at line (\d+), column \d+\)|\(at end of document\)")
 
 KEYS: Mapping[str, str] = MappingProxyType(
     {
@@ -125,48 +118,23 @@ class Manifest:
     problems: tuple[Problem, ...] = ()
 
 
-def near(name: str, known: Iterable[str], what: str = "there is") -> str:
-    """Return the words of a message that name what comes near ``name``, or all there is."""
-    names = list(dict.fromkeys(known))
-    close = difflib.get_close_matches(name, names, 3, 0.5)
-    if close:
-        return f"did you mean {', '.join(close)}?"
-    shown = ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
-    return f"{what} {shown or 'none'}"
-
-
 def load(path: str | os.PathLike[str]) -> Manifest:
     """Read a manifest.
 
     Raises :class:`~pynq.errors.RtlBuildError` for a file that is not there, too large or no TOML. Tables that
     can't be used are in :attr:`Manifest.problems`.
     """
-    where = Path(path).absolute()
-    name = os.fspath(path)
     try:
-        with where.open("rb") as stream:
-            data = stream.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise RtlBuildError([Problem(name, 0, f"the manifest can't be read: {error.strerror}")]) from error
-    if len(data) > MAX_BYTES:
-        raise RtlBuildError(
-            [Problem(name, 0, f"is larger than {MAX_BYTES >> 20} MiB: no manifest is that large")]
-        )
-    text, raw = _parse(data, name)
-    reader = _Reader(name, where.parent)
-    lines = _lines(text, raw)
-    for key in raw:
-        if key != "rtl":
-            reader.note(_line_of(text, key), f"unknown key {key!r}; a manifest has tables [[rtl]] only")
-    entries = raw.get("rtl", [])
-    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-        reader.note(_line_of(text, "rtl"), "rtl must be an array of tables: write [[rtl]], with two brackets")
-        entries = []
-    if len(entries) > MAX_TABLES:
-        reader.note(0, f"has {len(entries)} tables; {MAX_TABLES} are the most")
-        entries = []
-    for entry, (line, keys) in zip(entries, lines, strict=True):
-        reader.table(entry, line, keys)
+        entries, problems = tables.load(path, "rtl")
+    except DesignError as error:
+        raise RtlBuildError(error.problems) from error
+    except MissingPackageError as error:
+        raise RtlBuildError(str(error)) from error
+    reader = _Reader(os.fspath(path), Path(path).absolute().parent)
+    for problem in problems:
+        reader.note(problem.line, problem.message)
+    for entry in entries:
+        reader.table(*entry)
     return reader.manifest()
 
 
@@ -197,72 +165,6 @@ def from_mapping(mapping: Mapping[Any, Any], folder: Path | None = None) -> Mani
         reader.table(entry, 0, {})
     reader.name = "rtl"
     return reader.manifest()
-
-
-def _parse(data: bytes, name: str) -> tuple[str, dict[str, Any]]:
-    toml = _toml()
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise RtlBuildError([Problem(name, 0, f"is no UTF-8 text (byte {error.start})")]) from error
-    try:
-        return text, toml(text)
-    except ValueError as error:  # TOMLDecodeError
-        message = str(error)
-        found = _AT_LINE.search(message)
-        line = int(found[1]) if found and found[1] else 0
-        reason = f"is no TOML: {_AT_LINE.sub('', message).strip()}"
-        if line:
-            reason += f": {text.splitlines()[line - 1].strip()}"
-        if re.search(r"^[ \t]*\[[ \t]*rtl[ \t]*\]", text, re.MULTILINE):
-            reason += "; write [[rtl]], with two brackets"
-        raise RtlBuildError([Problem(name, line, reason)]) from error
-    except RecursionError as error:
-        raise RtlBuildError([Problem(name, 0, "is nested too deeply")]) from error
-
-
-def _toml() -> Callable[[str], dict[str, Any]]:
-    if sys.version_info >= (3, 11):
-        import tomllib
-
-        return tomllib.loads
-    try:
-        tomli = importlib.import_module("tomli")
-    except ImportError as error:
-        raise RtlBuildError(
-            "reading a manifest (.sim.toml) with Python 3.10 needs the package tomli: "
-            "pip install 'pynq-anywhere[rtl]'"
-        ) from error
-    return tomli.loads  # type: ignore[no-any-return]
-
-
-def _lines(text: str, raw: Mapping[str, Any]) -> list[tuple[int, dict[str, int]]]:
-    """Return, for every table, its line and those of its keys.
-
-    The standard library's parser keeps no places. Headers and keys are looked for in the text; where that
-    finds another number of tables (one inside a text of several lines), there are no lines.
-    """
-    entries = raw.get("rtl", [])
-    count = len(entries) if isinstance(entries, list) else 0
-    starts = [match.start() for match in _HEADER.finditer(text)]
-    if len(starts) != count or not count:
-        return [(0, {})] * count
-    found = []
-    for entry, start, end in zip(entries, starts, [*starts[1:], len(text)], strict=True):
-        first = text.count("\n", 0, start) + 1
-        part = text[start:end]
-        keys = {key: first + line - 1 for key in entry if (line := _line_of(part, key))}
-        found.append((first, keys))
-    return found
-
-
-def _line_of(text: str, key: str) -> int:
-    """Return the line where a key is set, or a table of that name begins; 0 where it is not found."""
-    word = re.escape(key)
-    match = re.search(
-        rf"^[ \t]*(?:[\"']?{word}[\"']?[ \t]*[.=]|\[\[?(?:rtl\.)?{word}\]?\])", text, re.MULTILINE
-    )
-    return text.count("\n", 0, match.start()) + 1 if match else 0
 
 
 class _Reader:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import logging
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,7 +15,8 @@ from pynq.backends.sim.rtl.naming import Associations
 from pynq.backends.sim.rtl.sources import Sources
 from pynq.backends.sim.rtl.toolchain import ToolMissing
 from pynq.backends.sim.rtl.values import defaults, literal, lookup
-from pynq.design.model import Cell, CellKind, Design
+from pynq.design import selection
+from pynq.design.model import Design
 from pynq.errors import Problem, RtlBuildError
 
 __all__ = ["Block", "mapped", "resolve"]
@@ -106,51 +107,24 @@ class _Resolver:
         return any(cell == path or cell.startswith(f"{path}/") for cell in self._without)
 
     # -- matching --------------------------------------------------------------------------------------
-    def _cells(self) -> Iterator[Cell]:
-        for cell in self._design.cells.values():
-            if cell.path != self._design.ps and cell.kind is not CellKind.PROCESSOR:
-                yield cell
-
     def _matches(self, table: Table) -> tuple[list[str], list[tuple[str, int]]]:
         """Return the hierarchies that a table is for, and the cells with the rank of the match (0: best)."""
-        pattern = table.pattern
-
-        def instances() -> list[tuple[str, int]]:
-            return [
-                (cell.path, int(cell.path != pattern))
-                for cell in self._cells()
-                if cell.path == pattern or fnmatch.fnmatchcase(cell.path, pattern)
-            ]
-
-        def types() -> list[tuple[str, int]]:
-            return [
-                (cell.path, 2 + int(cell.type != pattern))
-                for cell in self._cells()
-                if cell.type and _is_type(cell, pattern)
-            ]
-
-        def modules() -> list[tuple[str, int]]:
-            return [
-                (cell.path, 4 + int(cell.module_type != pattern))
-                for cell in self._cells()
-                if cell.module_type and fnmatch.fnmatchcase(cell.module_type, pattern)
-            ]
-
+        pattern, design = table.pattern, self._design
         hierarchies = [
             path for path in self._design.hierarchies if path == pattern or fnmatch.fnmatchcase(path, pattern)
         ]
         if table.selector == "hierarchy":
             return hierarchies, []
         if table.selector == "instance":
-            return [], instances()
+            return [], selection.instances(design, pattern)
         if table.selector == "vlnv":
-            return [], types()
+            return [], selection.types(design, pattern)
         if table.selector == "module":
-            return [], modules()
+            return [], selection.modules(design, pattern)
         # A key of a dictionary: the first thing that has that name.
         if pattern not in self._design.cells and pattern in self._design.hierarchies:
             return [pattern], []
-        cells = instances() or modules()
+        cells = selection.instances(design, pattern) or selection.modules(design, pattern)
         return ([], cells) if cells else (hierarchies, [])
 
     def _about_no_match(self, table: Table) -> str:
@@ -158,9 +132,10 @@ class _Resolver:
         label = design.label
         if pattern == design.ps:
             return f"{pattern} is the PS of {label}, which is no RTL"
-        paths = [cell.path for cell in self._cells()]
-        types = [cell.type for cell in self._cells() if cell.type]
-        kinds = [cell.module_type for cell in self._cells() if cell.module_type]
+        cells = list(selection.candidates(design))
+        paths = [cell.path for cell in cells]
+        types = [cell.type for cell in cells if cell.type]
+        kinds = [cell.module_type for cell in cells if cell.module_type]
         known = {
             "instance": paths,
             "hierarchy": list(design.hierarchies),
@@ -321,12 +296,6 @@ class _Resolver:
 
 def _inside(path: str, hierarchy: str, tables: Mapping[str, list[Table]]) -> str:
     return f"{path} is inside {hierarchy}, which is replaced as a whole by {tables[hierarchy][0]}"
-
-
-def _is_type(cell: Cell, pattern: str) -> bool:
-    """Whether a cell's type fits a pattern, which may leave out the version."""
-    bare = cell.vlnv.without_version if cell.vlnv is not None else cell.type
-    return fnmatch.fnmatchcase(cell.type, pattern) or fnmatch.fnmatchcase(bare, pattern)
 
 
 def _roots(found: Found, files: tuple[Path, ...]) -> tuple[Path, ...]:
