@@ -19,11 +19,11 @@ from pynq.binding import (
     DefaultIP,
     Node,
     Views,
-    attribute_name,
     bind_views,
     companion,
     document,
     drivers,
+    memory_entries,
     renew,
     within,
 )
@@ -207,25 +207,10 @@ class DefaultOverlay(Bitstream, Node):
                 self._follow_regions()
 
     def _memories(self) -> dict[str, dict[str, Any]]:
-        used = {attribute_name(name): entry for name, entry in self.mem_dict.items() if entry.get("used")}
-        return {**used, **self._memories_of_ps()}
-
-    def _memories_of_ps(self) -> dict[str, dict[str, Any]]:
-        """The DDR at the PS's own controller, which ``mem_dict`` does not have: ``target=overlay.PSDDR``."""
-        if not self.described:
-            return {}
-        common = {"device": self.device, "overlay": self}
-        return {
-            memory.name: {
-                "fullpath": memory.name,
-                "type": memory.kind,
-                "phys_addr": memory.base,
-                "addr_range": memory.size,
-                **common,
-            }
-            for memory in self.design.memories
-            if memory.cell == self.design.ps
-        }
+        found = memory_entries(self.mem_dict, self.design if self.described else None)
+        for entry in found.values():
+            entry.update(device=self.device, overlay=self)
+        return found
 
     def download(self, dtbo: str | os.PathLike[str] | None = None) -> None:
         """Program the device with this overlay: PL, clocks and, where there is one, the device tree.
@@ -482,12 +467,14 @@ class _Loader(type):
         signature = inspect.signature(cls.__init__)  # type: ignore[misc]
         return signature.replace(parameters=list(signature.parameters.values())[1:])
 
-    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
-        if cls is Overlay:
-            made = _through_companion(*args, **kwargs)
-            if made is not None:
-                return made
-        return super().__call__(*args, **kwargs)
+    if not TYPE_CHECKING:
+        # To type checkers an Overlay(...) is an Overlay, also where it is what the companion says.
+        def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+            if cls is Overlay:
+                made = _through_companion(*args, **kwargs)
+                if made is not None:
+                    return made
+            return super().__call__(*args, **kwargs)
 
 
 class Overlay(DefaultOverlay, metaclass=_Loader):

@@ -8,7 +8,14 @@ from pynq.binding.drivers import registry as drivers
 from pynq.binding.ip import DefaultIP, class_name
 from pynq.binding.plan import Plan, Views, bind, bind_views
 from pynq.binding.renew import renew, within
-from pynq.binding.tree import DefaultHierarchy, Memory, Node, attribute_name, document
+from pynq.binding.tree import (
+    DefaultHierarchy,
+    Memory,
+    Node,
+    attribute_name,
+    document,
+    memory_entries,
+)
 
 __all__ = [
     "DefaultHierarchy",
@@ -25,6 +32,7 @@ __all__ = [
     "companion",
     "document",
     "drivers",
+    "memory_entries",
     "renew",
     "within",
 ]

@@ -11,6 +11,7 @@ from pynq._native import Window
 from pynq.binding import companion
 from pynq.binding.drivers import registry
 from pynq.binding.hls import Kernel, Run
+from pynq.design import Design
 from pynq.device import resolve
 from pynq.errors import OverlayNotLoadedError, UnsupportedByDeviceError
 from pynq.gpio import GPIO
@@ -19,7 +20,16 @@ from pynq.mmio import MMIO
 from pynq.native import NativeIP, native_ip
 from pynq.registers import RegisterMap, register_map_class
 
-__all__ = ["DefaultIP", "Unusable", "class_name", "closed_window", "missing", "open_window", "wire"]
+__all__ = [
+    "DefaultIP",
+    "Unusable",
+    "class_name",
+    "closed_window",
+    "missing",
+    "open_window",
+    "register_map_of",
+    "wire",
+]
 
 
 def class_name(kind: type[Any]) -> str:
@@ -88,6 +98,25 @@ def closed_window(base: int, length: int, name: str, reason: str) -> Window:
 
 def _no_access(*_: Any) -> int:
     raise AssertionError("a window that was invalidated at once lets nothing through")
+
+
+def register_map_of(description: Mapping[str, Any], design: Design | None) -> type[RegisterMap] | None:
+    """Return the class of an IP's register map, None where no registers are described.
+
+    ``description`` is its entry in ``ip_dict``; the design, if there is one, knows reset values, and what
+    writing a one does, which ``ip_dict`` does not tell.
+    """
+    path, registers = description.get("fullpath", ""), description.get("registers")
+    name = path.rpartition("/")[2]
+    if design is not None and path in design.cells:
+        blocks = [
+            block
+            for block in design.cells[path].blocks
+            if block.interface.lower() == str(description.get("mem_id")).lower() and block.registers
+        ]
+        if len(blocks) == 1 and len(blocks[0].registers) == len(registers or ()):
+            return register_map_class(name, blocks[0])
+    return RegisterMap.create_subclass(name, registers) if registers else None
 
 
 class DefaultIP:
@@ -182,6 +211,14 @@ class DefaultIP:
         """Take the class out of the drivers that the next load binds."""
         registry.remove(cls)
 
+    @classmethod
+    def attribute_types(cls, description: Mapping[str, Any]) -> Mapping[str, str]:
+        """Return attributes whose types depend on the IP's parameters, for stubs (``pynq stubs``).
+
+        A driver may redefine it: name to type, the type as ``module.Class``, or "None" for what is not there.
+        """
+        return {}
+
     def read(self, offset: int = 0) -> int:
         """Read a 32-bit register, ``offset`` bytes from the IP's base. For other widths see :class:`MMIO`.
 
@@ -236,20 +273,12 @@ class DefaultIP:
         return found
 
     def _register_map_class(self) -> type[RegisterMap]:
-        name = self._fullpath.rpartition("/")[2]
         overlay = self.description.get("overlay")
-        if overlay is not None and overlay.described and self._fullpath in overlay.design.cells:
-            # The design knows reset values, and what writing a one does, which ip_dict does not tell.
-            blocks = [
-                block
-                for block in overlay.design.cells[self._fullpath].blocks
-                if block.interface.lower() == str(self.description.get("mem_id")).lower() and block.registers
-            ]
-            if len(blocks) == 1 and len(blocks[0].registers) == len(self._registers or ()):
-                return register_map_class(name, blocks[0])
-        if not self._registers:
+        design = overlay.design if overlay is not None and overlay.described else None
+        kind = register_map_of(self.description, design)
+        if kind is None:
             raise AttributeError(f"{self._fullpath} has no register_map: no registers are described")
-        return RegisterMap.create_subclass(name, self._registers)
+        return kind
 
     @property
     def native(self) -> NativeIP:

@@ -9,6 +9,7 @@ from typing import Any
 from pynq._native import Window
 from pynq.binding.drivers import registry
 from pynq.binding.ip import DefaultIP, Unusable, class_name, closed_window, missing, open_window, wire
+from pynq.design import Design
 from pynq.device.notes import emit
 from pynq.errors import (
     DriverError,
@@ -19,7 +20,7 @@ from pynq.errors import (
 )
 from pynq.mmio import MMIO
 
-__all__ = ["DefaultHierarchy", "Memory", "Node", "attribute_name", "document"]
+__all__ = ["DefaultHierarchy", "Memory", "Node", "attribute_name", "document", "memory_entries"]
 
 _PARTS = ("hierarchies", "ip", "interrupts", "gpio", "memories")
 
@@ -27,6 +28,22 @@ _PARTS = ("hierarchies", "ip", "interrupts", "gpio", "memories")
 def attribute_name(name: str) -> str:
     """Return a memory's name as an attribute: without what is neither letter, digit nor underscore."""
     return re.sub("[^A-Za-z0-9_]", "", name)
+
+
+def memory_entries(mem_dict: Mapping[str, Any], design: Design | None) -> dict[str, dict[str, Any]]:
+    """Return the memories that an overlay has as attributes: those of ``mem_dict``, and the DDR at the PS's
+    own controller, which ``mem_dict`` does not have (``target=overlay.PSDDR``).
+    """
+    found = {attribute_name(name): entry for name, entry in mem_dict.items() if entry.get("used")}
+    for memory in () if design is None else design.memories:
+        if design is not None and memory.cell == design.ps:
+            found[memory.name] = {
+                "fullpath": memory.name,
+                "type": memory.kind,
+                "phys_addr": memory.base,
+                "addr_range": memory.size,
+            }
+    return found
 
 
 class Memory:

@@ -209,6 +209,47 @@ def _check(
     return int(check.failed(found, strict=strict))
 
 
+@app.command("stubs")
+def _stubs(
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help="Description, or the bitstream it lies beside.", show_default=False, metavar="FILE"
+        ),
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="Write there instead of printing; ends in .pyi.", metavar="OUT"),
+    ] = None,
+    companion: Annotated[
+        bool,
+        typer.Option(
+            "--companion",
+            help="Run the Python file beside the bitstream, so that its drivers count.",
+            metavar="",
+        ),
+    ] = False,
+    ignore_version: Annotated[
+        bool,
+        typer.Option("--ignore-version", help="Bind drivers for another version of an IP, too.", metavar=""),
+    ] = False,
+) -> None:
+    """Write a type stub of an overlay, so that editors complete its IP, registers and fields."""
+    from pynq.cli import stubs
+
+    if out is not None and (out.suffix != ".pyi" or not out.stem.isidentifier()):
+        raise typer.BadParameter(
+            f"{out.name!r} is no module's stub: it is imported by its name, like base_stubs.pyi",
+            param_hint="--out",
+        )
+    text = stubs.make(file, run_companion=companion, ignore_version=ignore_version)
+    if out is None:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    else:
+        out.write_text(text, encoding="utf-8")
+
+
 cache_app = typer.Typer(
     help="What is kept on this machine: built libraries of RTL, parts of virtual boards.",
     no_args_is_help=True,

@@ -483,6 +483,18 @@ class DMA(DefaultIP):
         self.sendchannel = self._channel(_MM2S, "mm2s")
         self.recvchannel = self._channel(_S2MM, "s2mm")
 
+    @classmethod
+    def attribute_types(cls, description: Mapping[str, Any]) -> dict[str, str]:
+        """Which channels there are, for stubs."""
+        parameters = {name.lower(): value for name, value in (description.get("parameters") or {}).items()}
+        if parameters.get("c_include_sg") != "0":
+            return {}
+        kind = f"{DMAChannel.__module__}.{DMAChannel.__name__}"
+        return {
+            name: kind if parameters.get(f"c_include_{prefix}", "1") != "0" else "None"
+            for name, prefix in (("sendchannel", "mm2s"), ("recvchannel", "s2mm"))
+        }
+
     def reset(self) -> None:
         """Reset the engine, both channels at once, and start them again (DMACR.Reset).
 
