@@ -59,8 +59,8 @@ def test_the_same_design_of_each_release(era: str) -> None:
     ddr_name = "SEG_processing_system7_0_HP0_DDR_LOWOCM"
     assert [replace(one, line=0) for one in made.segments] == [
         Segment(
-            "processing_system7_0/Data",
-            "lights/axi_gpio_0/S_AXI/Reg",
+            data,
+            gpio,
             "SEG_axi_gpio_0_Reg",
             0x4120_0000,
             1 << 16,

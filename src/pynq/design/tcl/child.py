@@ -32,17 +32,26 @@ SCRIPT = "/proc/self/fd/0"
 
 # In the outer interpreter. `line` is the place in the script of the command that runs: frames of type
 # "source" are known by their line in the file, also in the bodies of procedures (info(n), "info frame").
+# The script may have put a procedure of its own in the place of `info`: its answer is checked, and commands
+# that it calls do nothing.
 _PRELUDE = """
+set busy 0
 proc line {} {
   for {set depth 1} {$depth < 60} {incr depth} {
     if {[catch {interp eval script [list ::info frame -$depth]} frame]} break
-    if {[catch {dict get $frame type} type]} break
-    if {$type eq "source"} {return [dict get $frame line]}
+    if {[catch {dict get $frame type} type] || [catch {dict get $frame line} line]} break
+    if {![string is integer -strict $line]} break
+    if {$type eq "source"} {return $line}
   }
   return 0
 }
 proc call {name args} {
-  set answer [python $name [line] {*}$args]
+  global busy
+  if {$busy} {return -code error "$name was called by a procedure of the name info"}
+  set busy 1
+  set line [line]
+  set busy 0
+  set answer [python $name $line {*}$args]
   return -code [string index $answer 0] [string range $answer 1 end]
 }
 interp create -safe script
