@@ -235,7 +235,7 @@ def test_interrupted(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixt
     def interrupted(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("pynq.cli.inspection.collect", interrupted)
+    monkeypatch.setattr("pynq.cli.inspection.inspect", interrupted)
     assert main(["inspect", "x.hwh"]) == 130
     assert capsys.readouterr().err == ""
 

@@ -19,7 +19,7 @@ from pynq.design.xclbin_container import describe_container
 from pynq.errors import RtlBuildError
 from pynq.report.facts import facts
 
-__all__ = ["Inspection", "collect", "inspect"]
+__all__ = ["Inspection", "inspect"]
 
 
 class Inspection(NamedTuple):
@@ -27,11 +27,6 @@ class Inspection(NamedTuple):
 
     design: Design
     facts: dict[str, Any]
-
-
-def collect(file: Path, *, run_companion: bool = False, ignore_version: bool = False) -> dict[str, Any]:
-    """Return the facts of :func:`inspect` alone."""
-    return inspect(file, run_companion=run_companion, ignore_version=ignore_version).facts
 
 
 def inspect(file: Path, *, run_companion: bool = False, ignore_version: bool = False) -> Inspection:

@@ -42,12 +42,14 @@ function start() {
     main.append(el("section", { id, "aria-labelledby": `${id}-title` }, el("h2", { id: `${id}-title` }, title), content()));
   }
   nav.append(themeButton());
-  const place = el("div", { class: "diagram-place" }), side = el("aside", { class: "side", "aria-live": "polite", "aria-label": "The chosen block" }, hint());
-  document.getElementById("diagram").append(el("div", { class: "diagram-row" }, place, side));
+  const place = el("div", { class: "diagram-place" }), side = el("aside", { class: "side", hidden: true, "aria-live": "polite", "aria-label": "The chosen block" });
+  document.getElementById("diagram").append(el("div", { class: "diagram-row" }, place, side), hint());
   diagram = mount(place, graph, {
     elk: { text: `(${pynqElk})(self, self);`, run: pynqElk },
     onselect: (path, node) => {
-      side.replaceChildren(...(node ? details(node, facts, graph, page).filter(Boolean) : [hint()]));
+      side.hidden = !node;
+      const close = el("button", { type: "button", class: "close", title: "Close", "aria-label": "Close", onclick: () => diagram.select(null) }, "×");
+      side.replaceChildren(...(node ? [close, ...details(node, facts, graph, page).filter(Boolean)] : []));
       side.scrollTop = 0;
     },
   });
@@ -57,7 +59,7 @@ function start() {
 }
 
 function hint() {
-  return el("p", { class: "soft" }, "Click a block for what is known of it, a hierarchy to unfold it. Drag moves, Ctrl and the wheel zoom; with the keyboard: arrows, Enter, + and −.");
+  return el("p", { class: "hint" }, "Click a block for what is known of it, a hierarchy to unfold it. Drag moves, Ctrl and the wheel zoom; with the keyboard: arrows, Enter, + and −.");
 }
 
 function header(facts) {

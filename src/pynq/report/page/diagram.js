@@ -158,13 +158,15 @@ export function mount(element, graph, options) {
   }
 
   // Chooses a block, opens what it lies in, and moves the view where it is out of sight.
-  function reveal(path, quiet) {
+  function reveal(path, quiet = false) {
     const node = path === null || path === undefined ? null : nodeOf(path);
     chosen = node ? node.id : null;
     if (!node) {
       mark();
+      if (!quiet && handle.onselect) handle.onselect(null, null);
       return Promise.resolve();
     }
+    touchedView = true;
     const closed = ancestors(index, node.id).filter((up) => !state.unfolded.has(up));
     let work = Promise.resolve();
     if (closed.length) work = show(() => closed.forEach((up) => state.unfolded.add(up)), closed[0]);
@@ -172,8 +174,9 @@ export function mount(element, graph, options) {
     syncBar();
     return work.then(() => {
       mark();
-      bring(node.id);
+      // First: what shows the block's details may take room away.
       if (!quiet && handle.onselect) handle.onselect(node.id.replace(/^\/|\/$/g, ""), node);
+      bring(node.id);
     });
   }
 
@@ -301,9 +304,11 @@ export function mount(element, graph, options) {
     const sign = event.target.classList.contains("pd-fold") || event.target.classList.contains("pd-sign");
     const open = state.unfolded.has(id);
     chosen = id;
+    touchedView = true;
     mark();
-    if (id.endsWith("/") && (sign || !open)) setFold(id);
     if (handle.onselect) handle.onselect(path, index.nodes.get(id));
+    if (id.endsWith("/") && (sign || !open)) setFold(id);
+    else bring(id);
   }
   frame.addEventListener("wheel", (event) => {
     if (!event.ctrlKey && !event.metaKey) return; // the page scrolls
