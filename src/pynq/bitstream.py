@@ -7,16 +7,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pynq.design import Located, described, locate
+from pynq.design import Located, described, inside, locate
 from pynq.design.described import Where as Registers
+from pynq.design.images import SUFFIXES, Identity, identify, misfit
 from pynq.design.partial import merge
 from pynq.device import Device, resolve
-from pynq.errors import DesignNotFoundError
+from pynq.errors import DesignError, DesignNotFoundError, ProgrammingError
 
 if TYPE_CHECKING:
     from pynq.design.model import Design
 
 __all__ = ["Bitstream", "PartialBitstream", "Registers", "Rtl", "find_image"]
+
+_NOTHING = Identity("", None, (), None, False)
 
 #: What ``Overlay(..., rtl=...)`` takes.
 Rtl = str | os.PathLike[str] | Mapping[str, Any] | bool | None
@@ -75,8 +78,20 @@ class Bitstream:
 
     @property
     def image(self) -> Path | None:
-        """The file to program the device with, None where there is the description only."""
-        return None if self._found is None or self._found.bitstream is None else self._image
+        """The file to program the device with, None where there is the description only.
+
+        A bitstream in an archive is a file in this user's cache; a device that needs no bitstream gets none
+        of an archive that only stands for it.
+        """
+        named = self._named_image(self.device.needs_bitstream)
+        return None if named is None else inside.real_file(named)
+
+    def _named_image(self, archived: bool = True) -> Path | None:
+        """Return where the bitstream is, maybe in an archive; ``archived``: also if that was named only."""
+        if self._found is None or self._found.bitstream is not None:
+            return None if self._found is None else self._found.bitstream
+        alone = archived and inside.is_archive(self._found.description)
+        return inside.image_in(self._found.description) if alone else None
 
     region = ""
     """Path of the region that a partial bitstream is for."""
@@ -103,11 +118,34 @@ class Bitstream:
         """The text of the description."""
         if self._found is None:
             raise DesignNotFoundError(f"no description for {self.bitfile_name}")
-        return self._found.description.read_bytes()
+        return inside.contents(self._found.description)
 
     def download(self, parser: Any = None) -> None:
-        """Program the device. What was loaded before is gone, and with it the registers of other overlays."""
+        """Program the device. What was loaded before is gone, and with it the registers of other overlays.
+
+        Raises :class:`~pynq.errors.ProgrammingError`, before anything is touched, where bitstream,
+        description and board are not of one part, or a partial bitstream is to be the whole.
+        """
+        self._check_fit()
         self.device.program(self, parser)
+
+    def _check_fit(self) -> None:
+        if self._found is None:
+            return
+        design = self.design if self.design.device else self.whole
+        file = self._named_image()
+        if file is None or file.suffix.lower() not in SUFFIXES:
+            wrong = misfit("", _NOTHING, design, self.device.part, partial=self.partial)
+        else:
+            try:
+                found = identify(inside.contents(file), str(file))
+            except DesignError:
+                return  # a file that stands for a bitstream; a device that takes it reads it once more
+            wrong = misfit(str(file), found, design, self.device.part, partial=self.partial)
+        if wrong:
+            error = ProgrammingError(f"{wrong}. What is in the PL has not been touched")
+            error.untouched = True
+            raise error
 
     def is_loaded(self) -> bool:
         """Say whether this bitstream, by its last download or by its file, is the one in the device."""
@@ -171,6 +209,7 @@ class PartialBitstream(Bitstream):
         region: Path of the region.
         running: What is in the PL now.
         beside: The folder of the overlay's own bitstream.
+        within: The archive that the overlay is in, None for one in files; looked for in as well.
         rtl: What of it is simulated as RTL; see :class:`Bitstream`.
         registers: Where the registers of its IP are from; see :class:`Bitstream`.
 
@@ -186,6 +225,7 @@ class PartialBitstream(Bitstream):
         dtbo: str | os.PathLike[str] | None = None,
         *,
         beside: Path,
+        within: Path | None = None,
         device: Device | str | None = None,
         rtl: Rtl = None,
         registers: Registers = None,
@@ -195,10 +235,16 @@ class PartialBitstream(Bitstream):
         except DesignNotFoundError as error:
             if Path(bitfile_name).is_absolute():
                 raise
-            try:
-                super().__init__(beside / bitfile_name, dtbo, True, device, rtl, registers)
-            except DesignNotFoundError:
-                raise DesignNotFoundError(f"{error}\n  {beside}") from None
+            places = [beside] if within is None else [beside, within]
+            for place in places:
+                try:
+                    super().__init__(place / bitfile_name, dtbo, True, device, rtl, registers)
+                    break
+                except DesignNotFoundError:
+                    continue
+            else:
+                listed = "".join(f"\n  {place}" for place in places)
+                raise DesignNotFoundError(f"{error}{listed}") from None
         self.region = region
         self._running = running
         self._whole: Design | None = None
@@ -240,9 +286,14 @@ def _find(name: str | os.PathLike[str], device: Device) -> tuple[Located | None,
         if type(device).get_bitfile_metadata is not Device.get_bitfile_metadata and alone.is_file():
             return None, alone
         raise
-    if found.bitstream is None and device.needs_bitstream:
+    if found.bitstream is None and device.needs_bitstream and not _archived(found):
         raise DesignNotFoundError(
             f"device {device.name!r} needs a bitstream, but there is only {found.description}: "
             f"put {image.stem}.bit (or .bin, .pdi) beside it"
         )
     return found, image
+
+
+def _archived(found: Located) -> bool:
+    """Whether the description is an archive that holds the bitstream, too."""
+    return inside.is_archive(found.description) and inside.image_in(found.description) is not None

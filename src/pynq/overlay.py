@@ -28,6 +28,7 @@ from pynq.binding import (
     within,
 )
 from pynq.bitstream import Bitstream, PartialBitstream, Registers, Rtl, find_image
+from pynq.design.inside import is_archive
 from pynq.design.partial import changes, find_region, inside
 from pynq.device.notes import emit
 from pynq.errors import (
@@ -330,8 +331,17 @@ class DefaultOverlay(Bitstream, Node):
             self._require_loaded(f"region {region}")
         running = self.device.design if self.is_loaded() else self.design
         folder = Path(self.bitfile_name).parent
+        archive = self.description_file if is_archive(self.bitfile_name) else None
         image = PartialBitstream(
-            name, region, running, dtbo, beside=folder, device=self.device, rtl=rtl, registers=registers
+            name,
+            region,
+            running,
+            dtbo,
+            beside=folder,
+            within=archive,
+            device=self.device,
+            rtl=rtl,
+            registers=registers,
         )
         whole = image.whole  # everything that can be wrong with the files is found here
         before = self._trees.pop(region, None)

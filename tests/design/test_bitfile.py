@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from pynq.design import read
-from pynq.design.bitfile import image_for, mismatch, read_bitfile
+from pynq.design.bitfile import image_for, read_bitfile
+from pynq.design.images import identify, misfit
 from pynq.design.model import Processor
 from pynq.errors import DesignError
 
@@ -116,7 +117,7 @@ def test_parts(tmp_path: Path, part: str, board: str, message: str) -> None:
     file = tmp_path / "top.bit"
     file.write_bytes(bitfile(part=part))
     design = read(ROOT / "examples/polynomial/polynomial.hwh")
-    found = mismatch(file, design, board)
+    found = misfit(str(file), identify(file.read_bytes(), str(file)), design, board)
     assert re.search(message, found) if message else found == ""
 
 
@@ -124,5 +125,6 @@ def test_part_of_kria(tmp_path: Path) -> None:
     design = read(ROOT / "examples/dma_loopback/dma_loopback.hwh")
     file = tmp_path / "top.bit"
     file.write_bytes(bitfile(part="xck26-sfvc784-2LV-c"))
-    assert mismatch(file, design, "k26") == ""
-    assert "this board has zu7ev" in mismatch(file, design, "zu7ev")
+    identity = identify(file.read_bytes(), str(file))
+    assert misfit(str(file), identity, design, "k26") == ""
+    assert "this board has zu7ev" in misfit(str(file), identity, design, "zu7ev")

@@ -251,7 +251,7 @@ def _stubs(
 
 
 cache_app = typer.Typer(
-    help="What is kept on this machine: built libraries of RTL, parts of virtual boards.",
+    help="What is kept on this machine: libraries of RTL, parts of virtual boards, images of archives.",
     no_args_is_help=True,
 )
 app.add_typer(cache_app, name="cache")

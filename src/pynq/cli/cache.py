@@ -1,4 +1,6 @@
-"""What ``pynq cache`` tells and does: libraries of RTL, and the parts of virtual boards, on this machine."""
+"""What ``pynq cache`` tells and does: libraries of RTL, the parts of virtual boards, and bitstreams out of
+archives, on this machine.
+"""
 
 from __future__ import annotations
 
@@ -22,13 +24,20 @@ def _vm() -> Any:
     return CacheDir()
 
 
+def _images() -> Any:
+    from pynq.design.archive import image_cache
+
+    return image_cache()
+
+
 def collect() -> dict[str, Any]:
     """Return the folder of RTL, its bound in bytes, and its entries, the one used last first.
 
-    The same stands under "vm" of virtual boards' parts, which have no bound.
+    The same stands under "vm" of virtual boards' parts, and under "images" of bitstreams out of archives;
+    these have no bound.
     """
-    rtl, vm = _rtl(), _vm()
-    return {**_folder(rtl), "bound": rtl.bound, "vm": _folder(vm)}
+    rtl = _rtl()
+    return {**_folder(rtl), "bound": rtl.bound, "vm": _folder(_vm()), "images": _folder(_images())}
 
 
 def _folder(cache: Any) -> dict[str, Any]:
@@ -55,4 +64,4 @@ def _entries(found: Iterable[Any]) -> list[dict[str, Any]]:
 
 def clear() -> list[tuple[Path, int]]:
     """Remove everything that no process is making just now; return the folders and the bytes freed."""
-    return [(cache.folder, cache.clear()) for cache in (_rtl(), _vm())]
+    return [(cache.folder, cache.clear()) for cache in (_rtl(), _vm(), _images())]

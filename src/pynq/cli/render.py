@@ -60,8 +60,8 @@ def cache(console: Console, found: dict[str, Any]) -> None:
     """``pynq cache info``: folders and sizes, then one line an entry."""
     size = f"{found['size'] / 1e6:.1f} of {found['bound'] / 1e6:.0f} MB used"
     _cache(console, found, f"{found['folder']}: {size}")
-    vm = found["vm"]
-    _cache(console, vm, f"{vm['folder']}: {vm['size'] / 1e6:.1f} MB used")
+    for other in (found["vm"], found["images"]):
+        _cache(console, other, f"{other['folder']}: {other['size'] / 1e6:.1f} MB used")
 
 
 def _cache(console: Console, found: dict[str, Any], title: str) -> None:

@@ -10,24 +10,20 @@ is.
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from pynq.design.model import Design, Processor
+from pynq.design.configdata import SYNC, find_sync
+from pynq.design.model import Processor
 from pynq.errors import DesignError, Problem
 
-__all__ = ["Bitfile", "image_for", "mismatch", "read_bitfile"]
+__all__ = ["Bitfile", "image_for", "parse_bitfile", "read_bitfile", "turned"]
 
-_SYNC = bytes.fromhex("aa995566")  # UG570, "Sync word"
-_SWAPPED_SYNC = _SYNC[::-1]
-_SYNC_WITHIN = 4096  # bytes: bus width detection and dummy words come before it
 _MAX_FIELD = 4096
 _TEXTS = {0x61: "design", 0x62: "part", 0x63: "date", 0x64: "time"}  # "a" to "d"
 _DATA = 0x65  # "e"
-_BUILD = "build it for this board"
 
 
 class Bitfile(NamedTuple):
@@ -44,15 +40,28 @@ class Bitfile(NamedTuple):
     time: str
     data: bytes
 
+    def option(self, name: str) -> str:
+        """Return the value of an option ("Version", "UserID"), "" for one that is not there."""
+        for option in self.options:
+            key, _, value = option.partition("=")
+            if key.strip().upper() == name.upper():
+                return value.strip()
+        return ""
+
     @property
     def partial(self) -> bool:
         """Whether it is for a region of a design (Vivado writes "PARTIAL=TRUE")."""
-        return any(option.upper().replace(" ", "") == "PARTIAL=TRUE" for option in self.options)
+        return self.option("PARTIAL").upper() == "TRUE"
+
+    @property
+    def compressed(self) -> bool:
+        """Whether Vivado has compressed it ("COMPRESS=TRUE")."""
+        return self.option("COMPRESS").upper() == "TRUE"
 
     @property
     def encrypted(self) -> bool:
         """Whether Vivado has encrypted it ("ENCRYPT=YES")."""
-        return any(option.upper().replace(" ", "") == "ENCRYPT=YES" for option in self.options)
+        return self.option("ENCRYPT").upper() == "YES"
 
 
 def read_bitfile(file: str | os.PathLike[str]) -> Bitfile:
@@ -61,10 +70,15 @@ def read_bitfile(file: str | os.PathLike[str]) -> Bitfile:
     Raises :class:`~pynq.errors.DesignError` for one that is none, or is cut off; the message says where.
     """
     name = os.fspath(file)
-    return _parse(Path(name).read_bytes(), name)
+    return parse_bitfile(Path(name).read_bytes(), name)
 
 
-def _parse(contents: bytes, name: str) -> Bitfile:
+def parse_bitfile(contents: bytes, name: str, *, head: bool = False) -> Bitfile:
+    """Do the same with a file's contents; ``name`` is what errors call it.
+
+    ``head``: they are the beginning of a file, and ``data`` is what there is of them.
+    """
+
     def refuse(where: int, what: str) -> DesignError:
         return DesignError(
             [Problem(name, 0, f"at byte {where}: {what}; write the bitstream anew with Vivado")]
@@ -94,6 +108,9 @@ def _parse(contents: bytes, name: str) -> Bitfile:
         texts[_TEXTS[key]] = text.rstrip(b"\0").decode("ascii", "replace")
         position += 2 + size
     size = int.from_bytes(take(position, 4, "the data's length"), "big")
+    if head:
+        size = min(size, len(contents) - position - 4)
+        contents = contents[: position + 4 + size]
     data = take(position + 4, size, "the data")
     if len(contents) != position + 4 + size:
         raise refuse(position, f"{len(contents) - position - 4 - size} bytes follow the {size} of the data")
@@ -111,74 +128,31 @@ def image_for(file: str | os.PathLike[str], processor: Processor | None) -> byte
     """
     path = Path(file)
     suffix = path.suffix.lower()
+
+    def refuse(what: str) -> DesignError:
+        return DesignError([Problem(str(path), 0, what)])
+
     if processor is Processor.VERSAL and suffix != ".pdi":
-        raise DesignError(
-            [Problem(str(path), 0, f"a Versal is configured with a .pdi, not with {suffix or 'this'}")]
-        )
+        raise refuse(f"a Versal is configured with a .pdi, not with {suffix or 'this'}")
     if processor is not Processor.VERSAL and suffix == ".pdi" and processor is not None:
-        raise DesignError(
-            [
-                Problem(
-                    str(path), 0, f"a .pdi is for Versal; {processor.value} is configured with .bit or .bin"
-                )
-            ]
-        )
+        raise refuse(f"a .pdi is for Versal; {processor.value} is configured with .bit or .bin")
     if suffix == ".bit":
         data = read_bitfile(path).data
         turn = processor is not None
     else:
         data = path.read_bytes()
         # Vivado's .bin (write_bitstream -bin_file) and Bootgen's differ in this only.
-        turn = processor is not None and suffix == ".bin" and _sync(data) == _SYNC
+        at = find_sync(data) if processor is not None and suffix == ".bin" else None
+        turn = at is not None and data[at : at + 4] == SYNC
     if not data:
-        raise DesignError([Problem(str(path), 0, "the file holds no configuration data")])
+        raise refuse("the file holds no configuration data")
     if not turn:
         return data
     if len(data) % 4:
-        raise DesignError(
-            [Problem(str(path), 0, f"{len(data)} bytes of configuration data are no whole words")]
-        )
+        raise refuse(f"{len(data)} bytes of configuration data are no whole words")
+    return turned(data)
+
+
+def turned(data: bytes) -> bytes:
+    """Return configuration data with every word of 32 bits the other way round."""
     return bytes(np.frombuffer(data, "<u4").byteswap().tobytes())
-
-
-def _sync(data: bytes) -> bytes | None:
-    """Return the first sync word of an image, whichever way round, None where there is none."""
-    for start in range(0, min(len(data), _SYNC_WITHIN), 4):
-        if data[start : start + 4] in (_SYNC, _SWAPPED_SYNC):
-            return data[start : start + 4]
-    return None
-
-
-def mismatch(file: str | os.PathLike[str], design: Design, board: str = "") -> str:
-    """Return why a bitstream is not for a design's part, or not for a board's; "" where nothing says so.
-
-    ``board`` is the device that the board has ("7z020", "zu7ev", "k26"), "" where that is unknown. Only a
-    ``.bit`` names its part.
-    """
-    if Path(file).suffix.lower() == ".bit":
-        part = read_bitfile(file).part
-        if part and design.device and not _same(part, design.device):
-            return (
-                f"{os.fspath(file)} is for part {part}, its description {design.file} for {design.part}: "
-                "they are of different builds"
-            )
-        if part and board and not _same(part, board):
-            return f"{os.fspath(file)} is for part {part}, this board has {_plain(board)}: {_BUILD}"
-    if board and design.device and not _same(design.device, board):
-        return f"{design.file} is for part {design.part}, this board has {_plain(board)}: {_BUILD}"
-    return ""
-
-
-def _plain(part: str) -> str:
-    """Return a part without its family's beginning: "xc7z020clg400-1" -> "7z020clg400-1"."""
-    return re.sub(r"^(xc|xa|xq|xqr)(?=[7kuv])", "", part.lower().strip())
-
-
-def _same(part: str, device: str) -> bool:
-    """Say whether a part is such a device, in one of its packages."""
-    rest = _plain(part)
-    wanted = _plain(device)
-    if not rest.startswith(wanted):
-        return False
-    rest = rest[len(wanted) :]
-    return not rest or rest[0] == "-" or not rest[0].isdigit()

@@ -46,6 +46,9 @@ FORMATS = (
 """All kinds; of several descriptions of one bitstream the first one here counts."""
 
 
+_ARCHIVE = next(one for one in FORMATS if one.module == "archive")
+
+
 def format_of(path: str | os.PathLike[str]) -> Format | None:
     """Return the kind of description that a file is by its name, None for none."""
     name = Path(path).name.lower()
@@ -68,6 +71,10 @@ def read(path: str | os.PathLike[str]) -> Design:
     """
     name = os.fspath(path)
     kind = format_of(name)
+    if kind is not None and any(
+        format_of(parent) is _ARCHIVE and parent.is_file() for parent in Path(name).parents
+    ):
+        kind = _ARCHIVE  # a path through one
     if kind is None:
         known = ", ".join(word for one in FORMATS for word in (*one.suffixes, *one.names))
         raise DesignError([Problem(name, 0, f"is no description by its name; there are {known}")])

@@ -6,9 +6,17 @@ from collections.abc import Mapping
 
 from pynq.design.model import AddressBlock, Cell, CellKind, Processor, Vlnv
 
-__all__ = ["find_processor", "is_constant", "is_register_block", "kind_of", "logical_name", "protocol_of"]
+__all__ = [
+    "PROCESSORS",
+    "find_processor",
+    "is_constant",
+    "is_register_block",
+    "kind_of",
+    "logical_name",
+    "protocol_of",
+]
 
-_PROCESSORS = {
+PROCESSORS = {
     "processing_system7": Processor.ZYNQ,
     "zynq_ultra_ps_e": Processor.ZYNQMP,
     "versal_cips": Processor.VERSAL,
@@ -57,7 +65,7 @@ def kind_of(attributes: Mapping[str, str], vlnv: Vlnv | None, as_memory: bool | 
     module_type = get("MODTYPE", "")
     name = vlnv.name if vlnv else module_type
     module_class = get("MODCLASS", "")
-    if module_type in _PROCESSORS:
+    if module_type in PROCESSORS:
         return CellKind.PROCESSOR
     if get("IPTYPE") == "PROCESSOR" or module_class == "PROCESSOR":
         # "psu_cortexa53", "psv_cortexa72", ...: cores of the hard PS, in the sub-designs that describe its
@@ -78,7 +86,7 @@ def kind_of(attributes: Mapping[str, str], vlnv: Vlnv | None, as_memory: bool | 
 def find_processor(cells: Mapping[str, Cell]) -> tuple[Processor | None, str]:
     """The hard PS of a design and its path, wherever in the hierarchy it is; (None, "") without one."""
     for path, cell in cells.items():
-        family = _PROCESSORS.get(cell.module_type)
+        family = PROCESSORS.get(cell.module_type)
         if family is not None:
             return family, path
     return None, ""

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pynq.design.formats import FORMATS, Format, format_of
+from pynq.design.inside import locate_inside, split
 from pynq.errors import DesignNotFoundError
 
 __all__ = ["Located", "locate", "overlay_folders"]
@@ -35,9 +36,10 @@ def locate(name: str | os.PathLike[str]) -> Located:
     Args:
         name: a path (``overlays/base.bit``, ``/home/me/base.hwh``) or a bare name (``base``, ``base.bit``).
             The suffix may be that of the bitstream, of the description, or missing; a description that is
-            named and there is the one meant. An absolute path is looked for where it says; any other name in
-            the current folder, then in the folders that installed packages provide (:func:`overlay_folders`),
-            there first in a folder of the overlay's name.
+            named and there is the one meant, and so is what a path through an archive leads to
+            (``base.xsa/partial.bit``, see :mod:`pynq.design.archive`). An absolute path is looked for where
+            it says; any other name in the current folder, then in the folders that installed packages provide
+            (:func:`overlay_folders`), there first in a folder of the overlay's name.
 
     Returns:
         The description, and the bitstream beside it or None. ``design_1_wrapper.bit`` goes with
@@ -45,6 +47,7 @@ def locate(name: str | os.PathLike[str]) -> Located:
 
     Raises:
         DesignNotFoundError: there is none; the message lists the places searched.
+        DesignError: a path leads through an archive that is refused.
     """
     wanted = Path(os.path.expanduser(os.fspath(name)))
     suffix = wanted.suffix.lower()
@@ -56,6 +59,9 @@ def locate(name: str | os.PathLike[str]) -> Located:
     if not stem or "\0" in str(wanted):
         raise DesignNotFoundError(f"{os.fspath(name)!r} names no overlay")
 
+    inside = split(wanted)
+    if inside is not None:
+        return Located(*locate_inside(inside))
     searched: list[Path] = []
     lonely: list[Path] = []
     for folder in _folders(wanted, stem):

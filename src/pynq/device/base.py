@@ -80,8 +80,11 @@ class Device(OldProtocol, metaclass=DeviceMeta):
     user's RTL) and ``description`` (full path of its file); devices that are no simulator have neither, and
     the same program runs there. ``shares_controllers`` is True where another process may have set up the
     interrupt controllers of what is loaded; then they belong to whoever has the line of the PS behind them.
+    ``part`` is the device that the board has, as parts of bitstreams begin ("7z020", "zu7ev"), "" where that
+    is unknown; a bitstream of another one is refused before :meth:`download` is called.
     """
 
+    part: str = ""
     needs_bitstream: bool = True
     takes_rtl: bool = False
     shares_controllers: bool = False

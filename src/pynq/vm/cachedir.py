@@ -1,79 +1,36 @@
-"""Where `pynq vm` keeps what it downloads and makes: safe with several processes at once, and after a kill.
+"""Where `pynq vm` keeps what it downloads and makes.
 
-An *entry* is a folder ``entries/KIND-KEY``, whole or not there: it is made as a draft and renamed. A
-*record* is a small JSON file, the answer to a question that costs network to ask (which kernel is the
-current one). Locks are the kernel's, so they go with their process.
+Beside entries there are *records*: small JSON files, the answers to questions that cost network to ask
+(which kernel is the current one).
 """
 
 from __future__ import annotations
 
-import contextlib
-import errno
-import fcntl
 import json
-import os
 import shutil
-import tempfile
-import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from pynq.backends.sim.rtl.cache import Entry, children
-from pynq.backends.sim.rtl.cache import default_folder as rtl_folder
+from pynq import cachedir
+from pynq.cachedir import Entry, size_of, user_folder
 from pynq.errors import VirtualBoardError
 
 __all__ = ["CacheDir", "Entry", "default_folder"]
 
-_UNUSED = 60 * 86400.0  # seconds
-
 
 def default_folder() -> Path:
-    """Return the cache's folder, beside that of RTL: in ``$PYNQ_CACHE``, else in the user's for caches."""
-    return rtl_folder().parent / "vm"
+    """Return the cache's folder."""
+    return user_folder("vm")
 
 
-class CacheDir:
+class CacheDir(cachedir.CacheDir):
     """The cache folder of virtual boards; made when it is first written to."""
 
+    error = VirtualBoardError
+    need = "; a virtual board takes about 700 MB"
+
     def __init__(self, folder: Path | None = None) -> None:
-        self.folder = default_folder() if folder is None else folder
-
-    def place(self, kind: str, key: str) -> Path:
-        """Return the folder of an entry, whether it is there or not."""
-        return self.folder / "entries" / f"{kind}-{key}"
-
-    def has(self, kind: str, key: str) -> bool:
-        """Tell whether an entry is there; that counts as a use."""
-        file = self.place(kind, key) / "entry.json"
-        with contextlib.suppress(OSError):  # a cache that is shared and read-only
-            os.utime(file)
-        return file.exists()
-
-    def entry(self, kind: str, key: str, label: str, make: Callable[[Path, Path], None]) -> Path:
-        """Return the folder of an entry, after ``make(draft, place)`` has filled the draft if there is none.
-
-        ``place`` is where the draft will be found afterwards, for what has its own path written in it.
-        One process makes it, others that want it wait.
-        """
-        place = self.place(kind, key)
-        if self.has(kind, key):
-            return place
-        with self.lock(f"{kind}-{key}"):
-            if self.has(kind, key):
-                return place
-            with self.draft() as draft:
-                made = draft / "made"
-                made.mkdir()
-                with self._space():
-                    make(made, place)
-                with self._writing():
-                    about = {"kind": kind, "label": label, "size": _size(made)}
-                    (made / "entry.json").write_text(json.dumps(about))
-                    place.parent.mkdir(parents=True, exist_ok=True)
-                    shutil.rmtree(place, ignore_errors=True)  # of a clear that was killed
-                    made.rename(place)
-        return place
+        super().__init__(default_folder() if folder is None else folder)
 
     def recall(self, name: str) -> dict[str, Any] | None:
         """Return a record, None where there is none."""
@@ -91,133 +48,18 @@ class CacheDir:
             file.parent.mkdir(parents=True, exist_ok=True)
             (draft / "record").replace(file)
 
-    @contextlib.contextmanager
-    def draft(self) -> Iterator[Path]:
-        """Make a folder that goes at the end, or with a later one if this process is killed."""
-        drafts = self.folder / "drafts"
-        with self._writing():
-            drafts.mkdir(parents=True, exist_ok=True)
-            tag = self.folder / "CACHEDIR.TAG"  # backup programs leave such folders out
-            if not tag.exists():
-                tag.write_text("Signature: 8a477f597d28d172789f06886806bc55\n")
-            folder = Path(tempfile.mkdtemp(prefix="d-", dir=drafts))
-            lock = os.open(drafts / f"{folder.name}.lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-        try:
-            with contextlib.suppress(OSError):  # a file system without locks: nobody cleans up there
-                fcntl.flock(lock, fcntl.LOCK_EX)
-            yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
-            (drafts / f"{folder.name}.lock").unlink(missing_ok=True)
-            os.close(lock)
-
-    @contextlib.contextmanager
-    def lock(self, name: str) -> Iterator[None]:
-        """Hold a lock that one process has at a time."""
-        with self._writing():
-            (self.folder / "locks").mkdir(parents=True, exist_ok=True)
-            file = os.open(self.folder / "locks" / name, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-        try:
-            with contextlib.suppress(OSError):  # a file system without locks; renames keep entries whole
-                while True:
-                    try:
-                        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                        break
-                    except BlockingIOError:
-                        time.sleep(0.05)
-            yield
-        finally:
-            os.close(file)
-
-    @contextlib.contextmanager
-    def _writing(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise self.full() from error
-            raise VirtualBoardError(
-                f"the cache {self.folder} can't be written: {error.strerror}; set PYNQ_CACHE to a folder of "
-                "yours"
-            ) from error
-
-    @contextlib.contextmanager
-    def _space(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise self.full() from error
-            raise
-
-    def full(self) -> VirtualBoardError:
-        """Return the error of a disk without space."""
-        return VirtualBoardError(
-            f"the cache {self.folder} can't be written: no space left on its disk; a virtual board takes "
-            "about 700 MB: free some (`pynq cache clear`), or set PYNQ_CACHE to a folder on another disk"
-        )
-
-    # Upkeep
-
-    def entries(self) -> list[Entry]:
-        """Return everything that takes space, the longest unused first; drafts of killed processes too."""
-        found = []
-        for path in [*children(self.folder / "entries"), *children(self.folder / "drafts")]:
-            kind, label, size, file = "draft", "", None, path / "entry.json"
-            try:
-                if file.exists():
-                    about = json.loads(file.read_bytes())
-                    kind, label, size = str(about["kind"]), str(about["label"]), about.get("size")
-                used = (file if file.exists() else path).stat().st_mtime
-                found.append(Entry(kind, path, int(size or _size(path)), used, label))
-            except (OSError, ValueError, TypeError, KeyError):
-                continue  # another process removes it just now
+    def _others(self) -> list[Entry]:
         lists = self.folder / "apt"
-        if lists.is_dir():
-            found.append(Entry("lists", lists, _size(lists), lists.stat().st_mtime, "Debian's package lists"))
-        return sorted((entry for entry in found if entry.size), key=lambda entry: entry.used)
+        if not lists.is_dir():
+            return []
+        return [Entry("lists", lists, size_of(lists), lists.stat().st_mtime, "Debian's package lists")]
 
     def clear(self) -> int:
         """Remove everything but what another process is making now; return the bytes freed.
 
         A virtual board that runs keeps what it has open.
         """
-        freed = 0
-        for entry in self.entries():
-            if entry.kind != "draft":
-                freed += self._remove(entry)
+        freed = super().clear()
         for name in ("records", "compiled"):
             shutil.rmtree(self.folder / name, ignore_errors=True)
-        return freed + self.sweep()
-
-    def sweep(self) -> int:
-        """Remove drafts of processes that were killed; return the bytes freed."""
-        freed = 0
-        for lock in children(self.folder / "drafts"):
-            if lock.suffix != ".lock":
-                continue
-            with contextlib.suppress(OSError), lock.open() as file:  # locked: its process goes on
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                freed += _size(lock.with_suffix(""))
-                shutil.rmtree(lock.with_suffix(""), ignore_errors=True)
-                lock.unlink()
         return freed
-
-    def prune(self) -> None:
-        """Remove what nobody used for two months: older versions, mostly."""
-        for entry in self.entries():
-            if entry.kind not in ("draft", "lists") and time.time() - entry.used > _UNUSED:
-                self._remove(entry)
-
-    def _remove(self, entry: Entry) -> int:
-        # First out of the way: nobody may find half an entry.
-        with self.draft() as draft:
-            try:
-                entry.path.rename(draft / "gone")
-            except OSError:
-                return 0
-        return entry.size
-
-
-def _size(folder: Path) -> int:
-    return sum(file.lstat().st_size for file in folder.rglob("*") if not file.is_symlink() and file.is_file())

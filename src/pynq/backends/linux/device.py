@@ -22,7 +22,7 @@ from pynq.backends.linux.registers import Registers
 from pynq.backends.linux.state import Loaded, State, digest
 from pynq.backends.linux.uionodes import await_devices, missing_nodes, overlay_of
 from pynq.design import read
-from pynq.design.bitfile import image_for, mismatch, read_bitfile
+from pynq.design.bitfile import image_for, read_bitfile
 from pynq.design.model import Design
 from pynq.design.partial import empty, merge
 from pynq.device import Device
@@ -86,6 +86,7 @@ class LinuxDevice(Device):
     def open(self) -> None:
         """Look at the board; nothing is claimed yet."""
         self.needs_bitstream = self.board.needs_bitstream
+        self.part = self.board.part
         self._closed = False
 
     def close(self) -> None:
@@ -226,7 +227,7 @@ class LinuxDevice(Device):
             KernelAccessError: This user may not.
         """
         self._usable()
-        image, flags = self._image(design, bitstream, partial, region)
+        image, flags = self._image(design, bitstream, partial)
         blob = _bytes_of(dtbo)
         with self._lock, self.state.locked():
             if partial:
@@ -234,30 +235,17 @@ class LinuxDevice(Device):
             else:
                 self._load_whole(design, bitstream, image, flags, blob, dtbo)
 
-    def _image(
-        self, design: Design, bitstream: Path | None, partial: bool, region: str
-    ) -> tuple[bytes, Flags]:
+    def _image(self, design: Design, bitstream: Path | None, partial: bool) -> tuple[bytes, Flags]:
         """Return what the kernel is to load; everything that can be wrong with the file is found here."""
         if bitstream is None:
             if self.needs_bitstream:
                 raise _untouched(f"device {self.name!r} needs a bitstream for {design.label!r}")
             return b"", Flags.FULL
         try:
-            described = design.partials.get(region, design) if partial else design
-            wrong = mismatch(bitstream, described, self.board.part)
             image = image_for(bitstream, self.board.processor)
             about = read_bitfile(bitstream) if bitstream.suffix.lower() == ".bit" else None
         except OSError as error:
             raise _untouched(f"the bitstream can't be read: {error}") from error
-        if wrong:
-            raise _untouched(wrong)
-        if about is not None and about.partial != partial:
-            what = (
-                "is partial: load it into its region (Overlay.pr_download)"
-                if about.partial
-                else "is no partial one"
-            )
-            raise _untouched(f"{bitstream} {what}")
         flags = Flags.PARTIAL if partial else Flags.FULL
         if self.encryption == "device":
             flags |= Flags.DEVICE_KEY

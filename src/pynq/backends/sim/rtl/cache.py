@@ -19,13 +19,13 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pynq.cachedir import Entry, children, user_folder
 from pynq.errors import RtlBuildError
 
-__all__ = ["Cache", "Entry", "children", "default_folder", "digest"]
+__all__ = ["Cache", "Entry", "default_folder", "digest"]
 
 DEFAULT_BOUND = 2 << 30  # bytes
 FORMAT = 2  # of records and entries
@@ -34,28 +34,12 @@ _DAY = 86400.0
 
 def default_folder() -> Path:
     """Return the cache's folder: in ``$PYNQ_CACHE``, else in the user's folder for caches."""
-    given = os.environ.get("PYNQ_CACHE", "")
-    if given:
-        return Path(given).expanduser().absolute() / "rtl"
-    home = os.environ.get("XDG_CACHE_HOME", "")
-    base = Path(home) if os.path.isabs(home) else Path.home() / ".cache"
-    return base / "pynq-anywhere" / "rtl"
+    return user_folder("rtl")
 
 
 def digest(*parts: object) -> str:
     """Return a name for ``parts`` (whatever JSON can hold)."""
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
-
-
-@dataclass(frozen=True)
-class Entry:
-    """What a cache holds: ``kind`` ("library", "runtime", "work"...), ``size`` in bytes, ``used`` a time."""
-
-    kind: str
-    path: Path
-    size: int
-    used: float
-    label: str
 
 
 class Cache:
@@ -295,13 +279,6 @@ def _bound() -> int:
     if value <= 0:
         raise RtlBuildError(f"PYNQ_CACHE_SIZE={text!r} has to be a number of megabytes above 0")
     return int(value * (1 << 20))
-
-
-def children(folder: Path) -> list[Path]:
-    try:
-        return [Path(entry.path) for entry in os.scandir(folder) if not entry.name.startswith(".")]
-    except OSError:
-        return []
 
 
 def _remove_unlocked(folder: Path) -> bool:
