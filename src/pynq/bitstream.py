@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pynq.design import Located, described, inside, locate
 from pynq.design.described import Where as Registers
 from pynq.design.images import SUFFIXES, Identity, identify, misfit
+from pynq.design.locate import image_of
 from pynq.design.partial import merge
 from pynq.device import Device, resolve
 from pynq.errors import DesignError, DesignNotFoundError, ProgrammingError
@@ -88,10 +89,9 @@ class Bitstream:
 
     def _named_image(self, archived: bool = True) -> Path | None:
         """Return where the bitstream is, maybe in an archive; ``archived``: also if that was named only."""
-        if self._found is None or self._found.bitstream is not None:
-            return None if self._found is None else self._found.bitstream
-        alone = archived and inside.is_archive(self._found.description)
-        return inside.image_in(self._found.description) if alone else None
+        if self._found is None:
+            return None
+        return image_of(self._found) if archived else self._found.bitstream
 
     region = ""
     """Path of the region that a partial bitstream is for."""
@@ -286,14 +286,9 @@ def _find(name: str | os.PathLike[str], device: Device) -> tuple[Located | None,
         if type(device).get_bitfile_metadata is not Device.get_bitfile_metadata and alone.is_file():
             return None, alone
         raise
-    if found.bitstream is None and device.needs_bitstream and not _archived(found):
+    if device.needs_bitstream and image_of(found) is None:
         raise DesignNotFoundError(
             f"device {device.name!r} needs a bitstream, but there is only {found.description}: "
             f"put {image.stem}.bit (or .bin, .pdi) beside it"
         )
     return found, image
-
-
-def _archived(found: Located) -> bool:
-    """Whether the description is an archive that holds the bitstream, too."""
-    return inside.is_archive(found.description) and inside.image_in(found.description) is not None

@@ -141,6 +141,10 @@ def _inspect(
         raise typer.BadParameter(
             "--depth and --unfold are for the picture of --svg OUT", param_hint="--depth"
         )
+    alone = inspection.image_alone(file) if html is None and svg is None else None
+    if alone is not None:
+        _show(alone, render.inspection, as_json)
+        return
     # Beside JSON nothing else may be in the output.
     told = _Console(stderr=as_json, highlight=False)
     progress = _Console(stderr=True)

@@ -17,11 +17,13 @@ from pynq.backends.sim.rtl.resolve import mapped
 from pynq.binding import DefaultHierarchy, DefaultIP, Plan, bind, companion
 from pynq.binding.drivers import registry
 from pynq.design import Design, described
-from pynq.design.bitfile import mismatch, read_bitfile
+from pynq.design.bitfile import parse_bitfile
 from pynq.design.check import RULES as DESIGN_RULES
 from pynq.design.check import check, ordered
 from pynq.design.findings import SEVERITIES, Facts, Finding, Hit, Rule, rule
-from pynq.design.locate import Located, locate
+from pynq.design.images import mismatch
+from pynq.design.inside import contents
+from pynq.design.locate import Located, image_of, locate
 from pynq.design.memories import is_memory
 from pynq.design.model import CellKind
 from pynq.errors import PynqError, RtlBuildError, VersionMismatchWarning
@@ -82,14 +84,15 @@ def _mismatch(machine: _Machine) -> Iterator[Hit]:
 
     Copy both files from the same build.
     """
-    if machine.found.bitstream is not None:
+    image = image_of(machine.found)
+    if image is not None:
         try:
-            reason = mismatch(machine.found.bitstream, machine.design)
+            reason = mismatch(image, machine.design)
         except PynqError as error:
             reason = str(error)
         if reason:
             yield Hit(
-                str(machine.found.bitstream),
+                str(image),
                 reason,
                 "copy bitstream and description from the same build",
                 machine.design.source,
@@ -105,11 +108,11 @@ def _older(machine: _Machine) -> Iterator[Hit]:
 
     Copy both files from the same build.
     """
-    path = machine.found.bitstream
+    path = image_of(machine.found)
     if path is None or path.suffix.lower() != ".bit":
         return
     try:
-        header = read_bitfile(path)
+        header = parse_bitfile(contents(path), str(path))
     except PynqError:
         return  # told by bitstream-mismatch
     described = _HANDOFF_TIME.match(machine.design.timestamp)

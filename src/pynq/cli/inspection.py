@@ -14,12 +14,14 @@ from pynq.binding import bind, class_name, companion
 from pynq.binding.drivers import registry
 from pynq.cli.check import findings_of
 from pynq.design import Design, described
-from pynq.design.locate import locate
+from pynq.design.images import SUFFIXES, describe_image
+from pynq.design.inside import describe_archive
+from pynq.design.locate import image_of, locate
 from pynq.design.xclbin_container import describe_container
-from pynq.errors import RtlBuildError
+from pynq.errors import DesignError, DesignNotFoundError, RtlBuildError
 from pynq.report.facts import facts
 
-__all__ = ["Inspection", "inspect"]
+__all__ = ["Inspection", "image_alone", "inspect"]
 
 
 class Inspection(NamedTuple):
@@ -27,6 +29,21 @@ class Inspection(NamedTuple):
 
     design: Design
     facts: dict[str, Any]
+
+
+def image_alone(file: Path) -> dict[str, Any] | None:
+    """Return the facts of a bitstream without a description: ``image``, and ``warnings`` that say so.
+
+    None for a file that has one, or is no bitstream by its name. Raises
+    :class:`~pynq.errors.DesignError` for one that is none by its contents.
+    """
+    if file.suffix.lower() not in SUFFIXES or not file.is_file():
+        return None
+    try:
+        locate(file)
+    except DesignNotFoundError as error:
+        return {"image": describe_image(file), "warnings": [str(error).partition(" Searched:")[0]]}
+    return None
 
 
 def inspect(file: Path, *, run_companion: bool = False, ignore_version: bool = False) -> Inspection:
@@ -37,13 +54,16 @@ def inspect(file: Path, *, run_companion: bool = False, ignore_version: bool = F
     """
     found = locate(file)
     design = described(found.description)
+    bitstream = image_of(found)
     beside, overlay = _companion(Path(found.bitstream or found.description), run=run_companion)
     plan = bind(design, registry.snapshot(), ignore_version=ignore_version)
     rtl = _rtl(found.description, design)
     in_rtl = frozenset(cell["path"] for cell in rtl["cells"]) if rtl else frozenset()
     told = {
         "description": str(found.description),
-        "bitstream": str(found.bitstream) if found.bitstream else None,
+        "bitstream": str(bitstream) if bitstream else None,
+        "image": _image(bitstream),
+        "archive": describe_archive(found.description),
         "container": describe_container(found.description) if design.format == "xclbin" else None,
         "companion": beside,
         "overlay_class": overlay,
@@ -51,6 +71,16 @@ def inspect(file: Path, *, run_companion: bool = False, ignore_version: bool = F
         **facts(design, plan, models=_models(design, rtl), findings=findings_of(design, found, plan, in_rtl)),
     }
     return Inspection(design, told)
+
+
+def _image(bitstream: Path | None) -> dict[str, Any] | None:
+    """The facts of the bitstream; of one that is none, why."""
+    if bitstream is None or bitstream.suffix.lower() not in SUFFIXES:
+        return None
+    try:
+        return describe_image(bitstream)
+    except DesignError as error:
+        return {"file": str(bitstream), "error": str(error)}
 
 
 def _models(design: Design, rtl: Mapping[str, Any] | None) -> dict[str, str]:

@@ -156,6 +156,12 @@ def doctor(console: Console, found: dict[str, Any]) -> None:
 
 def inspection(console: Console, found: dict[str, Any]) -> None:
     """``pynq inspect FILE``."""
+    if "cells" not in found:  # a bitstream alone
+        console.print(_Path(found["image"]["file"]), style="bold")
+        _image(console, found["image"])
+        for note in found["warnings"]:
+            console.print(f"[yellow]{escape(note)}[/]")
+        return
     _head(console, found)
     console.print(_tree(found))
     console.print()
@@ -174,6 +180,10 @@ def _head(console: Console, found: dict[str, Any]) -> None:
     processor = found["processor"] or "no PS: a partial or MicroBlaze design, or a part of one"
     console.print(_Path(found["description"]), style="dim")
     console.print(f"processor: {processor}; bitstream: {escape(found['bitstream'] or 'none beside it')}")
+    if found["image"]:
+        _image(console, found["image"])
+    if found["archive"]:
+        _archive(console, found["archive"])
     if found["overlay_class"]:
         console.print(
             f"overlay class: [green]{escape(found['overlay_class'])}[/] of {escape(found['companion'])}"
@@ -190,6 +200,48 @@ def _head(console: Console, found: dict[str, Any]) -> None:
         for problem in found["rtl"]["problems"]:
             console.print(f"[red]{escape(problem)}[/]")
     console.print()
+
+
+def _image(console: Console, image: dict[str, Any]) -> None:
+    """Some lines on a bitstream."""
+    if "error" in image:
+        console.print(f"[yellow]image: {escape(image['error'])}[/]")
+        return
+    device = ", ".join(image["devices"])
+    code = f"IDCODE {image['idcode']}{f' ({device})' if device else ''}" if image["idcode"] else ""
+    made = " ".join(filter(None, (image.get("date"), image.get("time"))))
+    flags = [name for name in ("partial", "compressed", "encrypted") if image[name]]
+    about = [
+        image["part"],
+        code,
+        ", ".join(flags),
+        f"Vivado {image['version']}" if image["kind"] == "bit" and image["version"] else "",
+        f"made {made}" if made else "",
+        f"{image['frame_words']} words of frames" if image.get("frame_words") else "",
+        "words turned, as FPGA managers take them" if image.get("order") == "swapped" else "",
+        f"{len(image['images'])} images" if "images" in image else "",
+    ]
+    console.print(f"image: {escape('; '.join(filter(None, about)))}; {_size(image['size'])}")
+    for part in image.get("images", ()):
+        pieces = ", ".join(f"{piece['kind']} {_size(piece['size'])}" for piece in part["partitions"])
+        console.print(f"  {escape(part['name'])}: {escape(pieces or 'no partitions')}", style="dim")
+    for note in image["notes"]:
+        console.print(f"[yellow]image: {escape(note)}[/]")
+
+
+def _archive(console: Console, found: dict[str, Any]) -> None:
+    """Some lines on an archive."""
+    count, others = len(found["members"]), len(found["handoffs"]) - 1
+    console.print(
+        f"archive: {count} members; {escape(found['handoff'] or 'no top hand-off file')} and {others} more "
+        f"hand-off files; partial bitstreams: {escape(', '.join(found['partials']) or 'none')}"
+    )
+    init = found["ps_init"]
+    if init:
+        steps = ", ".join(f"{name} {count}" for name, count in init["sections"].items())
+        console.print(
+            f"{init['operations']} accesses in {escape(init['file'])}: {escape(steps)}", style="dim"
+        )
 
 
 def _tree(found: dict[str, Any]) -> Tree:

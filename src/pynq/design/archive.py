@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from types import TracebackType
@@ -268,9 +269,9 @@ class Archive:
         init = self.ps_init
         return {
             "file": self.path,
-            "handoff": self.handoff,
+            "handoff": _or_none(lambda: self.handoff),
             "handoffs": list(self.handoffs),
-            "bitstream": self.bitstream or None,
+            "bitstream": _or_none(lambda: self.bitstream),
             "partials": list(self.partials),
             "part": self.manifest.part,
             "board": self.manifest.board,
@@ -305,6 +306,13 @@ class Archive:
 
     def __repr__(self) -> str:
         return f"<Archive {self.path!r}: {len(self.members)} members>"
+
+
+def _or_none(told: Callable[[], str]) -> str | None:
+    try:
+        return told() or None
+    except DesignError:
+        return None  # several could be it; who needs it is told so
 
 
 def read(path: str | os.PathLike[str]) -> Design:

@@ -28,6 +28,7 @@ __all__ = [
     "identify",
     "is_partial",
     "misfit",
+    "mismatch",
     "same_device",
 ]
 
@@ -99,7 +100,9 @@ def is_partial(head: bytes, name: str) -> bool:
     return not begins_whole(head)
 
 
-def misfit(name: str, image: Identity, design: Design, board: str = "", *, partial: bool = False) -> str:
+def misfit(
+    name: str, image: Identity, design: Design, board: str = "", *, partial: bool | None = None
+) -> str:
     """Return why a bitstream is not for a design's part, or not for a board's; "" where nothing says so.
 
     Args:
@@ -107,7 +110,7 @@ def misfit(name: str, image: Identity, design: Design, board: str = "", *, parti
         image: what it is for.
         design: its description.
         board: the device that the board has ("7z020", "zu7ev", "k26"), "" where that is unknown.
-        partial: whether it is to be loaded into a region.
+        partial: whether it is to be loaded into a region; None: that is no matter.
     """
     if image.label and design.device and not image.fits(design.device):
         return (
@@ -118,7 +121,7 @@ def misfit(name: str, image: Identity, design: Design, board: str = "", *, parti
         return f"{name} is for {image.label}, this board has {_plain(board)}: {_BUILD}"
     if board and design.device and not same_device(design.device, board):
         return f"{design.file} is for part {design.part}, this board has {_plain(board)}: {_BUILD}"
-    if image.partial is not None and image.partial != partial:
+    if image.partial is not None and partial is not None and image.partial != partial:
         how = (
             "is partial: load it into its region (Overlay.pr_download)"
             if image.partial
@@ -126,6 +129,17 @@ def misfit(name: str, image: Identity, design: Design, board: str = "", *, parti
         )
         return f"{name} {how}"
     return ""
+
+
+def mismatch(path: str | os.PathLike[str], design: Design) -> str:
+    """Return why a bitstream, which may be in an archive, is not for a design's part; "" for nothing.
+
+    Raises :class:`~pynq.errors.DesignError` for one that can't be read.
+    """
+    name = os.fspath(path)
+    if Path(name).suffix.lower() not in SUFFIXES:
+        return ""
+    return misfit(name, identify(contents(path), name), design)
 
 
 def describe(data: bytes, name: str) -> dict[str, Any]:

@@ -18,6 +18,7 @@ __all__ = [
     "SUFFIXES",
     "Inside",
     "contents",
+    "describe_archive",
     "image_in",
     "is_archive",
     "locate_inside",
@@ -95,6 +96,23 @@ def locate_inside(inside: Inside) -> tuple[Path, Path | None]:
     :class:`~pynq.errors.DesignError` where it is neither, or for an archive that is refused.
     """
     found: tuple[Path, Path | None] = _reader().locate_inside(inside)
+    return found
+
+
+def describe_archive(path: str | os.PathLike[str]) -> dict[str, Any] | None:
+    """Return what an archive, or the one that a path leads through, holds; None for other files.
+
+    Keys: ``file``, ``handoff``, ``handoffs``, ``bitstream``, ``partials``, ``part``, ``board``, ``tool``,
+    ``build``, ``mode``, ``ps_init`` (``file``, ``operations``, ``skipped``, ``sections`` with the number of
+    each), ``members`` (``name``, ``size`` in bytes).
+
+    Raises :class:`~pynq.errors.DesignError` for an archive that is refused.
+    """
+    inside = split(path)
+    if inside is None and not is_archive(path):
+        return None
+    with _reader().Archive(path if inside is None else inside.archive) as archive:
+        found: dict[str, Any] = archive.facts()
     return found
 
 

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pynq.design.formats import FORMATS, Format, format_of
-from pynq.design.inside import locate_inside, split
+from pynq.design.inside import image_in, is_archive, locate_inside, split
 from pynq.errors import DesignNotFoundError
 
-__all__ = ["Located", "locate", "overlay_folders"]
+__all__ = ["Located", "image_of", "locate", "overlay_folders"]
 
 BITSTREAMS = (".bit", ".pdi", ".bin")
 """Suffixes of files that configure the PL."""
@@ -90,6 +90,16 @@ def locate(name: str | os.PathLike[str]) -> Located:
         )
     what = wanted.name if kind is not None and not kind.beside else f"{stem}.hwh (or {_others()})"
     raise DesignNotFoundError(f"no overlay {os.fspath(name)!r}: no {what} found. Searched:\n{places}")
+
+
+def image_of(found: Located) -> Path | None:
+    """Return the bitstream: a file, or a path through the archive that is the description; None for none.
+
+    Raises :class:`~pynq.errors.DesignError` for an archive that is refused, or has several.
+    """
+    if found.bitstream is None and is_archive(found.description):
+        return image_in(found.description)
+    return found.bitstream
 
 
 def overlay_folders() -> tuple[Path, ...]:
