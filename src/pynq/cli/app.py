@@ -131,8 +131,23 @@ def _inspect(
     browser: Annotated[
         bool, typer.Option("--open", help="Open the page in the browser.", metavar="")
     ] = False,
-) -> None:
-    """Show what a bitstream holds: tree, addresses, interrupts, clocks, and the drivers that would bind."""
+    diff: Annotated[
+        Path | None,
+        typer.Option("--diff", help="Tell what changed from FILE to OTHER.", metavar="OTHER"),
+    ] = None,
+) -> int:
+    """Show what a bitstream holds: tree, addresses, interrupts, clocks, and the drivers that would bind.
+
+    With --diff: what is different in another build; exits with 1 if anything is.
+    """
+    if diff is not None:
+        if html is not None or svg is not None:
+            raise typer.BadParameter("--html and --svg show one design: leave them out", param_hint="--diff")
+        from pynq.cli import difference, look
+
+        changes = difference.collect(file, diff)
+        _show(changes, look.changes, as_json)
+        return int(bool(changes["changes"]))
     from pynq.cli import inspection
 
     if browser and html is None:
@@ -153,7 +168,7 @@ def _inspect(
     if as_json or (html is None and svg is None):
         _show(found.facts, render.inspection, as_json)
     if html is None and svg is None:
-        return
+        return 0
     from pynq.cli import pictures
 
     for path in unfold or ():
@@ -169,6 +184,7 @@ def _inspect(
         told.print(f"wrote {escape(str(html))}", soft_wrap=True)
         if browser and not pictures.open_page(html):
             _fail(f"no browser found to open {html} in")
+    return 0
 
 
 @app.command("check")

@@ -43,6 +43,9 @@ _WEIGHTS = {
 }
 
 
+_SHOWN = 12  # changes of one kind, where they break nothing
+
+
 def changes(console: Console, found: dict[str, Any]) -> None:
     """``pynq inspect FILE --diff OTHER``: what breaks programs first."""
     for which in ("old", "new"):
@@ -56,11 +59,14 @@ def changes(console: Console, found: dict[str, Any]) -> None:
             continue
         console.print(title, style=style)
         table = _table("", "what", "old", "new")
-        group = ""
-        for row in rows:
-            shown = row["kind"] if row["kind"] != group else ""
-            group = row["kind"]
-            table.add_row(shown, _path(row["subject"]), _path(row["old"]), _path(row["new"]))
+        for kind in dict.fromkeys(row["kind"] for row in rows):
+            group = [row for row in rows if row["kind"] == kind]
+            most = len(group) if weight == "breaks" else _SHOWN
+            for number, row in enumerate(group[:most]):
+                label = "" if number else kind
+                table.add_row(label, _path(row["subject"]), _path(row["old"]), _path(row["new"]))
+            if len(group) > most:
+                table.add_row("", f"[dim]{len(group) - most} more: --json has them all[/]")
         console.print(table, "")
     if not found["changes"]:
         console.print("[green]The designs are equal.[/]")
