@@ -55,6 +55,7 @@ proc call {name args} {
   return -code [string index $answer 0] [string range $answer 1 end]
 }
 interp create -safe script
+interp eval script {set argv {}; set argc 0; set argv0 vivado}
 interp alias script ::unknown {} call unknown
 """
 

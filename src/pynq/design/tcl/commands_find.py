@@ -6,6 +6,7 @@ does not say. Wildcards and ``-of_objects`` find what the script has mentioned.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from pynq.design.tcl import filters
@@ -15,6 +16,16 @@ from pynq.design.tcl.nets import inside, parent
 from pynq.design.tcl.words import CommandError, Options, join_list, options, split_list
 
 __all__ = ["COMMANDS", "objects"]
+
+#: Names of buses, and of pins: procedures of hand-written scripts ask for pins of a name first, and where
+#: there are none, for interfaces of that name.
+_BUS = re.compile(r"[sm]\d*_axi[sl]?(_\w+)?", re.IGNORECASE)
+_WIRE = re.compile(
+    r".*_(a?clk(en)?|aresetn?|t?(valid|ready|data|last|keep|strb|user|dest|id))", re.IGNORECASE
+)
+
+#: Cells whose one address space for all masters is called Data.
+_PS = ("processing_system7", "zynq_ultra_ps_e", "versal_cips", "ps_wizard")
 
 #: Kinds whose things may lie in an opaque cell.
 _IMPLIED = ("pin", "intf_pin", "addr_seg", "addr_space")
@@ -62,6 +73,8 @@ def find(diagram: Diagram, kind: str, given: Options) -> list[str]:
         found = known
     else:
         found = []
+        if not given.rest and kind.startswith("addr"):
+            found = things(sheet, kind)
         for word in objects(given.rest) or ["*"]:
             found += _named(sheet, kind, word, deep)
     found = list(dict.fromkeys(found))
@@ -84,6 +97,9 @@ def _named(sheet: Sheet, kind: str, word: str, deep: bool) -> list[str]:
         return [known for known in things(sheet, kind) if matches(path, known)]
     if kind == "cell":
         return [path] if not path or path in sheet.cells else []
+    name = path.rpartition("/")[2]
+    if kind == "pin" and path not in sheet.pins and _BUS.fullmatch(name) and not _WIRE.fullmatch(name):
+        return []
     if kind in _IMPLIED and (sheet.opaque(path) or (kind.startswith("addr") and _external(sheet, path))):
         return [path]
     if kind == "pin" or kind == "intf_pin":
@@ -123,6 +139,10 @@ def related(diagram: Diagram, kind: str, word: str) -> list[str]:
         net = sheet.wires.all.get(path) or sheet.buses.all.get(path)
         ends = net.pins if net and what in ("net", "intf_net") else [path]
         return [parent(one) for one in ends if parent(one) in sheet.cells]
+    if kind == "addr_space" and what in ("intf_pin", "intf_port"):
+        cell = sheet.cells.get(parent(path))
+        is_ps = cell is not None and (cell.type.split(":") + [""] * 3)[2] in _PS
+        return [f"{parent(path)}/Data" if is_ps else path]
     known = [one for one in things(sheet, kind) if inside(one, path) or one == path]
     if not known and kind == "addr_seg" and what in ("intf_pin", "intf_port"):
         return [path]  # its block is not known

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 
 from pynq.design.tcl import properties
@@ -13,6 +14,21 @@ from pynq.design.tcl.nets import parent
 from pynq.design.tcl.words import CommandError, integer, join_list, options, split_list
 
 __all__ = ["COMMANDS"]
+
+#: Families of parts by the beginning of their names, the longer ones first.
+_FAMILIES = (
+    *(("xc7z", "zynq"), ("xczu", "zynquplus"), ("xck2", "zynquplus"), ("xcv", "versal"), ("xc7a", "artix7")),
+    *(
+        ("xc7k", "kintex7"),
+        ("xc7v", "virtex7"),
+        ("xc7s", "spartan7"),
+        ("xcku", "kintexu"),
+        ("xcau", "artixuplus"),
+    ),
+)
+
+#: Configurations of Versal's PS and PCIe blocks: lists of names and values; one value is PS_PMC_CONFIG(NAME).
+_PACKED = re.compile(r"(PS|PS_PMC|PS11|PMC|CPM\d?)_CONFIG")
 
 MAX_VALUE = 1 << 20
 """So many characters one value may have (a packed configuration of a PS has some 100,000)."""
@@ -74,12 +90,15 @@ def _set(diagram: Diagram, target: str, name: str, value: str) -> None:
         if known is None:
             diagram.note(f"set_property {name[:60]}: there is nothing '{word[:100]}' that has parameters")
             return
-        diagram.spend(len(name) + len(value), 0 if name[7:] in known else 1)
-        key = (
-            next((one for one in known if one.upper() == upper[7:]), name[7:])
-            if name[7:] not in known
-            else name[7:]
-        )
+        diagram.spend(len(name) + len(value))
+        key = name[7:]
+        if key not in known:
+            key = next((one for one in known if one.upper() == key.upper()), key)
+        base, _, inner = key.partition("(")
+        if inner.endswith(")") and _PACKED.fullmatch(base):
+            key, value = base, join_list([inner[:-1], value])
+        if _PACKED.fullmatch(key):
+            value = _merged(known.get(key, ""), value)
         known[key] = value
     elif kind == "addr_seg" and upper in ("OFFSET", "RANGE"):
         segment = automatic(diagram, path)
@@ -87,6 +106,17 @@ def _set(diagram: Diagram, target: str, name: str, value: str) -> None:
             segment.offset = integer(value, "the offset")
         else:
             segment.size = integer(value, "the range")
+
+
+def _merged(old: str, new: str) -> str:
+    """A packed configuration after some of its values were set: the others stay."""
+    found: dict[str, str] = {}
+    for text in (old, new):
+        words = split_list(text)
+        if len(words) % 2:
+            return new
+        found.update(zip(words[::2], words[1::2], strict=True))
+    return join_list(word for pair in found.items() for word in pair)
 
 
 def _parameters(diagram: Diagram, sheet: Sheet, kind: str, path: str) -> dict[str, str] | None:
@@ -147,12 +177,21 @@ def _get(diagram: Diagram, name: str, word: str) -> str:
             return diagram.project.get(name.lower(), "")
         if name.upper() == "NAME":
             return word
-        if name.upper() == "VLNV":
-            return word if word.count(":") >= 2 else ""
-        return ""
+        return _of_word(diagram, name.upper(), word)
     sheet = diagram.sheet()
     path = sheet.path(word)
     return properties.of_object(diagram, sheet.kind(path), path, name)
+
+
+def _of_word(diagram: Diagram, name: str, word: str) -> str:
+    """Properties of what is known by its name only: an IP's type, a part, a board."""
+    if name == "VLNV":
+        return word if word.count(":") >= 2 else ""
+    if name in ("PART", "PART_NAME"):
+        return diagram.project.get("part", "")
+    if name in ("FAMILY", "C_FAMILY", "ARCHITECTURE"):
+        return next((family for start, family in _FAMILIES if word.lower().startswith(start)), "")
+    return ""
 
 
 def list_property(diagram: Diagram, words: Sequence[str]) -> str:

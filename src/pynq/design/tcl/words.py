@@ -57,7 +57,7 @@ def _braced(text: str, start: int) -> tuple[str, int]:
         elif letter == "}":
             depth -= 1
             if not depth:
-                return text[start + 1 : place].replace("\\\n", " "), place + 1
+                return text[start + 1 : place], place + 1
         place += 1
     raise CommandError(f"no list: a brace is not closed: {_short(text)}")
 
@@ -72,6 +72,9 @@ def _plain(text: str, place: int, stop: str) -> tuple[str, int]:
         if letter == "\\" and place + 1 < len(text):
             place += 1
             out.append(_ESCAPES.get(text[place], text[place]))
+            if text[place] == "\n":
+                while text[place + 1 : place + 2] in (" ", "\t"):
+                    place += 1
         else:
             out.append(letter)
         place += 1
@@ -122,7 +125,7 @@ def integer(text: str, what: str) -> int:
     unit = word[-1:] if word[-1:] in _UNITS and not word.startswith("0x") else ""
     digits = word.removesuffix(unit) if unit else word
     try:
-        value = int(digits, 16 if digits.startswith("0x") else 10) * _UNITS[unit]
+        value = int(digits.encode("ascii"), 16 if digits.startswith("0x") else 10) * _UNITS[unit]
     except ValueError:
         raise CommandError(
             f"{what} is {_short(text)}: wanted bytes such as 0x41200000, 65536 or 64K"
