@@ -218,7 +218,7 @@ function rootOptions(scene) {
     "elk.direction": "RIGHT",
     "elk.edgeRouting": "ORTHOGONAL",
     "elk.hierarchyHandling": "INCLUDE_CHILDREN",
-    "elk.layered.nodePlacement.strategy": scene.boxes.length > 400 ? "BRANDES_KOEPF" : "NETWORK_SIMPLEX",
+    "elk.layered.nodePlacement.strategy": scene.wires.length > 180 ? "BRANDES_KOEPF" : "NETWORK_SIMPLEX",
     "elk.layered.thoroughness": scene.boxes.length > 150 ? "4" : "10",
     "elk.layered.mergeHierarchyEdges": "true",
     "elk.aspectRatio": "1.7",
