@@ -52,6 +52,7 @@ class Bus:
     parameters: dict[str, str] = field(default_factory=dict)
     data_width: int | None = None
     net: str = "__NOC__"
+    ranges: list[Range] = field(default_factory=list)  # what is behind it, where it is the design's own
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,7 @@ class Cell:
     """An instance of an IP. ``path`` has no leading slash."""
 
     path: str
-    vlnv: str
+    vlnv: str  # "": none, as Vivado gives a block container none
     attributes: dict[str, str]
     pins: list[Pin]
     buses: list[Bus]
@@ -409,6 +410,33 @@ class BlockDesign:
             Bus(name, "INITIATOR", "", ports, dict(inner.parameters), inner.data_width, inner.net)
         )
 
+    def boundary(self, cell: Cell, bus: str, role: str) -> None:
+        """Take a bus interface of a cell to the edge of a design for a region, by its own name.
+
+        ``role`` is that of the region: SLAVE for what it answers or takes.
+        """
+        inner = cell.bus(bus)
+        self.external(cell, bus, bus, dict(inner.ports))
+        self.external_buses[-1].role = role
+
+    def boundary_pin(self, cell: Cell, name: str) -> None:
+        """Take a pin of a cell to the edge of a design for a region, by its own name."""
+        pin = cell.pin(name)
+        pin.signal = f"{cell.instance}_{name}"
+        pin.peers.append(("External_Ports", name))
+        outer = Pin(name, pin.direction, pin.left, pin.right, pin.kind, pin.polarity, pin.sensitivity)
+        outer.signal = pin.signal
+        outer.peers.append((cell.instance, name))
+        self.external_pins.append(outer)
+
+    def map_boundary(self, bus: str, slave: Cell, slave_bus: str, base: int, size: int) -> None:
+        """Say what a bus interface on the edge leads to."""
+        outer = next(one for one in self.external_buses if one.name == bus)
+        high = base + size - 1
+        outer.ranges.append(
+            Range(slave.instance, slave_bus, bus, "Reg", base, high, "REGISTER", "C_BASEADDR")
+        )
+
     def map(
         self,
         master: Cell,
@@ -473,13 +501,13 @@ class BlockDesign:
     def _module(self, cell: Cell) -> list[str]:
         attributes = {
             "FULLNAME": f"/{cell.path}",
-            "HWVERSION": cell.vlnv.rpartition(":")[2],
             "INSTANCE": cell.instance,
             "IS_ENABLE": "1",
-            "MODTYPE": cell.vlnv.split(":")[2],
-            "VLNV": cell.vlnv,
             **cell.attributes,
         }
+        if cell.vlnv:
+            version, name = cell.vlnv.rpartition(":")[2], cell.vlnv.split(":")[2]
+            attributes = {"HWVERSION": version, "MODTYPE": name, "VLNV": cell.vlnv, **attributes}
         out = [f"    <MODULE{_attributes(attributes)}>"]
         documents = [f"        <DOCUMENT SOURCE={quoteattr(cell.document)}/>"] if cell.document else []
         self._section(out, "DOCUMENTS", documents, 6)
@@ -555,6 +583,11 @@ def _bus_lines(bus: Bus, indent: int) -> list[str]:
         f"{pad}  <PORTMAPS>",
         *maps,
         f"{pad}  </PORTMAPS>",
+        *(
+            [f"{pad}  <MEMORYMAP>", *map(_range_line, bus.ranges), f"{pad}  </MEMORYMAP>"]
+            if bus.ranges
+            else []
+        ),
         f"{pad}</BUSINTERFACE>",
     ]
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from .designs import DESIGNS
 from .notebooks import notebook
+from .regions import PARTIALS
 
 EXAMPLES = Path(__file__).resolve().parent.parent
 
@@ -16,6 +17,8 @@ def files() -> Iterator[tuple[Path, bytes]]:
     """Each file to write, with its bytes. Hand-off files begin with a byte order mark, like Vivado's."""
     for name, design in DESIGNS.items():
         yield EXAMPLES / name / f"{name}.hwh", b"\xef\xbb\xbf" + design().to_xml().encode()
+    for name, design in PARTIALS.items():
+        yield EXAMPLES / "partial" / f"{name}.hwh", b"\xef\xbb\xbf" + design().to_xml().encode()
     for program in sorted(EXAMPLES.glob("*/run.py")):
         yield program.with_suffix(".ipynb"), notebook(program.read_text(encoding="utf-8")).encode()
 

@@ -66,6 +66,20 @@ void bind_component(nb::module_ &module) {
         .def_prop_rw(
             "refusal", [](const Self &self) { Guard guard(*self.engine); return self.part->refusal; },
             [](const Self &self, const std::string &why) { Guard guard(*self.engine); self.part->refusal = why; })
+        .def_prop_rw(
+            "barrier", [](const Self &self) { Guard guard(*self.engine); return self.part->barrier; },
+            [](const Self &self, const std::string &why) { Guard guard(*self.engine); self.part->barrier = why; })
+        .def_prop_rw(
+            "barrier_response", [](const Self &self) { Guard guard(*self.engine); return std::string(text(self.part->barrier_resp)); },
+            [](const Self &self, const std::string &response) {
+                Guard guard(*self.engine);
+                for (const Resp resp : {Resp::Okay, Resp::SlvErr, Resp::DecErr}) {
+                    if (response != text(resp)) continue;
+                    self.part->barrier_resp = resp;
+                    return;
+                }
+                throw nb::value_error(("response \"" + response + "\": expected OKAY, SLVERR or DECERR").c_str());
+            })
         .def_prop_ro("in_reset", [](const Self &self) { Guard guard(*self.engine); return self.part->reset_active(); })
         .def("explain", [](const Self &self, const std::string &channel) {
             return step(self, [&] { return self.part->explain(channel); });
@@ -173,6 +187,9 @@ void bind_host_data(nb::class_<HostHandle, Handle<Component>> &type) {
             step(self, [&] { self.host().send(port, buffer.data(), buffer.size(), last, make_hook(*self.engine, done), make_side(dest, user, id)); });
         }, nb::arg("port"), nb::arg("data"), nb::arg("last"), nb::arg("done").none() = nb::none(), nb::kw_only(), nb::arg("dest") = 0,
            nb::arg("user") = 0, nb::arg("id") = 0)
+        .def("route", [](const Self &self, const std::string &source, const std::string &sink) {
+            step(self, [&] { self.host().route(source, sink); });
+        }, nb::arg("source"), nb::arg("sink") = "")
         .def("cancel_stream", [](const Self &self, const std::string &port) { step(self, [&] { self.host().cancel_stream(port); }); }, nb::arg("port"))
         .def("read_memory", [](const Self &self, const std::string &port, uint64_t address, uint64_t nbytes, nb::handle done) {
             step(self, [&] { self.host().read_memory(port, address, nbytes, make_hook(*self.engine, done)); });

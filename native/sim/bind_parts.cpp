@@ -76,9 +76,11 @@ void bind_space(nb::module_ &module) {
     bind_handle<Space>(module, "Space")
         .def_prop_ro("name", [](const Handle<Space> &self) { Guard guard(*self.engine); return self.part->name; })
         .def("map", [](const Handle<Space> &self, uint64_t base, uint64_t high, nb::handle target, uint64_t offset,
-                       const std::string &port, const std::string &name) {
+                       const std::string &port, const std::string &name, nb::sequence through) {
             Guard guard(*self.engine);
             Space::Range range{base, high, offset, nullptr, nullptr, name};
+            for (nb::handle one : through)
+                range.through.push_back(&mine(self.engine, nb::cast<const Handle<Component> &>(one)));
             if (nb::isinstance<Handle<Memory>>(target)) {
                 const auto &memory = nb::cast<const Handle<Memory> &>(target);
                 range.memory = &mine(self.engine, memory);
@@ -91,7 +93,8 @@ void bind_space(nb::module_ &module) {
                 throw nb::type_error("Space.map: target must be a Memory or a Component");
             }
             self.part->map(std::move(range));
-        }, nb::arg("base"), nb::arg("high"), nb::arg("target"), nb::kw_only(), nb::arg("offset") = 0, nb::arg("port") = "", nb::arg("name") = "")
+        }, nb::arg("base"), nb::arg("high"), nb::arg("target"), nb::kw_only(), nb::arg("offset") = 0, nb::arg("port") = "", nb::arg("name") = "",
+           nb::arg("through") = nb::tuple())
         .def("ranges", [](const Handle<Space> &self) {
             Guard guard(*self.engine);
             std::vector<std::tuple<uint64_t, uint64_t, std::string>> out;

@@ -116,6 +116,8 @@ class Component : public Mortal, public EventTarget {
     const std::string kind;
     Clock *const clock;
     std::string refusal;  // why it answers no access now (its region is being reconfigured); "": it does
+    std::string barrier;  // why it lets no access through to what lies behind it (see Space::Range); "": it does
+    Resp barrier_resp = Resp::SlvErr;  // how it answers them then; Okay: reads give zeros, writes are dropped
 
     // -- what the engine calls ---------------------------------------------------------------------------------------
     void fire(Event &) override {}

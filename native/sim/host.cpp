@@ -168,6 +168,7 @@ void Host::fire(Event &event) {
     case kSource: return step_source(*static_cast<Source *>(task.context));
     case kMaster: return step_memory(*static_cast<Master *>(task.context));
     case kSlave: return answer_access(*static_cast<SlaveState *>(task.context));
+    case kRoute: return step_route(*static_cast<Source *>(task.context));
     case kPulse: return static_cast<Wire *>(task.context)->port->drive(0);
     case kTimer: return fire_timer(*static_cast<Timer *>(task.context));
     }
@@ -178,8 +179,10 @@ void Host::stream_ready(StreamPort &port) {
     if (port.source) {
         Source &source = sources_[port.id];
         if (!source.queue.empty()) wake(source.task);
+        if (source.routed) wake(source.route);
     } else {
         Sink &sink = sinks_[port.id];
+        if (sink.routed) wake(sink.routed->route);
         if (sink.active && !sink.complete) wake(sink.task);
     }
 }
@@ -200,6 +203,7 @@ Host::Sink &Host::sink(const std::string &port) {
 
 void Host::receive(const std::string &port, uint64_t nbytes, Hook done) {
     Sink &state = sink(port);
+    if (state.routed) throw Error(Fault::Model, name + "/" + port + " is routed to " + state.routed->port->name + ": nothing is left to receive");
     if (state.active) throw Error(Fault::Model, name + "/" + port + " receives already: one request a port at a time");
     state.active = true;
     state.complete = state.last = state.begun = false;
@@ -289,6 +293,7 @@ Host::Source &Host::source(const std::string &port) {
 
 void Host::send(const std::string &port, const uint8_t *data, size_t nbytes, bool last, Hook done, const Side &side) {
     Source &state = source(port);
+    if (state.routed) throw Error(Fault::Model, name + "/" + port + " passes on what comes from " + state.routed->port->name + ": it can't send besides");
     Send &send = state.queue.emplace_back();
     send.data.assign(data, data + nbytes);
     send.last = last;
@@ -368,6 +373,52 @@ void Host::step_source(Source &source) {
     source.moved = engine.now();
     source.finishing = whole;
     schedule(source.task, std::max(1u, given));
+}
+
+// -- routes ----------------------------------------------------------------------------------------------------------
+void Host::end_route(Source &state) {
+    engine.cancel(state.route);
+    if (state.routed) state.routed->routed = nullptr;
+    state.routed = nullptr;
+}
+
+void Host::route(const std::string &out, const std::string &in) {
+    Source &state = source(out);
+    if (in.empty()) return end_route(state);
+    Sink &taken = sink(in);
+    if (taken.routed && taken.routed != &state)
+        throw Error(Fault::Model, name + "/" + in + " is routed to " + taken.routed->port->name + " already");
+    if (taken.active) throw Error(Fault::Model, name + "/" + in + " receives: it can't be routed meanwhile");
+    if (!state.queue.empty()) throw Error(Fault::Model, name + "/" + out + " sends: it can't be routed to meanwhile");
+    if (state.routed == &taken) return;
+    end_route(state);
+    state.routed = &taken;
+    taken.routed = &state;
+    if (!in_reset()) wake(state.route);
+}
+
+void Host::step_route(Source &state) {
+    if (!state.routed) return;
+    Link *from = state.routed->port->link, *to = state.port->link;
+    if (!from || !to) return;
+    unsigned beats = std::min(from->available(), to->room());
+    if (!beats) return;
+    if (from->width() == to->width()) {
+        from->ring().data(beats);
+        schedule(state.route, beats);
+        to->push_from(from->ring(), beats);
+    } else {  // as wires of different widths: the rest is 0, or cut off
+        beats = 1;
+        const Segment segment = from->ring().front();
+        const unsigned width = to->width();
+        const unsigned valid = segment.sparse || segment.beats > 1 ? from->width() : segment.tail;
+        std::vector<uint8_t> beat(width);
+        std::memcpy(beat.data(), from->ring().data(beats), std::min(width, valid));
+        schedule(state.route, 1);
+        to->push(beat.data(), 1, valid == from->width() ? width : std::min(width, valid), segment.last && segment.beats == 1, segment.side);
+        beats = 1;
+    }
+    from->pop(beats);
 }
 
 void Host::cancel_stream(const std::string &port) {
@@ -535,6 +586,7 @@ void Host::forget_requests() {
         source.finishing = false;
         source.rest.clear();
         source.queue.clear();
+        end_route(source);
     }
     for (Master &master : masters_) {
         engine.cancel(master.task);
@@ -620,6 +672,16 @@ std::string Host::explain_native(std::string_view channel) {
         const Send &send = source.queue.front();
         add(who + " waits for TREADY: " + number(send.at) + " of " + number(send.data.size()) + " bytes sent to " +
             (link->sink ? link->sink->owner->name : "nothing: its stream has no sink") + when(source.moved));
+    }
+    for (const Source &source : sources_) {
+        if (!source.routed || (!channel.empty() && channel != source.port->name && channel != source.routed->port->name)) continue;
+        const Link *from = source.routed->port->link, *to = source.port->link;
+        if (!from || from->ring().empty()) continue;
+        waits = true;
+        if (!to)
+            add(name + " " + source.port->name + " is not connected" + when(engine.now()));
+        else if (!to->ring().room())
+            add(name + " " + source.port->name + " waits for TREADY of " + (to->sink ? to->sink->owner->name : "nothing: its stream has no sink") + when(engine.now()));
     }
     for (const Master &master : masters_) {
         if (master.queue.empty() || (!channel.empty() && channel != master.port->name)) continue;

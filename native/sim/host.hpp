@@ -62,6 +62,8 @@ class Host final : public Component {
     void receive(const std::string &port, uint64_t nbytes, Hook done);  // kUpToLast: until TLAST
     void send(const std::string &port, const uint8_t *data, size_t nbytes, bool last, Hook done, const Side &side);
     void cancel_stream(const std::string &port);
+    // Let all that arrives at a sink leave by a source, a beat a cycle; sink "": no longer.
+    void route(const std::string &source, const std::string &sink);
     static constexpr uint64_t kUpToLast = ~uint64_t{0};
 
     // -- memory ------------------------------------------------------------------------------------------------------
@@ -78,12 +80,13 @@ class Host final : public Component {
     Hook reset_hook, explain_hook;
 
   private:
-    enum EventKind : unsigned { kSink, kSource, kMaster, kPulse, kTimer, kSlave };
+    enum EventKind : unsigned { kSink, kSource, kMaster, kPulse, kTimer, kSlave, kRoute };
     // Events of all kinds; the target finds its state through `context`.
     struct Task : Event {
         Task(Host *host, EventKind kind, void *context) : Event(host, host->clock, kind), context(context) {}
         void *context;
     };
+    struct Source;
     struct Sink {
         Sink(Host *host, StreamPort *port) : port(port), task(host, kSink, this) {}
         StreamPort *port;
@@ -97,6 +100,7 @@ class Host final : public Component {
         bool rest_last = false, has_rest = false;
         Side rest_side;
         Time moved = 0;
+        Source *routed = nullptr;  // where all of it goes
     };
     struct Send {
         std::vector<uint8_t> data;
@@ -106,9 +110,10 @@ class Host final : public Component {
         Hook done;
     };
     struct Source {
-        Source(Host *host, StreamPort *port) : port(port), task(host, kSource, this) {}
+        Source(Host *host, StreamPort *port) : port(port), task(host, kSource, this), route(host, kRoute, this) {}
         StreamPort *port;
-        Task task;
+        Task task, route;
+        Sink *routed = nullptr;  // what it passes on
         std::deque<Send> queue;
         bool finishing = false;     // the first of the queue is on the link
         std::vector<uint8_t> rest;  // bytes of an incomplete beat
@@ -156,6 +161,8 @@ class Host final : public Component {
     void take_rest(Sink &sink);
     void complete_sink(Sink &sink);
     void step_source(Source &source);
+    void step_route(Source &source);
+    void end_route(Source &source);
     void begin_memory(Master &master);
     void step_memory(Master &master);
     void finish_memory(Master &master, std::string error);

@@ -96,6 +96,10 @@ void Engine::abandon(Access &access) {
 Resp Engine::ps_beats(bool write, const Space::Range &range, uint64_t address, unsigned width, uint64_t &value,
                       std::string &error, bool released, Stop &stop) {
     stop = Stop::Hit;
+    if (const Component *closed = range.closed()) {
+        value = 0;
+        return closed->barrier_resp;
+    }
     const uint64_t offset = range.offset + (address - range.base);
     if (range.memory) {
         uint8_t *at = range.memory->data() + offset;
@@ -185,7 +189,7 @@ int Engine::ps_access(bool write, uint64_t address, unsigned width, uint64_t &va
     }
     if (!range)
         resp = Resp::DecErr;
-    else if (resp == Resp::Okay && standing) {
+    else if (resp == Resp::Okay && standing && !range->closed()) {
         error = range->slave->owner->name + " can't answer: its clock " + range->slave->owner->clock->name + " stands still";
         resp = Resp::SlvErr;
     } else if (resp == Resp::Okay) {

@@ -71,6 +71,7 @@ std::string Space::describe(const Result &result) const {
     if (after != ranges_.begin() && std::prev(after)->high >= result.address) {
         const Range &range = *std::prev(after);
         out += " (" + range.name + " + " + hex(result.address - range.base) + ")";
+        if (const Component *closed = range.closed()) return out + ": " + closed->barrier;
         const std::string why = range.slave ? range.slave->owner->why_silent(*range.slave) : "";
         return why.empty() ? out : out + ": " + why;
     }
@@ -95,7 +96,7 @@ Resp Space::disturbed(uint64_t address, uint64_t nbytes, uint64_t &latency) {
 
 uint8_t *Space::direct(uint64_t address, uint64_t &nbytes) {
     const Range *range = find(address);
-    if (!range || !range->memory) return nullptr;
+    if (!range || !range->memory || range->closed()) return nullptr;
     const uint64_t left = range->high - address;  // one less than the bytes left, which may be 2^64
     if (nbytes && nbytes - 1 > left) nbytes = left + 1;
     return range->memory->data() + range->offset + (address - range->base);
@@ -181,6 +182,12 @@ bool Burst::go_on() {
         const uint64_t offset = range->offset + (address_ - range->base);
         uint64_t piece = left_;
         if (piece - 1 > range->high - address_) piece = range->high - address_ + 1;
+        if (const Component *closed = range->closed()) {
+            if (closed->barrier_resp != Resp::Okay) return end(closed->barrier_resp, address_);
+            if (!write_) std::memset(data_, 0, piece);
+            advance(piece);
+            continue;
+        }
         if (range->memory) {
             copy(range->memory->data() + offset, piece);
             advance(piece);

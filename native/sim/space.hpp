@@ -26,6 +26,13 @@ class Space : public Mortal {
         Memory *memory;       // one of the two
         SlavePort *slave;
         std::string name;
+        std::vector<Component *> through{};  // what stands on the way, and may be closed (Component::barrier)
+        // The first of these that is closed; null where the way is free.
+        const Component *closed() const {
+            for (const Component *one : through)
+                if (!one->barrier.empty()) return one;
+            return nullptr;
+        }
     };
     struct Statistics {
         uint64_t reads = 0, writes = 0, bytes_read = 0, bytes_written = 0, errors = 0;

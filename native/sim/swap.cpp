@@ -48,6 +48,8 @@ void Engine::take_out(const Parts &parts) {
         for (Net *net : parts.nets) waves_->forget(net);
     }
     const auto leads_there = [&](const Space::Range &range) {
+        for (Component *one : range.through)
+            if (among(parts.components, one)) return true;  // the way there is gone
         return range.slave ? among(parts.components, range.slave->owner) : among(parts.memories, range.memory);
     };
     for (const auto &space : spaces_) space->unmap(leads_there);

@@ -76,6 +76,16 @@ class GPIO:
         gpio._setup(resolve(device), index, direction, width)
         return gpio
 
+    _gone = ""  # why it must not be used any more
+
+    def _retire(self, reason: str) -> None:
+        """Refuse every use from now on: what the pin led to is no longer in the PL."""
+        self._gone = f"{self!r}: {reason}"
+
+    def _require(self) -> None:
+        if self._gone:
+            raise OverlayNotLoadedError(self._gone)
+
     def _setup(self, device: Device, index: int, direction: str, width: int) -> None:
         if direction not in ("in", "out"):
             raise FieldValueError(f'direction of a GPIO is "in" or "out", not {direction!r}')
@@ -104,6 +114,7 @@ class GPIO:
 
         Raises :class:`~pynq.errors.DirectionError` on an output.
         """
+        self._require()
         if self._direction != "in":
             raise DirectionError(f"{self!r} is an output and can't be read: ask for direction 'in'")
         return sum(pin.read() << bit for bit, pin in enumerate(self._pins))
@@ -114,6 +125,7 @@ class GPIO:
         Raises :class:`~pynq.errors.DirectionError` on an input and ``ValueError`` for a value that does not
         fit.
         """
+        self._require()
         if self._direction != "out":
             raise DirectionError(f"{self!r} is an input and can't be written: ask for direction 'out'")
         highest = (1 << len(self._pins)) - 1

@@ -24,12 +24,13 @@ from pynq.binding import (
     document,
     drivers,
     memory_entries,
+    reach,
     renew,
     within,
 )
 from pynq.bitstream import Bitstream, PartialBitstream, Registers, Rtl, find_image
 from pynq.design.inside import is_archive
-from pynq.design.partial import changes, find_region, inside
+from pynq.design.partial import changes, find_region, inside, regions
 from pynq.device.notes import emit
 from pynq.errors import (
     CompanionError,
@@ -168,6 +169,7 @@ class DefaultOverlay(Bitstream, Node):
         self._followers: WeakSet[Any] = WeakSet()
         self.pr_dict: dict[str, Any] = {}
         self._trees: dict[str, str] = {}  # device-tree overlays of what is in the regions
+        self._failures: dict[str, str] = {}  # regions that were left empty by a failure, and which
         foreign = self.device.get_bitfile_metadata(self.bitfile_name)
         views = Views.of(self.design) if foreign is None else Views.copy(foreign)
         views = views.map(lambda name, found: ReprDict(found, rootname=name))
@@ -344,17 +346,53 @@ class DefaultOverlay(Bitstream, Node):
             registers=registers,
         )
         whole = image.whole  # everything that can be wrong with the files is found here
-        before = self._trees.pop(region, None)
-        if before:
-            self.device.remove_device_tree(before)
         if program:
-            image.download()
+            image._check_fit()
+        trees = {path: self._trees.pop(path) for path in list(self._trees) if inside(path, region)}
+        for tree in reversed(trees.values()):
+            self.device.remove_device_tree(tree)
+        if program:
+            try:
+                self.device.program(image)
+            except BaseException as error:
+                self._broken_off(region, running, trees, image, error)
+                raise
         else:
             self._adopt(whole)
+        self._failures.pop(region, None)
         self.pr_dict[region] = {"loaded": image.bitfile_name, "dtbo": dtbo}
         if image.dtbo:
             self._trees[region] = image.dtbo
         return image, Parser(Views.of(image.design), SystemGraph(image))
+
+    def _broken_off(
+        self,
+        region: str,
+        running: Design,
+        trees: dict[str, str],
+        image: PartialBitstream,
+        error: BaseException,
+    ) -> None:
+        """Note what a partial download that failed has left: what was there before, or nothing."""
+        held = self.device.design
+        if held is not None and held.partials.get(region) is running.partials.get(region):
+            for path, tree in trees.items():
+                self.device.insert_device_tree(tree)
+                self._trees[path] = tree
+        elif held is not None and region not in held.partials:
+            why = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+            self._failures[region] = (
+                f"is empty, since loading {os.path.basename(image.bitfile_name)} failed ({why})"
+            )
+
+    def _state_of_region(self, path: str) -> str:
+        """Say what a region holds, "" for what is none."""
+        if not self.described or path not in regions(self.design):
+            return ""
+        held = self.design.partials.get(path)
+        if held is not None:
+            return f"holds {held.label}"
+        return self._failures.get(path, "is empty: nothing was loaded into it")
 
     def _follow_regions(self) -> None:
         """Show what the device has in the regions of this design."""
@@ -372,39 +410,52 @@ class DefaultOverlay(Bitstream, Node):
         if not changed:
             return
         fresh = Views.of(design)
+        now_there, there = reach(fresh), reach(self._views)
+        outside = [path for path in there ^ now_there if not any(inside(path, one) for one in changed)]
         plan = bind_views(
-            within(fresh, changed),
+            within(fresh, [*changed, *outside]),
             drivers.snapshot(),
             ignore_version=self.ignore_version,
             common={"device": self.device, "overlay": self},
         )
+        reasons: dict[str, str] = {}
         for region in changed:
             old, new = (form.partials.get(region) for form in (before, design))
             now = f"{new.label} was loaded" if new else "it was emptied"
             was = f", which held {old.label}" if old else ""
-            reason = f"region {region}{was}, was reconfigured: {now}. Take the object from the overlay anew."
-            for follower in list(self._followers):
-                path = follower.description.get("fullpath", "")
-                if inside(path, region):
+            reasons[region] = (
+                f"region {region}{was}, was reconfigured: {now}. Take the object from the overlay anew."
+            )
+        for path in outside:
+            reasons[path] = f"what leads there changed with {', '.join(changed)}. Take the object anew."
+        for follower in list(self._followers):
+            path = follower.description.get("fullpath", "")
+            for place, reason in reasons.items():
+                if inside(path, place) and follower in self._followers:
                     self._followers.discard(follower)
                     follower._retire(f"{path}: {reason}")
         renew(self._views, fresh, changed)
         self.description["memories"] = self._memories()
         for region in changed:
-            self._renew_node(region)
+            self._renew_node(region, reasons[region])
+        for path in outside:
+            self._drop(path)
         self.__doc__ = document(self.description, f"overlay {self.bitfile_name}", type(self))
         for note in plan.warnings:
             emit(note)
 
-    def _renew_node(self, region: str) -> None:
-        """Let a region's hierarchy hand out its new contents; one with a driver of its own is made anew."""
+    def _renew_node(self, region: str, reason: str) -> None:
+        """Let a region's hierarchy hand out its new contents; one with a driver of its own is made anew.
+
+        What was handed out of the old contents says why it is of no use any more.
+        """
         node, entry = self._held(region), self.hierarchy_dict[region]
         if isinstance(node, Node):
-            node._drop()
+            node._drop(reason=reason)
         if type(node) is DefaultHierarchy and entry["driver"] is DefaultHierarchy:
             node.__doc__ = document(entry, f"hierarchy {region}", DefaultHierarchy)
         else:
-            self._drop(region)
+            self._drop(region, reason)
 
     def record_waves(self, signals: Iterable[str] | str | None = None, **options: Any) -> Any:
         """Record signals of the PL in memory while a ``with`` block runs, for drawing.

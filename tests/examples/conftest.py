@@ -10,7 +10,7 @@ from pynq.binding.drivers import registry
 from pynq.design import Vlnv
 from pynq.sim import models
 
-IPS = ("stream_filter", "vector_add", "polynomial")
+IPS = ("stream_filter", "vector_add", "polynomial", "gain", "offset", "limit")
 EXAMPLES = [Vlnv("pynq-anywhere.org", "examples", name, "1.0") for name in IPS]
 
 

@@ -14,7 +14,8 @@ OURS = sorted((ROOT / "examples").glob("*/*.hwh"))
 REAL = ["cathalmccabe__PYNQ_tutorials__hls_m_axi", "aproposorg__KV260-PYNQ-tutorial__dma_ip_example",
         "Xilinx__PYNQ_Workshop__axi_gpio__2020.1", "strath-sdr__rfsoc_sam__rfsoc_sam__RFSoC2x2",
         "cathalmccabe__PYNQ_tutorials__dma_tutorial", "mlcommons__tiny_results_v0.7__design_1",
-        "Xilinx__PYNQ__base__ZCU104"]  # fmt: skip
+        "Xilinx__PYNQ__base__ZCU104", "Xilinx__PYNQ_Composable_Pipeline__cv_dfx_3_pr",
+        "Xilinx__PYNQ_Composable_Pipeline__cv_dfx_3_pr_composable_pr_0_dilate_erode_partial"]  # fmt: skip
 
 Words = tuple[dict[str, set[str]], dict[str, set[str]], dict[str, set[tuple[str, ...]]]]
 

@@ -15,7 +15,7 @@ from pynq.design import Design, read, views
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "examples"
-NAMES = ["buttons_leds", "dma_loopback", "image_filter", "polynomial", "vector_add"]
+NAMES = ["buttons_leds", "dma_loopback", "image_filter", "partial", "polynomial", "vector_add"]
 
 
 @pytest.fixture(scope="module", params=NAMES)

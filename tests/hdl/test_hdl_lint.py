@@ -12,7 +12,7 @@ import pytest
 
 HDL = Path(__file__).resolve().parents[2] / "hdl"
 FILES = sorted(HDL.glob("*.v"))
-TOPS = ["polynomial", "stream_filter", "vector_add"]
+TOPS = ["gain", "polynomial", "stream_filter", "vector_add"]
 
 
 def verilators() -> list[tuple[Path, Path]]:

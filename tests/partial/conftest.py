@@ -11,7 +11,6 @@ from partial import regionkit
 
 import pynq
 from pynq.backends.sim import SimDevice
-from pynq.errors import UnmodelledIPWarning
 
 
 @pytest.fixture
@@ -39,5 +38,4 @@ def device() -> Iterator[SimDevice]:
 @pytest.fixture
 def overlay(folder: Path, device: SimDevice) -> Any:
     """The static design, loaded; its regions hold what the description does not tell."""
-    with pytest.warns(UnmodelledIPWarning):
-        return pynq.Overlay("full.bit", device=device)
+    return pynq.Overlay("full.bit", device=device)

@@ -15,7 +15,7 @@ from partial.regionkit import ADDER, MULTIPLIER, PR_0, RP, partial, write
 
 import pynq
 from pynq.backends.sim import SimDevice
-from pynq.errors import DesignError, OverlayNotLoadedError, UnmodelledIPWarning
+from pynq.errors import DesignError, OverlayNotLoadedError
 
 #: Files: region they fit, path of the IP within it, its offset, whether it multiplies.
 FILES = {
@@ -87,8 +87,7 @@ def check(overlay: Any, holds: dict[str, str | None]) -> None:
 def test_any_sequence_of_swaps(files: Path, steps: list[tuple[str, str, bool]]) -> None:
     regionkit.models()
     with SimDevice("sim:any", deterministic=True) as device:
-        with pytest.warns(UnmodelledIPWarning):
-            overlay = pynq.Overlay(str(files / "full.bit"), device=device)
+        overlay = pynq.Overlay(str(files / "full.bit"), device=device)
         holds: dict[str, str | None] = dict.fromkeys(BASES)
         stale: list[Any] = []
         for (name, region, look), number in zip(steps, itertools.count()):

@@ -236,8 +236,7 @@ class TestTheRestGoesOn:
     def test_the_same_run_gives_the_same_trace(self, folder: Path) -> None:
         def run() -> int:
             with SimDevice("sim:trace", deterministic=True) as device:
-                with pytest.warns(UnmodelledIPWarning):
-                    overlay = pynq.Overlay("full.bit", device=device)
+                overlay = pynq.Overlay("full.bit", device=device)
                 device.trace("hash")
                 for name in ("adder", "multiplier", "adder"):
                     overlay.pr_download("pr_0", f"{name}.bit")
@@ -338,8 +337,7 @@ class TestStaleObjects:
     def test_a_full_download_empties_the_regions(self, overlay: Any) -> None:
         overlay.pr_download("pr_0", "adder.bit")
         adder = overlay.pr_0.adder
-        with pytest.warns(UnmodelledIPWarning):
-            overlay.download()
+        overlay.download()
         assert "pr_0" in overlay.ip_dict
         assert "pr_0/adder" not in overlay.ip_dict
         assert not hasattr(overlay.pr_0, "adder")
@@ -422,7 +420,7 @@ class TestErrors:
         with pytest.raises(DesignNotFoundError, match=r"no overlay 'nothing.bit'"):
             busy.pr_download("pr_0", "nothing.bit")
         (folder / "alone.bit").write_bytes(b"")
-        with pytest.raises(DesignNotFoundError, match=r"alone.hwh has to be beside it"):
+        with pytest.raises(DesignNotFoundError, match=r"alone.hwh .*has to be beside it"):
             busy.pr_download("pr_0", "alone.bit")
         (folder / "broken.hwh").write_text("<EDKSYSTEM><MODULES>")
         with pytest.raises(DesignError, match=r"broken\.hwh"):
@@ -465,8 +463,7 @@ class TestErrors:
 
     def test_the_overlay_is_not_loaded(self, overlay: Any, folder: Path, device: SimDevice) -> None:
         write(folder, "other", regionkit.static("other"))
-        with pytest.warns(UnmodelledIPWarning):
-            other = pynq.Overlay("other.bit", device=device)
+        other = pynq.Overlay("other.bit", device=device)
         with pytest.raises(OverlayNotLoadedError, match=r"region pr_0: overlay full.bit is not loaded"):
             overlay.pr_download("pr_0", "adder.bit")
         other.pr_download("pr_0", "adder.bit")

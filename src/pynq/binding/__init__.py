@@ -7,7 +7,7 @@ from pynq.binding.drivers import Drivers
 from pynq.binding.drivers import registry as drivers
 from pynq.binding.ip import DefaultIP, class_name
 from pynq.binding.plan import Plan, Views, bind, bind_views
-from pynq.binding.renew import renew, within
+from pynq.binding.renew import reach, renew, within
 from pynq.binding.tree import (
     DefaultHierarchy,
     Memory,
@@ -33,6 +33,7 @@ __all__ = [
     "document",
     "drivers",
     "memory_entries",
+    "reach",
     "renew",
     "within",
 ]

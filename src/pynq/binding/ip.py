@@ -204,6 +204,8 @@ class DefaultIP:
             self.mmio.invalidate(reason)  # in place: another thread may be waiting in it
         for name in (*self._interrupts, *self._gpio):
             if name in self._wired:
+                if isinstance(held := self.__dict__.get(name), GPIO):
+                    held._retire(reason)
                 setattr(self, name, Unusable(f"{self._fullpath}/{name}", OverlayNotLoadedError(reason)))
 
     @classmethod

@@ -8,7 +8,7 @@ from typing import Any
 from pynq.binding.plan import Views
 from pynq.design.partial import inside
 
-__all__ = ["renew", "within"]
+__all__ = ["reach", "renew", "within"]
 
 
 def within(views: Views, regions: Iterable[str]) -> Views:
@@ -26,11 +26,12 @@ def renew(current: Views, fresh: Views, regions: Iterable[str]) -> None:
 
     What lies in the regions is replaced. Entries of what lies outside stay the objects they are, since
     drivers hold them; only their interrupts and pins are brought up to date. So do the entries of regions.
+    What is reached through a region comes and goes with its contents.
     """
     paths = tuple(regions)
     for name in ("ip_dict", "mem_dict", "hierarchy_dict"):
         old, new = getattr(current, name), getattr(fresh, name)
-        for key in [key for key, entry in old.items() if _among(key, entry, paths)]:
+        for key in [key for key, entry in old.items() if key not in new or _among(key, entry, paths)]:
             if key not in paths or name != "hierarchy_dict":
                 del old[key]
         for key, entry in new.items():
@@ -43,6 +44,9 @@ def renew(current: Views, fresh: Views, regions: Iterable[str]) -> None:
                 for part in ("interrupts", "gpio"):
                     if part in entry and part in old[key]:
                         old[key][part] = entry[part]
+                if name == "hierarchy_dict":
+                    for part in ("ip", "memories"):
+                        _follow(old[key].get(part, {}), entry.get(part, {}))
     for name in ("gpio_dict", "clock_dict", "interrupt_pins", "interrupt_controllers"):
         old, new = getattr(current, name), getattr(fresh, name)
         for key in [key for key in old if key not in new]:
@@ -54,6 +58,23 @@ def renew(current: Views, fresh: Views, regions: Iterable[str]) -> None:
                     entry = {**entry, "state": kept["state"]}
                 kept.clear()
                 kept.update(entry)
+
+
+def reach(views: Views) -> set[str]:
+    """Return the paths of all IP and memories that the dictionaries have."""
+    return {
+        str(entry.get("fullpath") or key)
+        for entries in (views.ip_dict, views.mem_dict)
+        for key, entry in entries.items()
+    }
+
+
+def _follow(old: dict[str, Any], new: dict[str, Any]) -> None:
+    """Let what is there be what is in a new dictionary; what is in both stays the object it is."""
+    for key in [key for key in old if key not in new]:
+        del old[key]
+    for key, entry in new.items():
+        old.setdefault(key, entry)
 
 
 def _among(key: Any, entry: dict[str, Any], regions: tuple[str, ...]) -> bool:

@@ -18,6 +18,7 @@ from pynq.errors import (
     UnsupportedByDeviceError,
     UnsupportedConfiguration,
 )
+from pynq.gpio import GPIO
 from pynq.mmio import MMIO
 
 __all__ = ["DefaultHierarchy", "Memory", "Node", "attribute_name", "document", "memory_entries"]
@@ -148,6 +149,9 @@ class Node:
 
     def _find(self, name: str) -> tuple[Any, bool]:
         """Return the object of a name or path, making it at first, and whether it may be kept."""
+        retired = self.__dict__.get("_retired")
+        if retired is not None:
+            raise OverlayNotLoadedError(retired)
         made: dict[str, Any] = self.__dict__.setdefault("_made", {})
         if name in made:
             return made[name], True
@@ -169,7 +173,8 @@ class Node:
                 # Two threads may both come here; both get the object that was kept first.
                 return (made.setdefault(name, found), True) if keep else (found, False)
         names = list(self._names())
-        contents = f"; it holds {', '.join(names)}" if names else "; it holds nothing"
+        state = self._state()
+        contents = f"; it holds {', '.join(names)}" if names else f"; it {state or 'holds nothing'}"
         raise missing(self, self._what(), name, dir(self), contents if len(contents) < 400 else "")
 
     def _held(self, path: str) -> Any:
@@ -178,20 +183,34 @@ class Node:
         found = self.__dict__.get("_made", {}).get(head)
         return found if not rest or found is None else found._held(rest) if isinstance(found, Node) else None
 
-    def _drop(self, path: str = "") -> None:
-        """Forget the object of a path, or all of them; the next use makes it anew."""
+    def _drop(self, path: str = "", reason: str = "") -> None:
+        """Forget the object of a path, or all of them; the next use makes it anew.
+
+        ``reason``: why hierarchies and pins that somebody still holds refuse to be used from now on.
+        """
         made: dict[str, Any] = self.__dict__.get("_made", {})
         head, _, rest = path.partition("/")
         if rest and isinstance(made.get(head), Node):
-            made[head]._drop(rest)
+            made[head]._drop(rest, reason)
         for name in [name for name in made if not path or name == path or name.startswith(f"{path}/")]:
             found = made.pop(name)
+            if reason and isinstance(found, (Node, GPIO)):
+                found._retire(reason)
             if self.__dict__.get(name) is found:
                 del self.__dict__[name]
+
+    def _retire(self, reason: str) -> None:
+        """Refuse every use from now on: what this stands for is no longer in the PL."""
+        self._drop(reason=reason)
+        self.__dict__["_retired"] = f"{self._what()}: {reason}"
 
     def _what(self) -> str:
         path = self.description.get("fullpath")
         return f"hierarchy {path}" if path else f"a half-built {type(self).__name__}"
+
+    def _state(self) -> str:
+        """What is to be said of it besides what it holds, "" for nothing."""
+        return ""
 
     def _names(self) -> Iterator[str]:
         """The names of the description, as attributes."""
@@ -326,8 +345,17 @@ class DefaultHierarchy(Node):
         show = getattr(self._overlay, "_show", None)
         return {"text/plain": repr(self)} if show is None else show(self.description["fullpath"])
 
+    def _state(self) -> str:
+        state = getattr(self.__dict__.get("_overlay"), "_state_of_region", None)
+        return "" if state is None else str(state(self.description.get("fullpath", "")))
+
     def __repr__(self) -> str:
-        return f"<{class_name(type(self))} {self.description.get('fullpath')}: {', '.join(self._names())}>"
+        name = f"{class_name(type(self))} {self.description.get('fullpath')}"
+        retired = self.__dict__.get("_retired")
+        if retired is not None:
+            return f"<{name}: {retired}>"
+        state, names = self._state(), ", ".join(self._names())
+        return f"<{name}: {f'region, {state}' if state else ''}{': ' if state and names else ''}{names}>"
 
 
 def document(description: Mapping[str, Any], title: str, kind: type[Any]) -> str:

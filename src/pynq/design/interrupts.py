@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from pynq.design.kinds import is_constant
+from pynq.design.kinds import DECOUPLERS, is_constant, other_side
 from pynq.design.model import (
     Cell,
     CellKind,
@@ -207,6 +207,11 @@ class _Tracer:
                 for source in self._sources(Endpoint(cell.path, "Din"), 0, aliases, passed):
                     if low <= source.offset <= high:
                         yield source._replace(offset=offset + source.offset - low)
+        elif name in DECOUPLERS and other_side(driver.port) in cell.ports:
+            if len(passed) == MAX_DEPTH:
+                raise self._refusal(end, f"pass through decouplers nested deeper than {MAX_DEPTH}")
+            inner = Endpoint(cell.path, other_side(driver.port))
+            yield from self._sources(inner, offset, (*aliases, str_path(inner)), (*passed, driver))
         elif not is_constant(cell):
             yield _Source(offset, driver, aliases)
 

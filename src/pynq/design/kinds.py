@@ -7,14 +7,19 @@ from collections.abc import Mapping
 from pynq.design.model import AddressBlock, Cell, CellKind, Processor, Vlnv
 
 __all__ = [
+    "DECOUPLERS",
     "PROCESSORS",
     "find_processor",
     "is_constant",
     "is_register_block",
     "kind_of",
     "logical_name",
+    "other_side",
     "protocol_of",
 ]
+
+DECOUPLERS = ("dfx_decoupler", "pr_decoupler")
+"""Types of cells that pass interfaces and wires on to a region, or not (PG375, PG227)."""
 
 PROCESSORS = {
     "processing_system7": Processor.ZYNQ,
@@ -112,6 +117,14 @@ def protocol_of(vlnv: Vlnv | None, parameters: Mapping[str, str], port_map: Mapp
     if "TVALID" in port_map or "TDATA_NUM_BYTES" in parameters:
         return "AXIS"
     return ""
+
+
+def other_side(name: str) -> str:
+    """The other side of an interface or a wire of a decoupler: ``rp_x`` and ``s_x`` (PG375, "Port
+    Descriptions"); "" for what has none.
+    """
+    head, mark, rest = name.partition("_")
+    return f"{'s' if head == 'rp' else 'rp'}_{rest}" if mark and head in ("rp", "s") else ""
 
 
 def is_constant(cell: Cell) -> bool:

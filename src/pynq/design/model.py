@@ -213,6 +213,7 @@ class MemoryRange:
     high: int
     kind: MemoryKind
     source: SourceRef
+    through: tuple[str, ...] = ()  # regions whose contents lead the bus straight on to the slave
 
     @property
     def size(self) -> int:

@@ -29,9 +29,11 @@ from pynq.design.model import (
 from pynq.design.resolve import hierarchies, resolve
 from pynq.errors import DesignError, Problem, RegionError
 
-__all__ = ["changes", "empty", "find_region", "inside", "merge", "regions"]
+__all__ = ["changes", "empty", "find_region", "inside", "merge", "regions", "straight"]
 
 T = TypeVar("T")
+
+_NO_NET = ("", "__NOC__")
 
 
 def inside(path: str, region: str) -> bool:
@@ -107,6 +109,28 @@ def empty(design: Design, region: str) -> Design:
     return _compose(design.static or design, partials)
 
 
+def straight(design: Design, region: str) -> list[tuple[BusInterface, BusInterface]]:
+    """Return the buses that lead straight through what a region holds.
+
+    Pairs of interfaces of the cell that stands for the region: where the bus enters, and where it leaves.
+    """
+    partial, hollow = design.partials.get(region), design.regions.get(region)
+    return list(_straight(hollow, partial)) if partial is not None and hollow is not None else []
+
+
+def _straight(hollow: Cell, partial: Design) -> Iterator[tuple[BusInterface, BusInterface]]:
+    by_net: dict[str, list[BusInterface]] = {}
+    for face in partial.interfaces.values():
+        outer = _named(hollow.interfaces, face.name)
+        if face.net not in _NO_NET and outer is not None:
+            by_net.setdefault(face.net, []).append(outer)
+    for ends in by_net.values():
+        enters = [face for face in ends if face.role in ("SLAVE", "TARGET")]
+        leaves = [face for face in ends if face.role in ("MASTER", "INITIATOR")]
+        if len(enters) == len(leaves) == 1:
+            yield enters[0], leaves[0]
+
+
 def _compose(static: Design, partials: Mapping[str, Design]) -> Design:
     if not partials:
         return static
@@ -159,10 +183,11 @@ class _Joint:
                 self._partner[outside.name] = port.name
                 if port.signal and outside.signal:
                     self._signals[port.signal] = outside.signal
+        self._straight = list(_straight(hollow, partial))
         self._nets: dict[str, str] = {}
         for face in partial.interfaces.values():
             partner = _named(hollow.interfaces, face.name)
-            if partner is not None and partner.net not in ("", "__NOC__"):
+            if partner is not None and partner.net not in _NO_NET:
                 self._nets[face.net] = partner.net
 
     # -- what does not fit -----------------------------------------------------------------------------
@@ -186,6 +211,12 @@ class _Joint:
                 self._problem(line, f"is for {what} {theirs!r}, {self._static.file} for {ours!r}")
         bundled: set[str] = set()
         used: dict[str, str] = {}
+        through = {
+            face.net
+            for face in partial.interfaces.values()
+            for enters, leaves in self._straight
+            if face.name.lower() in (enters.name.lower(), leaves.name.lower())
+        }
         for face in partial.interfaces.values():
             bundled.update(face.port_map.values())
             if _named(hollow.interfaces, face.name) is None and not all(
@@ -197,10 +228,11 @@ class _Joint:
                     f"interface {face.name!r} is not on the boundary of region {self._region!r}, "
                     f"which has {known}",
                 )
-            if face.net in used and face.net not in ("", "__NOC__"):
+            if face.net in used and face.net not in through and face.net not in _NO_NET:
                 self._problem(
                     face.source.line,
-                    f"interface {face.name!r} is {used[face.net]!r} again: a bus straight through a region",
+                    f"interface {face.name!r} is {used[face.net]!r} again, and neither leads into region "
+                    f"{self._region!r} where the other leads out of it",
                 )
             used[face.net] = face.name
             outer = _named(hollow.interfaces, face.name)
@@ -314,7 +346,7 @@ class _Joint:
         )
 
     def _inner_interface(self, face: BusInterface) -> BusInterface:
-        if face.net in ("", "__NOC__"):
+        if face.net in _NO_NET:
             return face
         return replace(face, net=self._nets.get(face.net) or f"{self._region}/{face.net}")
 
@@ -333,7 +365,8 @@ class _Joint:
         met: set[str] = set()
         for key, found in windows.items():
             face = key[2]
-            inner = self._behind(face) or self._alone_behind(face, found)
+            onward = self._onward(key, found)
+            inner = self._behind(face) or ([] if onward else self._alone_behind(face, found))
             met.update(entry.master_interface for entry in inner)
             lowest = min(entry.base for entry in found)
             for shift in (0, lowest):
@@ -362,7 +395,7 @@ class _Joint:
                     high=entry.high + shift,
                 )
                 for entry in inner
-            ]
+            ] + onward
         for entry in self._partial.boundary_ranges:
             if (
                 entry.slave
@@ -374,6 +407,28 @@ class _Joint:
                     f"{entry.slave} answers at interface {entry.master_interface!r}, by which nothing "
                     f"reaches region {self._region!r}",
                 )
+
+    def _onward(self, key: tuple[str, str, str], windows: Iterable[MemoryRange]) -> list[MemoryRange]:
+        """What is reached outside again, by a bus straight through the region, at unchanged addresses."""
+        found = []
+        for enters, leaves in self._straight:
+            if enters.name.lower() != key[2].lower():
+                continue
+            for outer in self._hollow.ranges:
+                for window in windows:
+                    base, high = max(window.base, outer.base), min(window.high, outer.high)
+                    if outer.master_interface.lower() == leaves.name.lower() and base <= high:
+                        found.append(
+                            replace(
+                                outer,
+                                master=key[0],
+                                master_interface=key[1],
+                                base=base,
+                                high=high,
+                                through=(*window.through, self._region, *outer.through),
+                            )
+                        )
+        return found
 
     def _behind(self, face: str) -> list[MemoryRange]:
         """What the partial design has behind an interface of the region."""

@@ -78,11 +78,13 @@ class Space:
         offset: int = 0,
         port: str = "",
         name: str = "",
+        through: Sequence[Component] = (),
     ) -> None:
         """Let ``target`` answer at ``base`` to ``high`` (both included).
 
         ``offset`` is the place in the target that ``base`` stands for; ``port`` the target's slave port
-        where it has several (Host); ``name`` is used in messages (default: the target's). Raises
+        where it has several (Host); ``name`` is used in messages (default: the target's). ``through``: what
+        stands on the way and may close it (:attr:`Component.barrier`). Raises
         ``DesignError`` where ranges overlap: mapping the very same range to the very same target twice is
         no error.
         """
@@ -215,6 +217,10 @@ class Component:
         """Reset the component now (a pulse)."""
     #: Why it answers no access now; the ``BusError`` tells it. "": it answers.
     refusal: str
+    #: Why it lets no access through to what lies behind it (``through`` of :meth:`Space.map`); "": it does.
+    barrier: str
+    #: How accesses are answered then; "OKAY": reads give zeros, writes are dropped.
+    barrier_response: Literal["OKAY", "SLVERR", "DECERR"]
     @property
     def in_reset(self) -> bool: ...
     def explain(self, channel: str = "") -> str:
@@ -400,6 +406,12 @@ class Host(Component):
         Without ``last`` an incomplete final beat waits for the next call. Several may be queued. ``user``
         goes with the first beat (start of frame); ``dest`` and ``id`` with all. Takes a cycle a beat.
         """
+    def route(self, source: str, sink: str = "") -> None:
+        """Let all that arrives at ``sink`` leave by ``source``, a beat a cycle, until a reset or a call
+        without ``sink``.
+
+        Neither can be used otherwise meanwhile (``ModelError``).
+        """
     def cancel_stream(self, port: str) -> None:
         """Forget the requests of that port; their ``done`` is not called."""
 
@@ -570,9 +582,9 @@ class Engine:
         """Take parts out for good (partial reconfiguration).
 
         Components come to rest as in a reset: accesses to them that are under way end in SLVERR, their own
-        are given up, what they sent and nobody took is lost. Ranges that lead to them are unmapped. Gates go
-        with the nets they drive or read. What stays must not need a net or clock that goes. Handles of the
-        parts raise ``OverlayNotLoadedError`` afterwards.
+        are given up, what they sent and nobody took is lost. Ranges that lead to them, or through them,
+        are unmapped. Gates go with the nets they drive or read. What stays must not need a net or clock that
+        goes. Handles of the parts raise ``OverlayNotLoadedError`` afterwards.
         """
     def bench(self, components: Iterable[Component], away: bool) -> None:
         """Hide the names of components, so that others may have them (``away``), or show them again."""

@@ -20,7 +20,7 @@ from pynq.backends.sim.rtl.buses import sends
 from pynq.backends.sim.rtl.prepared import Built
 from pynq.design.kinds import is_constant
 from pynq.design.model import BusInterface, Cell, CellKind, Design, Endpoint, Port, Processor
-from pynq.design.partial import inside
+from pynq.design.partial import inside, straight
 
 __all__ = ["NATIVE", "Assembly", "assemble", "behaves"]
 
@@ -133,6 +133,8 @@ class Assembly:
             "axis_broadcaster": self._broadcaster,
             **dict.fromkeys(_FIFOS, self._fifo),
         }
+        if self.region and straight(self.design, self.region):
+            self._straight()
         for path, cell in self.cells.items():
             if cell.kind is CellKind.PROCESSOR or path == self.design.ps:
                 continue
@@ -150,6 +152,28 @@ class Assembly:
             elif slaves or (self._sides(cell) and name not in _INFRASTRUCTURE):
                 self._register_file(cell, slaves)
 
+    def _straight(self) -> None:
+        """Make what leads buses straight through the region: streams, and what others find on their way."""
+        region = self.region
+        clock = self.plant.clock_of(self.design.regions[region])
+        host = self.engine.host(f"{region}/<straight>", clock, kind="wires")
+        self.plant.components[host.name] = host
+        for enters, leaves in straight(self.design, region):
+            if enters.protocol == "AXIS":
+                host.add_sink(enters.name)
+                host.add_source(leaves.name)
+
+    def _connect_straight(self) -> None:
+        host = self.plant.components.get(f"{self.region}/<straight>")
+        if not self.region or not isinstance(host, Host):
+            return
+        for enters, leaves in straight(self.design, self.region):
+            links = self.plant.links.get(enters.net), self.plant.links.get(leaves.net)
+            if enters.protocol == "AXIS" and links[0] is not None and links[1] is not None:
+                host.stream(enters.name, links[0])
+                host.stream(leaves.name, links[1])
+                host.route(leaves.name, enters.name)
+
     def _module(self, path: str) -> None:
         from pynq.backends.sim.rtl.attach import attach  # only where there is RTL: see `prepared`
 
@@ -166,6 +190,7 @@ class Assembly:
         """Give the components their addresses, streams and wires."""
         self.memory_map.map()
         self._connect_streams()
+        self._connect_straight()
         self._connect_wires()
 
     def begin(self) -> None:
@@ -270,6 +295,11 @@ class Assembly:
         specs = store(host, specs_of_cell(cell), slaves)
         streams = self._sides(cell)
         kind = cell.type or cell.module_type or "no type"
+        if cell.kind is CellKind.BLOCK_CONTAINER and not specs:
+            why = f"region {cell.path} holds nothing that is described: load a partial bitstream into it"
+            host.refusal = why
+            host.on_explain(lambda channel: why)
+            return
         host.on_explain(lambda channel: f"{cell.path} ({kind}) has no model: it takes and gives nothing")
         if (specs or streams) and cell.type_name not in _INFRASTRUCTURE:
             self.plant.unmodelled.append(f"{cell.path} ({kind})")

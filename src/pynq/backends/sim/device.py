@@ -25,7 +25,7 @@ from pynq.backends.sim.lines import SimInterruptLine, SimPin
 from pynq.backends.sim.model import Model, models
 from pynq.backends.sim.observe import Observed
 from pynq.backends.sim.plant import Plant
-from pynq.backends.sim.rtl.prepared import SUFFIX, Where, prepare
+from pynq.backends.sim.rtl.prepared import SUFFIX, Where, beside, prepare
 from pynq.backends.sim.serve import Serving
 from pynq.design.model import Cell, Design, Endpoint
 from pynq.design.partial import empty
@@ -90,6 +90,10 @@ class SimDevice(Controlled, Observed, Serving, Device):
         self._patience = patience
         self._chosen = dict(models or {})
         self._rtl = rtl
+        self._whole_rtl: tuple[Where, Path | None] = (
+            None,
+            None,
+        )  # what the design on the board was made with
         self._ddr_fd = -1
         self._arena: Arena | None = None
         self._plant: Plant | None = None
@@ -190,8 +194,8 @@ class SimDevice(Controlled, Observed, Serving, Device):
             plant.arenas[key] = Arena(memory.fd, offset, size, bases[0], True, memory.name)
         return plant.arenas[key]
 
-    def _has_model(self, cell: Cell) -> bool:
-        return cell.path in self._chosen or models.find(cell.vlnv, cell.type) is not None
+    def _has_model(self, cell: Cell, path: str = "") -> bool:
+        return (path or cell.path) in self._chosen or models.find(cell.vlnv, cell.type) is not None
 
     def download(
         self,
@@ -264,6 +268,7 @@ class SimDevice(Controlled, Observed, Serving, Device):
                 self._unload(f"design {before!r} {again} device {self.name!r}; make this object anew")
             self._plant, self._board = plant, board
             self.design = design
+            self._whole_rtl = (self._rtl if rtl is None else rtl, description or Path(design.file))
             if self._ears:
                 engine.on_stimulus(self._heard)
             self._download = functools.partial(
@@ -286,16 +291,21 @@ class SimDevice(Controlled, Observed, Serving, Device):
                 "overlay.pr_download(region, partial) or overlay.region.download(partial)"
             )
         partial = design.partials[region]
-        # What the device was made with is about whole designs; only "no RTL at all" holds for parts as well.
-        rtl = False if rtl is None and self._rtl is False else rtl
         counted = self._coverage_folder is not None
+        within = ""
+        if rtl is None and beside(description or Path(partial.file)) is None:
+            # Nothing is said of the partial design by itself: what the static one's manifest says of it.
+            within, (rtl, description) = region, self._whole_rtl
+        elif rtl is None and self._rtl is False:
+            rtl = False
         prepared = prepare(
             partial,
             rtl,
             description,
-            modelled=self._has_model,
+            modelled=lambda cell: self._has_model(cell, f"{region}/{cell.path}"),
             coverage=counted,
-            chosen=self._chosen,
+            chosen=[path[len(region) + 1 :] for path in self._chosen if path.startswith(f"{region}/")],
+            region=within,
         )
         if not self._swapping.acquire(blocking=False):
             raise PynqError(f"device {self.name!r} is being reconfigured by another thread; try again later")

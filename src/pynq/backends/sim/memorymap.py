@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pynq.backends.sim._engine import Component, Memory, Space
+from pynq.backends.sim.passages import Passages
 from pynq.backends.sim.plant import Plant
 from pynq.design.model import Cell, CellKind, MemoryKind, MemoryRange
 from pynq.design.partial import inside
@@ -22,6 +23,7 @@ class MemoryMap:
         self._plant = plant
         self._design = plant.design
         self._region = region
+        self._passages = Passages(plant.design)
 
     def _mine(self, path: str) -> bool:
         return not self._region or inside(path, self._region)
@@ -31,6 +33,10 @@ class MemoryMap:
         if self._design.ps:
             return self._design.ps_ranges
         return tuple(span for span in self._design.boundary_ranges if span.slave)
+
+    def _leads_in(self, span: MemoryRange) -> bool:
+        """Whether a range leads into the region, or through it."""
+        return self._mine(span.slave) or any(map(self._mine, span.through))
 
     def _all_ranges(self) -> Iterator[MemoryRange]:
         yield from self._program_ranges()
@@ -65,7 +71,7 @@ class MemoryMap:
     def map(self) -> None:
         """Let masters reach what answers; those outside of the region, what is within."""
         for span in self._program_ranges():
-            if self._mine(span.slave):
+            if self._leads_in(span):
                 self._map(self._plant.ps, span, False)
         lowest = min((base for base, _, _ in self._plant.ps.ranges()), default=self._plant.ddr.size)
         if lowest and not self._region:  # Versal's PS has its DDR among the ranges
@@ -77,7 +83,7 @@ class MemoryMap:
             masters = {name for name, kind in component.ports().items() if kind == "master"}
             for span in cell.ranges:
                 if span.master_interface not in masters or not (
-                    self._mine(cell.path) or self._mine(span.slave)
+                    self._mine(cell.path) or self._leads_in(span)
                 ):
                     continue
                 key = (cell.path, span.master_interface)
@@ -93,8 +99,14 @@ class MemoryMap:
             cell = self._design.cells[path]
             outside += [(space, span) for span in cell.ranges if span.master_interface == interface]
         for space, span in outside:
-            if self._mine(span.slave):
-                space.map(span.base, span.high, stand_in, name=span.slave)
+            if self._leads_in(span):
+                space.map(span.base, span.high, stand_in, name=span.slave, through=self._through(span))
+
+    def _through(self, span: MemoryRange) -> list[Component]:
+        """Return what stands on the way and may close it."""
+        wires = [f"{region}/<straight>" for region in span.through]
+        found = (self._plant.components.get(path) for path in (*self._passages.of(span), *wires))
+        return [component for component in found if component is not None]
 
     def _map(self, space: Space, span: MemoryRange, from_pl: bool) -> None:
         target, offset, port = self._target(span, from_pl)
@@ -104,7 +116,15 @@ class MemoryMap:
         if isinstance(target, Memory):
             high = min(high, span.base + target.size - offset - 1)
             self._plant.reach.setdefault(span.base, (high, target, offset))
-        space.map(span.base, high, target, offset=offset, port=port, name=span.slave or span.slave_interface)
+        space.map(
+            span.base,
+            high,
+            target,
+            offset=offset,
+            port=port,
+            name=span.slave or span.slave_interface,
+            through=self._through(span),
+        )
 
     def _target(self, span: MemoryRange, from_pl: bool) -> tuple[Memory | Component | None, int, str]:
         """Return what answers in a range, the place in it where the range begins, and its slave port."""

@@ -6,7 +6,15 @@ from importlib import import_module
 
 __all__ = ["BUILT_IN", "load"]
 
-BUILT_IN = ("axi_gpio", "axi_intc", "axi_timer", "axis_subset", "proc_sys_reset")
+BUILT_IN = (
+    "axi_gpio",
+    "axi_intc",
+    "axi_timer",
+    "axis_subset",
+    "axis_switch",
+    "decoupler",
+    "proc_sys_reset",
+)
 
 
 def load() -> None:

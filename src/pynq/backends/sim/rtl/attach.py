@@ -43,12 +43,14 @@ def prepare(
     coverage: bool = False,
     modelled: Callable[[Cell], bool] = lambda cell: False,
     chosen: Container[str] = (),
+    region: str = "",
 ) -> Prepared:
     """Find, build and check the RTL of a design.
 
     ``rtl``: None for the manifest beside the hand-off file (or what ``$PYNQ_RTL`` says), a manifest's path, a
     dictionary (:func:`pynq.backends.sim.rtl.manifest.from_mapping`), or False for none. ``description``: full
-    path of the hand-off file, where the design's own may be relative to a folder that was left.
+    path of the hand-off file, where the design's own may be relative to a folder that was left. ``region``:
+    the design is what goes into that region, and the manifest is that of the static design.
 
     A manifest that nobody asked for, but that lies beside the hand-off file, gives way: to models that the
     program chose for cells (their paths are in ``chosen``; a hierarchy goes with any of its cells), and with
@@ -61,10 +63,12 @@ def prepare(
     table = find(description or Path(design.file), rtl)
     if table is None:
         return Prepared(design)
+    if region:
+        table = manifest.relative(table, region)
     asked_for = rtl is not None or bool(os.environ.get(ENVIRONMENT))
     without = frozenset() if asked_for else frozenset(path for path in design.cells if path in chosen)
     try:
-        blocks = resolve(table, design, cache.default_folder(), without)
+        blocks = resolve(table, design, cache.default_folder(), without, optional=bool(region))
         if not blocks:
             return Prepared(design)
         check = _Check(design, blocks)

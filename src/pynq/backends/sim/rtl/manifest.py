@@ -10,10 +10,11 @@ the folder of the manifest; in a dictionary given from Python, at the current fo
 
 from __future__ import annotations
 
+import fnmatch
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
@@ -31,6 +32,7 @@ __all__ = [
     "from_mapping",
     "load",
     "near",
+    "relative",
 ]
 
 MAX_ENTRIES = 10_000
@@ -136,6 +138,24 @@ def load(path: str | os.PathLike[str]) -> Manifest:
     for entry in entries:
         reader.table(*entry)
     return reader.manifest()
+
+
+def relative(manifest: Manifest, region: str) -> Manifest:
+    """Return what a manifest of a static design says of the contents of a region, with paths as in there.
+
+    Tables for paths elsewhere are left out; those for types and module types stay as they are.
+    """
+    tables = []
+    for table in manifest.tables:
+        pattern = table.pattern
+        if table.selector in ("instance", "hierarchy") or (table.selector == "any" and "/" in pattern):
+            outer = region.split("/")
+            parts = pattern.split("/")
+            if len(parts) <= len(outer) or not all(map(fnmatch.fnmatchcase, outer, parts)):
+                continue
+            pattern = "/".join(parts[len(outer) :])
+        tables.append(replace(table, pattern=pattern))
+    return replace(manifest, tables=tuple(tables))
 
 
 def from_mapping(mapping: Mapping[Any, Any], folder: Path | None = None) -> Manifest:

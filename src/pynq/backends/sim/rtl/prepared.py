@@ -62,6 +62,7 @@ def prepare(
     coverage: bool = False,
     modelled: Callable[[Cell], bool] = lambda cell: False,
     chosen: Container[str] = (),
+    region: str = "",
 ) -> Prepared:
     """Find, build and check the RTL of a design; see :func:`pynq.backends.sim.rtl.attach.prepare`."""
     file = description or Path(design.file)
@@ -69,4 +70,6 @@ def prepare(
         return Prepared(design)
     from pynq.backends.sim.rtl import attach
 
-    return attach.prepare(design, rtl, file, coverage=coverage, modelled=modelled, chosen=chosen)
+    return attach.prepare(
+        design, rtl, file, coverage=coverage, modelled=modelled, chosen=chosen, region=region
+    )

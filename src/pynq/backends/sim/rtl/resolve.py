@@ -17,6 +17,7 @@ from pynq.backends.sim.rtl.toolchain import ToolMissing
 from pynq.backends.sim.rtl.values import defaults, literal, lookup
 from pynq.design import selection
 from pynq.design.model import Design
+from pynq.design.partial import regions
 from pynq.errors import Problem, RtlBuildError
 
 __all__ = ["Block", "mapped", "resolve"]
@@ -42,17 +43,25 @@ class Block:
     associations: Associations = field(default_factory=Associations)
 
 
-def resolve(manifest: Manifest, design: Design, cache: Path, without: Collection[str] = ()) -> list[Block]:
+def resolve(
+    manifest: Manifest,
+    design: Design,
+    cache: Path,
+    without: Collection[str] = (),
+    *,
+    optional: bool = False,
+) -> list[Block]:
     """Return the blocks of RTL of a design, in its order of cells.
 
     ``cache``: folder for what GHDL writes. ``without``: cells that are to be no RTL, nor any hierarchy
-    around them.
+    around them. ``optional``: tables that match nothing are for other designs. So are those of a design with
+    regions for partial reconfiguration that can be about what is loaded into one.
 
     Raises :class:`~pynq.errors.RtlBuildError` with every reason: those of the manifest, tables that match
     nothing or too much, files that are missing; and ``ToolMissing`` where nothing is wrong, but GHDL is
     not installed.
     """
-    resolver = _Resolver(manifest, design, cache, without)
+    resolver = _Resolver(manifest, design, cache, without, optional)
     blocks = resolver.blocks()
     if resolver.problems:
         raise RtlBuildError(list(dict.fromkeys(resolver.problems)))
@@ -65,13 +74,16 @@ def mapped(
     manifest: Manifest, design: Design, without: Collection[str] = ()
 ) -> tuple[dict[str, Table], list[Problem]]:
     """Return which cells and hierarchies are RTL by which table, and what is wrong; sources are not read."""
-    resolver = _Resolver(manifest, design, Path(), without)
+    resolver = _Resolver(manifest, design, Path(), without, True)
     return resolver.chosen(), resolver.problems
 
 
 class _Resolver:
-    def __init__(self, manifest: Manifest, design: Design, cache: Path, without: Collection[str]) -> None:
+    def __init__(
+        self, manifest: Manifest, design: Design, cache: Path, without: Collection[str], optional: bool
+    ) -> None:
         self._without = without
+        self._optional = optional
         self.missing: ToolMissing | None = None
         self._manifest = manifest
         self._design = design
@@ -98,10 +110,22 @@ class _Resolver:
                 by_hierarchy.setdefault(path, []).append(table)
             for path, rank in cells:
                 by_cell.setdefault(path, []).append((rank, table))
-            if not hierarchies and not cells:
+            if not hierarchies and not cells and not self._for_later(table):
                 self.problems.append(table.problem(self._about_no_match(table), table.selector))
         chosen = self._choose(by_hierarchy, by_cell)
         return {path: table for path, table in chosen.items() if not self._excluded(path)}
+
+    def _for_later(self, table: Table) -> bool:
+        """Whether a table that matches nothing can be about what partial reconfiguration brings."""
+        if self._optional:
+            return True
+        if table.selector in ("vlnv", "module"):
+            return bool(regions(self._design))
+        parts = table.pattern.split("/")
+        return any(
+            len(parts) > len(region.split("/")) and all(map(fnmatch.fnmatchcase, region.split("/"), parts))
+            for region in regions(self._design)
+        )
 
     def _excluded(self, path: str) -> bool:
         return any(cell == path or cell.startswith(f"{path}/") for cell in self._without)
