@@ -223,6 +223,10 @@ BAD = {
         changed("csr_registers", "uart", {"addr": 0xF000_1010, "size": 1, "type": "rw"}),
         r"register 'uart' has the name of a peripheral",
     ),
+    "no-name": (
+        changed("csr_registers", "uart_", {"addr": 0xF000_1010, "size": 1, "type": "rw"}),
+        r"register 'uart_' has the name of a peripheral",
+    ),
     "overlap": (
         changed("csr_bases", "spi", 0xF000_1000),
         r"'spi' at 0xf0001000 and 'uart', which ends at 0xf00017ff, overlap|'uart' at 0xf0001000 and 'spi'",

@@ -72,6 +72,13 @@ SEEDS = {
     b'"memories":{"rom":{"base":1024,"size":64,"type":"cached"},"csr":{"base":0,"size":99,"type":"io"}}}',
     "litex-csv": b"#--\ncsr_base,u,0x8,,\ncsr_register,u_r,0x8,2,ro\nconstant,config_csr_data_width,8,,\n"
     b"constant,u_interrupt,0,,\nconstant,config_cpu_type_zynq7000,None,,\nmemory_region,rom,0x400,64,cached\n",
+    "dts": b"/dts-v1/; /plugin/;\n#include <a>\n&amba { #address-cells = <1>; #size-cells = <1>;\n"
+    b'c: clocking0 { compatible = "xlnx,fclk"; clocks = <&zynqmp_clk 71>; };\n'
+    b'i: intc@1000 { compatible = "xlnx,axi-intc-4.1"; reg = <0x1000 (1 << 4)>; interrupt-parent = <&gic>;\n'
+    b"interrupts = <0 89 4>; #interrupt-cells = <2>; };\n"
+    b'a@2000 { reg = <0x2000 0x10>; interrupts-extended = <&i 1 2>; b = [00 1f]; s = "x\\n", &i;\n'
+    b"clocks = <&c>; w = /bits/ 16 <'a' (-1)>; }; /delete-node/ d; };",
+    "devicetree": OVERLAY,
 }
 
 
@@ -82,15 +89,26 @@ def child(target: str, arguments: list[str]) -> None:
     from pynq.backends.sim import coverage
     from pynq.backends.sim.rtl import ipxact, manifest, scan
     from pynq.binding import Views
-    from pynq.design import bitfile, litex, xclbin, xclbin_container, xclbin_kernels
+    from pynq.design import (
+        bitfile,
+        devicetree,
+        devicetree_nodes,
+        litex,
+        xclbin,
+        xclbin_container,
+        xclbin_kernels,
+    )
     from pynq.design.model import Processor
-    from pynq.devicetree import Node, fdt, overlay
+    from pynq.devicetree import Node, dts, fdt, overlay
     from pynq.errors import PynqError
 
     # Only the readers: to instrument all that is loaded takes half a minute.
     for module in (
         bitfile,
         coverage,
+        devicetree,
+        devicetree_nodes,
+        dts,
         fdt,
         ipxact,
         litex,
@@ -122,6 +140,8 @@ def child(target: str, arguments: list[str]) -> None:
         if target == "overlay":
             return overlay.apply(fdt.read(base), fdt.read(data))
         place.write_bytes(data)
+        if target in ("dts", "devicetree"):
+            return Views.of(devicetree.read(place))
         if target.startswith("litex"):
             return Views.of(litex.read(place))
         if target == "xclbin":

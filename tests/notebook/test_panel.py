@@ -105,7 +105,10 @@ def test_bytes_of_a_block_without_registers(panel: Panel, overlay: Any) -> None:
         ({"kind": "write", "path": DMA, "register": "MM2S_SA", "value": "-1"}, "'-1' is no value: write 10"),
         ({"kind": "write", "path": DMA, "register": "MM2S_SA", "value": "1+1"}, "'1\\+1' is no value"),
         ({"kind": "write", "path": DMA, "register": "MM2S_SA", "value": 1}, "1 is no value"),
-        ({"kind": "write", "path": DMA, "register": "MM2S_SA", "value": "0x1ffffffff"}, "does not fit 4 bytes"),
+        (
+            {"kind": "write", "path": DMA, "register": "MM2S_SA", "value": "0x1ffffffff"},
+            "does not fit 4 bytes",
+        ),
         (
             {"kind": "write", "path": DMA, "register": "MM2S_DMACR", "field": "x", "value": "1"},
             "MM2S_DMACR of axi_dma_0 has no field 'x'",

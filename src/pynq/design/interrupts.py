@@ -25,7 +25,15 @@ from pynq.design.model import (
 from pynq.design.topology import Wiring
 from pynq.errors import DesignError, Problem
 
-__all__ = ["MAX_DEPTH", "MAX_STEPS", "concat_inputs", "resolve_interrupts", "slice_bounds", "str_path"]
+__all__ = [
+    "MAX_DEPTH",
+    "MAX_STEPS",
+    "concat_inputs",
+    "ps_input",
+    "resolve_interrupts",
+    "slice_bounds",
+    "str_path",
+]
 
 MAX_DEPTH = 64
 """Deepest nesting of concatenations and slices that is followed."""
@@ -118,6 +126,17 @@ def resolve_interrupts(
     for name, pin in direct.items():
         pins.setdefault(name, pin)
     return controllers, pins
+
+
+def ps_input(family: Processor, gic: int) -> tuple[str, int, int] | None:
+    """Return the PS's input that has a number of the GIC: port, its bit there, and how many it has.
+
+    None for numbers that the PL can't drive, and for the private ones, which each core has.
+    """
+    for line in _LINES[family]:
+        if gic in line.gic and gic >= 32:
+            return line.port, line.gic.index(gic), len(line.gic)
+    return None
 
 
 def str_path(end: Endpoint) -> str:

@@ -335,7 +335,7 @@ class _Builder:
             owner = self._owner(name, csr.address)
             if owner is None:
                 lists.problem(line, f"register {name!r} at {csr.address:#x} is of no peripheral in csr_bases")
-            elif len(name) == len(owner):
+            elif len(name) <= len(owner) + 1:
                 lists.problem(line, f"register {name!r} has the name of a peripheral")
             else:
                 held[owner].append((name[len(owner) + 1 :], csr, line))
