@@ -384,6 +384,16 @@ def test_a_block_reached_through_two_ports_may_be_in_either_window() -> None:
     assert check(made(cells)) == ()
 
 
+def test_in_a_script_nothing_is_built_on_what_vivado_works_out() -> None:
+    cells = parts()
+    for name in ("bus-width.wide", "reset-polarity.wrong_polarity", "clock-unconnected.no_clock"):
+        CASES[name][0](cells)
+    design = made(cells)
+    assert {one.rule for one in check(design)} == {"bus-width", "reset-polarity", "clock-unconnected"}
+    (one,) = check(dataclasses.replace(design, format="tcl"))
+    assert (one.rule, one.severity) == ("clock-unconnected", "warning")
+
+
 def test_names_of_rules_are_told_apart() -> None:
     names = [one.name for one in command.RULES]
     assert len(set(names)) == len(names)
