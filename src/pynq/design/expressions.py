@@ -161,14 +161,14 @@ class _Evaluator:
             self._place += 1
             self._take(")")
             return self._parameter(text.strip("'\""))
+        count, function = _FUNCTIONS.get(plain, (0, None))
+        if function is None:
+            raise Unresolved(f"there is no function {name!r} here")
         values = [self._choice()]
         while self._peek() == ",":
             self._place += 1
             values.append(self._choice())
         self._take(")")
-        count, function = _FUNCTIONS.get(plain, (0, None))
-        if function is None:
-            raise Unresolved(f"there is no function {name!r} here")
         if len(values) != count:
             raise Unresolved(f"{name} takes {count} values, not {len(values)}")
         return _bounded(function(*values))
