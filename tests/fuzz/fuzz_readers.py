@@ -19,6 +19,7 @@ import tempfile
 import types
 from pathlib import Path
 
+import tcl_target
 from findings import told
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "descriptions"))
@@ -34,6 +35,7 @@ OVERLAY = base64.b64decode(
 
 #: Where each target begins.
 SEEDS = {
+    **tcl_target.SEEDS,
     "manifest": b'[[rtl]]\ninstance = "a/b"\ntop = "t"\nsources = ["*.v"]\ndefines = { A = "1" }\n'
     b'parameters = { W = 8 }\nports = { a = "b" }\ntie = { c = 1 }\n[[rtl]]\nhls = "s"\nvlnv = "a:b:c:*"\n',
     "ipxact": b'<?xml version="1.0"?><spirit:component xmlns:spirit='
@@ -118,6 +120,7 @@ def child(target: str, arguments: list[str]) -> None:
         xclbin,
         xclbin_container,
         xclbin_kernels,
+        *tcl_target.MODULES,
     ):
         for thing in list(vars(module).values()):
             if getattr(thing, "__module__", "") != module.__name__:
@@ -130,6 +133,8 @@ def child(target: str, arguments: list[str]) -> None:
     base = fdt.write(Node("", children=[Node("amba_pl")]))
 
     def read(data: bytes) -> object:
+        if target in tcl_target.SEEDS:
+            return tcl_target.read(target, data)
         if target == "ipxact":
             return ipxact.read_bytes(data, Path("component.xml"))
         if target == "scan":

@@ -68,6 +68,8 @@ def join(diagram: Diagram, kind: str, words: Sequence[str], name: str = "", boun
     diagram.spend(sum(map(len, ends)), len(ends))
     level = parent(other) if other else level_of(sheet, ends, boundary)[0]
     wanted = name.strip().strip("/").rpartition("/")[2] or other.rpartition("/")[2]
+    if wanted and not wanted.isprintable():
+        raise CommandError(f"{wanted[:40]!r} is no name for a net")
     return nets.connect(ends, level, wanted, diagram.line)
 
 
@@ -125,9 +127,9 @@ def make_bd_pins_external(diagram: Diagram, words: Sequence[str]) -> str:
         path = sheet.path(word)
         pin = sheet.pins.get(path, Pin(path, ""))
         port = copy.deepcopy(pin)
-        port.path = free(_taken(sheet), given.get("name") or f"{path.rpartition('/')[2]}_0")
+        name = given.get("name").strip() or f"{path.rpartition('/')[2]}_0"
+        port.path = free(_taken(sheet), diagram.new(f"/{name}", "port"))
         port.line = diagram.line
-        diagram.spend(len(port.path))
         sheet.pins[port.path] = port
         join(diagram, "net", [f"/{path}", f"/{port.path}"])
         made.append(sheet.hand(port.path, "port"))
@@ -142,9 +144,9 @@ def make_bd_intf_pins_external(diagram: Diagram, words: Sequence[str]) -> str:
         path = sheet.path(word)
         face = sheet.interfaces.get(path, InterfacePin(path, "", ""))
         port = copy.deepcopy(face)
-        port.path = free(_taken(sheet), given.get("name") or f"{path.rpartition('/')[2]}_0")
+        name = given.get("name").strip() or f"{path.rpartition('/')[2]}_0"
+        port.path = free(_taken(sheet), diagram.new(f"/{name}", "port"))
         port.line = diagram.line
-        diagram.spend(len(port.path))
         sheet.interfaces[port.path] = port
         join(diagram, "intf_net", [f"/{path}", f"/{port.path}"])
         made.append(sheet.hand(port.path, "intf_port"))

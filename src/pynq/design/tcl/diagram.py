@@ -18,6 +18,7 @@ MAX_OBJECTS = 100_000
 MAX_TEXT = 32 << 20
 """So many characters its names and values may have, all together."""
 MAX_NAME = 255
+MAX_PATH = 4096
 MAX_DEPTH = 32
 MAX_NOTES = 500
 
@@ -42,8 +43,16 @@ class Sheet:
         self.handed: dict[str, str] = {}
 
     def path(self, word: str) -> str:
-        """The path that a word names: absolute with a leading slash, else from the current instance."""
+        """The path that a word names: absolute with a leading slash, else from the current instance.
+
+        Raises:
+            CommandError: it can't be one.
+        """
         word = word.strip()
+        if not word.isprintable() or len(word) > MAX_PATH:
+            raise CommandError(
+                f"{word[:40]!r} is no path: it has control characters, or more than {MAX_PATH:,}"
+            )
         if word.startswith("/"):
             return word.strip("/")
         if word.startswith("./"):

@@ -1,0 +1,90 @@
+"""What is fuzzed of the reader of block-design scripts.
+
+A process for each script would leave a fuzzer with ten of them a second. So Vivado's commands and what is
+made of their netlist run in the fuzzer itself (``tcl-commands``), as does the check of the child's answer
+(``tcl-answer``); ``tcl-script`` is the whole reader, a few times.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from types import ModuleType
+
+from pynq.design.tcl import (
+    build,
+    commands,
+    commands_address,
+    commands_connect,
+    commands_edit,
+    commands_find,
+    commands_make,
+    commands_project,
+    commands_property,
+    diagram,
+    filters,
+    globs,
+    nets,
+    properties,
+    sandbox,
+    wire,
+    words,
+)
+
+__all__ = ["MODULES", "SEEDS", "read"]
+
+MODULES: tuple[ModuleType, ...] = (
+    *(build, commands, commands_address, commands_connect, commands_edit, commands_find, commands_make),
+    *(commands_project, commands_property, diagram, filters, globs, nets, properties, sandbox, wire, words),
+)
+
+_SCRIPT = b"""create_bd_design d
+create_bd_cell -type ip -vlnv xilinx.com:ip:processing_system7:5.5 ps
+create_bd_cell -type hier h
+create_bd_cell -type ip -vlnv xilinx.com:ip:axi_gpio:2.0 h/x
+create_bd_intf_pin -mode Slave -vlnv xilinx.com:interface:aximm_rtl:1.0 h/S
+create_bd_pin -dir O -from 3 -to 0 h/o
+create_bd_port -dir O -from 3 -to 0 -type data p
+set_property -dict {CONFIG.C_GPIO_WIDTH {4} CONFIG.C_ALL_OUTPUTS 1} /h/x
+connect_bd_net -net n h/o p
+connect_bd_net h/o h/x/gpio_io_o
+connect_bd_intf_net h/S h/x/S_AXI
+connect_bd_intf_net -intf_net i h/S ps/M_AXI_GP0
+assign_bd_address -offset 0x41200000 -range 64K -target_address_space ps/Data h/x/S_AXI/Reg
+exclude_bd_addr_seg -target_address_space ps/Data h/x/S_AXI/Reg
+get_bd_cells -hierarchical -filter {NAME =~ x* && TYPE == ip}
+group_bd_cells g h ps
+move_bd_cells / g/h
+copy_bd_objs -prefix c_ / h
+set_property name y h
+delete_bd_objs c_h
+"""
+
+
+def _run(script: bytes) -> bytes:
+    """Do a script's commands one by one, without Tcl; returns the answer that the child would give."""
+    made = diagram.Diagram()
+    for made.line, line in enumerate(script.decode("latin-1").splitlines(), 1):
+        with contextlib.suppress(words.CommandError):
+            name, *rest = words.split_list(line) or [""]
+            commands.run(made, name, rest)
+    return wire.dump({"netlist": made.netlist()} if made.sheets else {"problems": [(0, "no design")]})
+
+
+SEEDS = {
+    "tcl-commands": _SCRIPT,
+    "tcl-answer": _run(b"\n".join(_SCRIPT.splitlines()[:14])),
+    "tcl-script": _SCRIPT,
+}
+
+
+def read(target: str, data: bytes) -> object:
+    """Do what a target does."""
+    if target == "tcl-script":
+        return build.design(sandbox.run(data, "made.tcl", seconds=5), "made.tcl")
+    if target == "tcl-commands":
+        netlist = wire.load(_run(data)).netlist
+        return netlist and build.design(netlist, "made.tcl")
+    with contextlib.suppress(wire.WireError):
+        netlist = wire.load(data).netlist
+        return netlist and build.design(netlist, "made.tcl")
+    return None
