@@ -69,6 +69,15 @@ SEEDS = {
             ),
         ]
     ).bytes(),
+    "component": (
+        Path(__file__).resolve().parents[1] / "regmaps" / "maps" / "policies_2022.xml"
+    ).read_bytes(),
+    "formula": b"$clog2(W + 1) * 4K - (id('D') ** 2 << 1) / 8'hF0 > 3 ? ~1 : W % 2",
+    "systemrdl": b"enum e { A = 0; B = 1; };\naddrmap t { default regwidth = 32; reg { field { sw = rw;"
+    b" onwrite = woclr; encode = e; } f[3:0] = 5; field { sw = r; onread = rclr; } g[8:8]; } one[4] @ 0x10;\n"
+    b"regfile { reg { field {} f; } a; } two[2]; external mem { mementries = 4; memwidth = 32; } m; };\n",
+    "registers": b"[[registers]]\ninstance = 'a/b'\nsystemrdl = 'x.rdl'\n[[registers]]\nvlnv = 'a:b:c'\n"
+    b'ipxact = "ip"\ninterface = "s"\nmap = "m"\nreplace = true\n',
     "litex-json": b'{"csr_bases":{"u":8,"t":64},"csr_registers":{"u_r":{"addr":8,"size":2,"type":"rw"}},'
     b'"constants":{"config_csr_data_width":32,"config_cpu_type_v":null,"u_interrupt":1},'
     b'"memories":{"rom":{"base":1024,"size":64,"type":"cached"},"csr":{"base":0,"size":99,"type":"io"}}}',
@@ -95,11 +104,19 @@ def child(target: str, arguments: list[str]) -> None:
         bitfile,
         devicetree,
         devicetree_nodes,
+        expressions,
+        ipxact_maps,
         litex,
+        rdl_child,
+        regmaps,
+        systemrdl,
+        tables,
         xclbin,
         xclbin_container,
         xclbin_kernels,
+        xmltree,
     )
+    from pynq.design import ipxact as ipxact_design
     from pynq.design.model import Processor
     from pynq.devicetree import Node, dts, fdt, overlay
     from pynq.errors import PynqError
@@ -113,10 +130,18 @@ def child(target: str, arguments: list[str]) -> None:
         dts,
         fdt,
         ipxact,
+        ipxact_design,
         litex,
         manifest,
         overlay,
         scan,
+        expressions,
+        ipxact_maps,
+        rdl_child,
+        regmaps,
+        systemrdl,
+        tables,
+        xmltree,
         xclbin,
         xclbin_container,
         xclbin_kernels,
@@ -137,6 +162,10 @@ def child(target: str, arguments: list[str]) -> None:
             return tcl_target.read(target, data)
         if target == "ipxact":
             return ipxact.read_bytes(data, Path("component.xml"))
+        if target == "component":
+            return Views.of(ipxact_design.component(data, "component.xml"))
+        if target == "formula":
+            return expressions.evaluate(data.decode(errors="replace"), {"W": "32", "D": "W * 2", "L": "L"})
         if target == "scan":
             return scan.scan(data.decode(errors="replace"), {"a.v": Path("/a.v")}).with_old_keywords()
         if target == "tree":
@@ -151,6 +180,11 @@ def child(target: str, arguments: list[str]) -> None:
             return Views.of(litex.read(place))
         if target == "xclbin":
             return Views.of(xclbin.read(place))
+        if target == "systemrdl":
+            found = rdl_child.collect(str(place), "", registers=5000, size=1 << 20)
+            return systemrdl.decode(found, str(place), "t.rdl")
+        if target == "registers":
+            return regmaps.sources(place, place)
         if target == "bitstream":
             bitfile.read_bitfile(place)
             return bitfile.image_for(place, Processor.ZYNQ)
@@ -161,7 +195,7 @@ def child(target: str, arguments: list[str]) -> None:
     def one(data: bytes) -> None:
         try:
             read(data)
-        except PynqError:
+        except (PynqError, expressions.Unresolved):
             return
 
     atheris.Setup([sys.argv[0], *arguments], one)
