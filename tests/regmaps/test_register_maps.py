@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from mapkit import HLS, RDL, write_design
+from partial import regionkit
 
 import pynq
 from pynq.bitstream import Bitstream
@@ -127,6 +128,20 @@ def test_a_manifest_elsewhere_and_its_relative_paths(file: Path, tmp_path: Path)
     (folder / "component.xml").write_bytes(HLS.read_bytes())
     (tmp_path / "other.toml").write_text("[[registers]]\nmodule = 'fir'\nipxact = 'ip'\n")
     assert "IP_ISR" in names(Bitstream(file, device="sim:", registers="other.toml").design)
+
+
+def test_a_partial_bitstream_has_its_own(tmp_path: Path) -> None:
+    regionkit.write(tmp_path, "dfx", regionkit.static())
+    plain = {"calculator": "acme.test:hls:fir:1.0"}
+    regionkit.write(tmp_path, "part", regionkit.partial("part", plain))
+    dfx = pynq.Overlay(str(tmp_path / "dfx.bit"), device="sim:", rtl=False)
+    dfx.pr_download("pr_0", "part.bit", registers={"calculator": {"ipxact": HLS, "replace": True}})
+    assert dfx.pr_0.calculator.register_map.COEFF[1].VALUE == 0
+    (tmp_path / "part.registers.toml").write_text(
+        f"[[registers]]\ninstance = 'calculator'\nsystemrdl = '{RDL}'\nreplace = true\n"
+    )
+    dfx.pr_0.download("part.bit")
+    assert dfx.pr_0.calculator.register_map.COEFF[1].VALUE == 0x1234
 
 
 def test_parameters_of_the_cell_count(tmp_path: Path) -> None:

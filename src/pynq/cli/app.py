@@ -159,7 +159,7 @@ def _inspect(
     alone = inspection.image_alone(file) if html is None and svg is None else None
     if alone is not None:
         _show(alone, render.inspection, as_json)
-        return
+        return 0
     # Beside JSON nothing else may be in the output.
     told = _Console(stderr=as_json, highlight=False)
     progress = _Console(stderr=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pynq.design import Design, read
+from pynq.design import Design, described
 from pynq.design.compare import WEIGHTS, compare
 from pynq.design.locate import locate
 
@@ -17,7 +17,7 @@ def collect(old: Path, new: Path) -> dict[str, Any]:
 
     Raises what :func:`pynq.design.locate` and :func:`pynq.design.read` raise.
     """
-    designs = [read(locate(file).description) for file in (old, new)]
+    designs = [described(locate(file).description) for file in (old, new)]
     changes = compare(*designs)
     return {
         "old": _head(designs[0]),

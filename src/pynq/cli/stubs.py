@@ -7,7 +7,7 @@ from pathlib import Path
 from pynq.binding import bind, companion
 from pynq.binding.drivers import registry
 from pynq.binding.stubs import stubs
-from pynq.design import read
+from pynq.design import described
 from pynq.design.locate import locate
 from pynq.overlay import Overlay
 
@@ -20,7 +20,7 @@ def make(file: Path, *, run_companion: bool = False, ignore_version: bool = Fals
     Raises what :func:`pynq.design.locate` and :func:`pynq.design.read` raise.
     """
     found = locate(file)
-    design = read(found.description)
+    design = described(found.description)
     if run_companion:
         script = companion.find(Path(found.bitstream or found.description))
         if script is not None:

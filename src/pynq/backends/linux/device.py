@@ -21,7 +21,7 @@ from pynq.backends.linux.quiesce import quiesce
 from pynq.backends.linux.registers import Registers
 from pynq.backends.linux.state import Loaded, State, digest
 from pynq.backends.linux.uionodes import await_devices, missing_nodes, overlay_of
-from pynq.design import read
+from pynq.design import described
 from pynq.design.bitfile import image_for, read_bitfile
 from pynq.design.model import Design
 from pynq.design.partial import empty, merge
@@ -36,6 +36,7 @@ from pynq.errors import (
     DeviceTreeError,
     DmaError,
     KernelError,
+    MissingPackageError,
     OverlayNotLoadedError,
     ProgrammingError,
     PynqWarning,
@@ -144,16 +145,16 @@ class LinuxDevice(Device):
         if loaded is not None and loaded.complete:
             try:
                 self._design = self._described(loaded)
-            except (OSError, DesignError) as error:
+            except (OSError, DesignError, MissingPackageError) as error:
                 emit(PynqWarning(f"device {self.name!r} holds {loaded.design}, which can't be read: {error}"))
                 return
             self.bitfile_name, self.timestamp = loaded.bitstream or loaded.design, loaded.timestamp
 
     def _described(self, loaded: Loaded) -> Design:
         """Return the design of a record, with what is in its regions."""
-        design = read(Path(loaded.design))
+        design = described(Path(loaded.design))
         for region, file in loaded.partials.items():
-            design = merge(design, region, read(Path(file)))
+            design = merge(design, region, described(Path(file)))
         return design
 
     def trust(self, bitstream: Bitstream) -> None:
