@@ -63,7 +63,7 @@ class Bitstream:
         self.dtbo = self._find_dtbo(dtbo)
         self.partial = partial
         self.rtl = self._find_manifest(rtl)
-        self.registers = self._find_manifest(registers)
+        self._registers = self._find_manifest(registers)
         #: Full path of the description: a program may change its folder before the next download.
         self.description_file = None if self._found is None else self._found.description.absolute()
         self.bit_data: dict[str, Any] = {}
@@ -111,7 +111,7 @@ class Bitstream:
         if self._design is None:
             if self._found is None:
                 raise DesignNotFoundError(f"no description for {self.bitfile_name}")
-            self._design = described(self._found.description, self.registers)
+            self._design = described(self._found.description, self._registers)
         return self._design
 
     def description_bytes(self) -> bytes:
