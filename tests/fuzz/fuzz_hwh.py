@@ -10,6 +10,7 @@ Anything but a :class:`~pynq.design.Design` whose views can all be made, or a
 from __future__ import annotations
 
 import argparse
+import ast
 import json
 import re
 import subprocess
@@ -27,13 +28,19 @@ def child(arguments: list[str]) -> None:
     """The fuzzer itself; libFuzzer ends the process, so it has one of its own."""
     import atheris
 
+    from pynq.binding import DefaultIP, Drivers, bind
+    from pynq.binding.stubs import stubs
     from pynq.design import read_bytes, views
+    from pynq.design.check import check
+    from pynq.design.compare import compare
     from pynq.errors import DesignError
 
     # instrument_imports() finds no coverage in modules that an editable install's own loader brings.
     atheris.instrument_all()
 
     all_views = [getattr(views, name) for name in views.__all__]
+
+    nobody = Drivers({}, ())
 
     def one(data: bytes) -> None:
         try:
@@ -42,6 +49,9 @@ def child(arguments: list[str]) -> None:
             return
         for view in all_views:
             view(design)
+        check(design)
+        assert compare(design, design) == ()
+        ast.parse(stubs(design, bind(design, nobody), "fuzz.hwh", DefaultIP))
 
     atheris.Setup([sys.argv[0], *arguments], one)
     atheris.Fuzz()
