@@ -11,9 +11,10 @@ import pytest
 
 import pynq
 from pynq.backends.sim import SimDevice
+from pynq.backends.sim.passages import Passages
 from pynq.design import read
 from pynq.design.partial import changes, empty, merge, regions
-from pynq.errors import RegionError, UnmodelledIPWarning
+from pynq.errors import BusError, RegionError, UnmodelledIPWarning
 
 pytestmark = pytest.mark.corpus
 
@@ -104,6 +105,34 @@ def test_module_references_with_offsets(load: Any, swap: Any, variant: str) -> N
             assert gpio.read(0x0) == 0x5A
     with pytest.raises(RegionError, match=r"no region 'pr_6'.*did you mean"):
         swap(overlay, "pr_6", "byuccl__PYNQ-PRIO__pr_1_gpio__Pynq-Z1")
+
+
+def test_decouplers_of_real_designs(load: Any, swap: Any) -> None:
+    """Those of PRIO are opened and closed by EMIO GPIO; what is in a region is behind its decoupler."""
+    overlay = load(PRIO.format(""))
+    swap(overlay, "pr_1", "byuccl__PYNQ-PRIO__pr_1_gpio__Pynq-Z1")
+    gpio = overlay["pr_1/axi_gpio_0"]
+    index = overlay.gpio_dict["xlslice_1"]["index"]
+    decouple = pynq.GPIO(pynq.GPIO.get_gpio_pin(index, device=overlay.device), "out", device=overlay.device)
+    gpio.write(0x0, 5)
+    decouple.write(1)
+    with pytest.raises(BusError, match="pr_1_decoupler decouples it"):
+        gpio.read(0x0)
+    swap(overlay, "pr_1", "byuccl__PYNQ-PRIO__pr_1_uart__Pynq-Z1")
+    decouple.write(0)
+    assert isinstance(overlay["pr_1/axi_uartlite_0"].read(0x8), int)
+
+
+def test_buses_of_a_composable_pipeline_lead_through_its_decouplers(load: Any, swap: Any) -> None:
+    overlay = load(COMPOSABLE)
+    swap(overlay, "composable/pr_0", f"{COMPOSABLE}_composable_pr_0_dilate_erode_partial")
+    through = {span.slave: Passages(overlay.design).of(span) for span in overlay.design.ps_ranges}
+    for name in ("dilate", "erode"):
+        path = f"composable/pr_0/{name}_accel"
+        assert through[path] == ["composable/dfx_decouplers/dfx_decoupler_pr_0"]
+    assert through["composable/axis_switch"] == []
+    switch = overlay.composable.axis_switch
+    assert [switch.read(0x40 + 4 * place) for place in range(16)] == [1 << 31] * 15 + [0]
 
 
 def test_a_partial_for_another_part_is_refused(corpus: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 from partial.regionkit import ADDER, partial, write
 
 import pynq
+from pynq.backends.sim import SimDevice
 from pynq.errors import OverlayNotLoadedError, RtlBuildError
 
 pytestmark = pytest.mark.skipif(
@@ -110,3 +111,75 @@ def test_rtl_that_can_not_be_built_changes_nothing(overlay: Any, folder: Path) -
     with pytest.raises(RtlBuildError):
         overlay.pr_download("pr_0", "again.bit", rtl=str(folder / "bad.sim.toml"))
     assert overlay.pr_0.adder.read(0) == 5
+
+
+def static_manifest(folder: Path, text: str) -> None:
+    (folder / "core.v").write_text(CORE.replace("STEP", "32'd5"))
+    table = 'top = "core"\nsources = ["core.v"]\n'
+    (folder / "full.sim.toml").write_text(f"[[rtl]]\n{text}\n{table}")
+
+
+@pytest.mark.parametrize(
+    "selector",
+    [
+        'instance = "pr_0/sub/core"',
+        'instance = "pr_*/sub/core"',
+        'vlnv = "acme.com:dfx:core:1.0"',
+        'vlnv = "acme.com:dfx:core"',
+        'module = "core"',
+    ],
+)
+def test_the_static_manifest_reaches_into_regions(folder: Path, device: SimDevice, selector: str) -> None:
+    static_manifest(folder, selector)
+    overlay = pynq.Overlay("full.bit", device=device)
+    assert not device.plant.rtl
+    write(folder, "plain", partial("plain", {"sub/core": "acme.com:dfx:core:1.0"}), bytes(400))
+    overlay.pr_download("pr_0", "adder.bit")
+    overlay.pr_download("pr_0", "plain.bit")
+    assert list(device.plant.rtl) == ["pr_0/sub/core"]
+    assert through(overlay, [1, 2, 3]) == [6, 7, 8]
+    overlay.pr_download("pr_0", "adder.bit")
+    assert through(overlay, [1, 2, 3]) == [2, 3, 4]
+
+
+def test_its_own_manifest_wins(folder: Path, device: SimDevice) -> None:
+    static_manifest(folder, 'vlnv = "acme.com:dfx:core:1.0"')
+    core(folder, "nine", 9)
+    overlay = pynq.Overlay("full.bit", device=device)
+    overlay.pr_download("pr_0", "nine.bit")
+    assert through(overlay, [1, 2, 3]) == [10, 11, 12]
+
+
+def test_a_mapping_and_no_rtl_at_all(folder: Path, device: SimDevice) -> None:
+    (folder / "core.v").write_text(CORE.replace("STEP", "32'd5"))
+    write(folder, "plain", partial("plain", {"core": ADDER}), bytes(400))
+    source = {"top": "core", "sources": [str(folder / "core.v")]}
+    overlay = pynq.Overlay("full.bit", device=device, rtl={"pr_0/core": source})
+    overlay.pr_download("pr_0", "plain.bit")
+    assert through(overlay, [1]) == [6]
+    overlay.pr_download("pr_0", "plain.bit", rtl=False)
+    assert through(overlay, [1]) == [2], "the model"
+    overlay = pynq.Overlay("full.bit", device=device, rtl=False)
+    overlay.pr_download("pr_0", "plain.bit")
+    assert through(overlay, [1]) == [2], "what was said of the static design holds for its regions"
+
+
+def test_a_path_that_is_in_no_region_is_still_wrong(folder: Path, device: SimDevice) -> None:
+    static_manifest(folder, 'instance = "static/nothing"')
+    with pytest.raises(RtlBuildError, match=r"has no cell 'static/nothing'"):
+        pynq.Overlay("full.bit", device=device)
+
+
+def test_models_by_path(folder: Path) -> None:
+    class Seven(pynq.sim.Model):
+        async def main(self) -> None:
+            while "s_axis" in self._streams:
+                packet = await self.stream("s_axis").recv()
+                await self.stream("m_axis").send(packet.view("<u4") + 7)
+
+    with SimDevice("sim:models", deterministic=True, models={"pr_0/adder": Seven}) as device:
+        overlay = pynq.Overlay("full.bit", device=device)
+        overlay.pr_download("pr_0", "adder.bit")
+        assert through(overlay, [1]) == [8]
+        overlay.pr_download("pr_0", "multiplier.bit")
+        assert through(overlay, [1]) == [2]
