@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -133,6 +134,40 @@ def test_buses_of_a_composable_pipeline_lead_through_its_decouplers(load: Any, s
     assert through["composable/axis_switch"] == []
     switch = overlay.composable.axis_switch
     assert [switch.read(0x40 + 4 * place) for place in range(16)] == [1 << 31] * 15 + [0]
+
+
+SCRIPT = """\
+set design_name pr_1_gpio
+create_bd_design $design_name
+current_bd_design $design_name
+set S_AXI [ create_bd_intf_port -mode Slave -vlnv xilinx.com:interface:aximm_rtl:1.0 S_AXI ]
+set_property -dict [ list CONFIG.ADDR_WIDTH {32} CONFIG.DATA_WIDTH {32} CONFIG.PROTOCOL {AXI4LITE} ] $S_AXI
+set clk [ create_bd_port -dir I -type clk s_axi_aclk ]
+set rst [ create_bd_port -dir I -type rst s_axi_aresetn ]
+set irq [ create_bd_port -dir O -type intr ip2intc_irpt ]
+set axi_gpio_0 [ create_bd_cell -type ip -vlnv xilinx.com:ip:axi_gpio:2.0 axi_gpio_0 ]
+set_property -dict [ list CONFIG.C_GPIO_WIDTH {8} CONFIG.C_INTERRUPT_PRESENT {1} ] $axi_gpio_0
+connect_bd_intf_net -intf_net S_AXI_1 [get_bd_intf_ports S_AXI] [get_bd_intf_pins axi_gpio_0/S_AXI]
+connect_bd_net -net clk_1 [get_bd_ports s_axi_aclk] [get_bd_pins axi_gpio_0/s_axi_aclk]
+connect_bd_net -net rst_1 [get_bd_ports s_axi_aresetn] [get_bd_pins axi_gpio_0/s_axi_aresetn]
+connect_bd_net -net irq_1 [get_bd_pins axi_gpio_0/ip2intc_irpt] [get_bd_ports ip2intc_irpt]
+assign_bd_address -offset 0x00000000 -range 0x00010000 -target_address_space \\
+  [get_bd_addr_spaces S_AXI] [get_bd_addr_segs axi_gpio_0/S_AXI/Reg] -force
+"""
+
+
+@pytest.mark.skipif(find_spec("_tkinter") is None, reason="this Python has no Tcl")
+def test_a_script_as_partial_description(load: Any, tmp_path: Path) -> None:
+    overlay = load(PRIO.format(""))
+    base = overlay.ip_dict["pr_1"]["phys_addr"]
+    (tmp_path / "pr_1_gpio.tcl").write_text(SCRIPT)
+    overlay.pr_download("pr_1", str(tmp_path / "pr_1_gpio.tcl"))
+    gpio = overlay.pr_1.axi_gpio_0
+    assert gpio.mmio.base_addr == base
+    assert overlay.interrupt_pins["pr_1/axi_gpio_0/ip2intc_irpt"]["index"] is not None
+    gpio.write(0x4, 0)
+    gpio.write(0x0, 0x5A)
+    assert gpio.read(0x0) == 0x5A
 
 
 def test_a_partial_for_another_part_is_refused(corpus: Path) -> None:

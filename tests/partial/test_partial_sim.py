@@ -6,6 +6,7 @@ import asyncio
 import gc
 import os
 import threading
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -181,6 +182,21 @@ class TestSwapping:
         assert overlay.pr_0.adder is adder
         assert adder.read(0x8) == 0
         assert calculate(adder, 2, 2) == 4
+
+
+def test_an_archive_as_partial_description(overlay: Any, folder: Path) -> None:
+    files = '<File Type="HW_HANDOFF" Name="adder.hwh" DESIGN_HIERARCHY="adder"/>'
+    files += '<File Type="BIT" Name="adder.bit"/>'
+    part = '<SYSTEMINFO ARCH="zynq" DEVICE="7z020" PACKAGE="clg400" SPEED="-1"/>'
+    with zipfile.ZipFile(folder / "box.xsa", "w") as made:
+        made.writestr("adder.hwh", (folder / "adder.hwh").read_bytes())
+        made.writestr("adder.bit", b"")
+        made.writestr(
+            "sysdef.xml", f'<?xml version="1.0"?><Project Version="3" Minor="1">{part}{files}</Project>'
+        )
+    overlay.pr_download("pr_0", "box.xsa")
+    assert calculate(overlay.pr_0.adder, 3, 4) == 7
+    assert overlay.pr_0.pr_loaded == str(folder / "box.xsa")
 
 
 class TestTheRestGoesOn:
