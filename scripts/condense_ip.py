@@ -29,7 +29,7 @@ TABLE = Path(__file__).resolve().parents[1] / "src/pynq/design/tcl/catalogue.jso
 SKIPPED = re.compile(r"xilinx\.com:ip:(sc_|noc_|pspmc|iomodule|xram$|system_ila$)|.*:module_ref:")
 # What an instance, not a type, has; what the IP's packager adds to each.
 OWN = re.compile(
-    r"Component_Name|EDK_|.*BASEADDR|.*HIGHADDR|.*BASENAME|C_(INSTANCE|FAMILY|DEVICE|XDEVICEFAMILY)$", re.I
+    r"Component_Name|EDK_|C_.*(BASE|HIGH)ADDR|.*BASENAME|C_(INSTANCE|FAMILY|DEVICE|XDEVICEFAMILY)$", re.I
 )
 PASSING = re.compile(
     r"FREQ_HZ|CLK_DOMAIN|PHASE|ASSOCIATED|INSERT_VIP|.*_WIDTH$|TDATA_NUM_BYTES|LAYERED_METADATA"
@@ -274,6 +274,8 @@ class Type:
         for name in ordered(cell.interfaces for cell in self.cells):
             faces = [cell.interfaces.get(name) for cell in self.cells]
             there = [face for face in faces if face is not None]
+            pairs = [(release, face) for release, face in zip(self.releases, faces, strict=True) if face]
+            newest = sorted(pairs, key=lambda pair: pair[0], reverse=True)
             vlnv = common(str(face.vlnv) for face in there if face.vlnv) or ""
             row: dict[str, Any] = {
                 "name": name,
@@ -281,7 +283,7 @@ class Type:
                 "type": vlnv,
                 "when": self.when(name, [face is not None for face in faces]),
                 "protocol": common(face.parameters.get("PROTOCOL", "") for face in there),
-                "ports": port_map(there),
+                "ports": port_map([face for _, face in newest]),
             }
             usual = buses.get(vlnv, {})
             keys = {key for face in there for key in face.parameters}
@@ -299,6 +301,8 @@ def port_map(faces: Sequence[BusInterface]) -> dict[str, str]:
     """Logical name -> port, of all instances; under "*" the names that are a prefix and their own."""
     merged: dict[str, str] = {}
     for face in faces:
+        if face.vlnv is None and merged:
+            continue  # before 2016.1 logical names are guessed from the ports'
         for logical, port in face.port_map.items():
             merged.setdefault(logical, port)
     prefixes = Counter(

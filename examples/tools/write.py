@@ -1,4 +1,4 @@
-"""Write the examples' hand-off files and notebooks: ``python -m examples.tools.write [--check]``."""
+"""Write the examples' hand-off files, scripts and notebooks: ``python -m examples.tools.write [--check]``."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from .designs import DESIGNS
 from .notebooks import notebook
 from .regions import PARTIALS
+from .scripts import script
 
 EXAMPLES = Path(__file__).resolve().parent.parent
 
@@ -17,6 +18,7 @@ def files() -> Iterator[tuple[Path, bytes]]:
     """Each file to write, with its bytes. Hand-off files begin with a byte order mark, like Vivado's."""
     for name, design in DESIGNS.items():
         yield EXAMPLES / name / f"{name}.hwh", b"\xef\xbb\xbf" + design().to_xml().encode()
+        yield EXAMPLES / name / f"{name}.tcl", script(design()).text().encode()
     for name, design in PARTIALS.items():
         yield EXAMPLES / "partial" / f"{name}.hwh", b"\xef\xbb\xbf" + design().to_xml().encode()
     for program in sorted(EXAMPLES.glob("*/run.py")):

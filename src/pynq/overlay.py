@@ -38,6 +38,7 @@ from pynq.errors import (
     DesignNotFoundError,
     FieldValueError,
     OverlayNotLoadedError,
+    Problem,
     UnsupportedByDeviceError,
     UnsupportedConfiguration,
 )
@@ -76,8 +77,15 @@ class SystemGraph:
     def _root(self) -> Element:
         """The root element, parsed on first use.
 
-        Raises :class:`~pynq.errors.DesignError` for a document type declaration.
+        Raises :class:`~pynq.errors.DesignError` for a document type declaration, and for a description of
+        another kind, which has no XML.
         """
+        design = self._bitstream.design
+        if design.format != "hwh":
+            text = (
+                f"is a description of the kind {design.format!r} and has no XML; a hand-off file (.hwh) has"
+            )
+            raise DesignError([Problem(design.file, 0, text)])
         parser = XMLParser(target=_PlainTree())
         parser.feed(self._bitstream.description_bytes())
         root: Element = parser.close()

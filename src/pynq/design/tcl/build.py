@@ -18,7 +18,7 @@ from pynq.design.resolve import resolve
 from pynq.design.tcl.build_addresses import assign
 from pynq.design.tcl.build_clocks import set_clocks
 from pynq.design.tcl.build_draft import drafts
-from pynq.design.tcl.build_join import join_buses, join_wires, top_ports
+from pynq.design.tcl.build_join import join_buses, join_wires, mark_interrupts, top_ports
 from pynq.design.tcl.build_nets import groups
 from pynq.design.tcl.build_parts import Draft
 from pynq.design.tcl.build_widths import propagate_widths
@@ -49,6 +49,7 @@ def design(netlist: Netlist, file: str) -> Design:
     ports, faces = top_ports(netlist)
     pairs = join_buses(netlist, buses, cells, (ports, faces))
     join_wires(netlist, wires, cells, ports)
+    mark_interrupts(cells)
     propagate_widths(cells, pairs)
     set_clocks(cells, ports)
     addresses = assign(file, netlist, cells, faces, pairs)

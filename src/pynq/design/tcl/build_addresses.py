@@ -23,6 +23,8 @@ from pynq.errors import Problem
 __all__ = ["Addresses", "assign"]
 
 _DEFAULT_SIZE = 0x1_0000
+_MAPPED = ("aximm", "lmb", "inimm")
+"""Buses with addresses."""
 _ANYWHERE = ((0, 0xFFFF_FFFF),)
 MAX_RANGES = 50_000
 """Most ranges; a script that assigns everything to every master multiplies them."""
@@ -189,7 +191,7 @@ class _Assignment:
         if fitting:
             yield fitting[0]
             return
-        faces = [face.name for face in draft.faces.values() if face.sends and face.bus != "axis"]
+        faces = [face.name for face in draft.faces.values() if face.sends and face.bus in _MAPPED]
         choice = next((name for name in faces if not named or name in named), named[0] if named else "")
         if not choice:
             self._note(segment.line, f"no interface of {path!r} leads from its space {space!r}")
@@ -209,7 +211,7 @@ class _Assignment:
             return [
                 face.name
                 for face in draft.faces.values()
-                if face.sends and face.bus != "axis" and face.name.lower() in (tail, f"m_axi_{tail}")
+                if face.sends and face.bus in _MAPPED and face.name.lower() in (tail, f"m_axi_{tail}")
             ]
         return []
 

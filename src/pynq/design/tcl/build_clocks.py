@@ -67,7 +67,7 @@ def _zynq(draft: Draft) -> None:
             port = parameters.get(f"PCW_EN_CLK{index}_PORT", "0")
             parameters[enable] = "1" if wire is not None and wire.peers else port
         actual = f"PCW_ACT_FPGA{index}_PERIPHERAL_FREQMHZ"
-        if actual.lower() not in draft.given:
+        if actual.lower() not in draft.given and parameters[enable] == "1":
             names = (f"PCW_FCLK{index}_PERIPHERAL_DIVISOR0", f"PCW_FCLK{index}_PERIPHERAL_DIVISOR1")
             wanted = parameters.get(f"PCW_FPGA{index}_PERIPHERAL_FREQMHZ", "")
             _divide(draft, actual, wanted, names, _PLL7)

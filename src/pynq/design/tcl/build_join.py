@@ -10,7 +10,7 @@ from pynq.design.tcl.build_nets import Group, first, inside
 from pynq.design.tcl.build_parts import FAR, Draft, Face, Wire, bus_of, opposite
 from pynq.design.tcl.netlist import Netlist, Pin
 
-__all__ = ["join_buses", "join_wires", "top_ports"]
+__all__ = ["join_buses", "join_wires", "mark_interrupts", "top_ports"]
 
 _KINDS = {"clk": "clk", "rst": "rst", "intr": "INTERRUPT", "ce": "ce", "data": "data"}
 _SENDER = re.compile(r"(m\d*|master|out|output|tx|mm2s)(_|\d|$)|_(out|o|m)$|dout|introut", re.I)
@@ -85,6 +85,8 @@ def join_buses(
     for sender, receiver in sorted(pairs, key=lambda pair: not (pair[0].ports or pair[1].ports)):
         _connect(cells, sender, receiver)
     for face, one in waiting:
+        if not one.ports:
+            _invent(cells, one)
         _expose(cells, top[0], face, one)
     return pairs
 
@@ -154,6 +156,8 @@ def _invent(cells: Mapping[str, Draft], face: Face) -> None:
     """Give an end of which nothing is known the signals that its bus always has."""
     table = {"aximm": rules.AXI_SIGNALS, "axis": rules.STREAM_SIGNALS}.get(face.bus, {})
     for logical, (forward, bits) in table.items():
+        if face.protocol == "AXI4LITE" and logical in rules.NOT_IN_LITE:
+            continue
         wire = _add(cells, face, logical, "O" if forward == face.sends else "I")
         if not isinstance(bits, str):
             wire.left, wire.right, wire.sized = (None, None, True) if bits is None else (bits - 1, 0, True)
@@ -163,7 +167,11 @@ def _invent(cells: Mapping[str, Draft], face: Face) -> None:
 
 def _connect(cells: Mapping[str, Draft], sender: Face, receiver: Face) -> None:
     if not sender.ports and not receiver.ports:
-        _invent(cells, sender)
+        # Registers of a user's IP behind an interconnect: its tools and HLS make AXI4-Lite of them.
+        if receiver.bus == "aximm" and not receiver.known and cells[sender.cell].short in rules.PASSING:
+            receiver.protocol = receiver.protocol or "AXI4LITE"
+        known = receiver if receiver.protocol else sender
+        _invent(cells, known)
     if not sender.ports:
         _mirror(cells, sender, receiver)
     elif not receiver.ports:
@@ -234,6 +242,27 @@ def join_wires(
             if not driver.sized and pin.left is not None and pin.right is not None:
                 driver.left, driver.right = pin.left, pin.right
                 driver.sized = True
+
+
+def mark_interrupts(cells: Mapping[str, Draft]) -> None:
+    """Let unknown pins that lead into interrupt inputs, maybe through concatenations, be interrupts."""
+    todo = [
+        wire
+        for draft in cells.values()
+        for wire in draft.wires.values()
+        if wire.kind == "INTERRUPT" and wire.direction == "I"
+    ]
+    seen = set()
+    while todo:
+        for peer in todo.pop().peers:
+            if not peer.drives or not peer.cell or (peer.cell, peer.name) in seen:
+                continue
+            seen.add((peer.cell, peer.name))
+            draft = cells[peer.cell]
+            if draft.short in ("xlconcat", "ilconcat"):
+                todo += [wire for wire in draft.wires.values() if wire.direction == "I"]
+            elif peer.kind == "undef" and f"pin {peer.name}" in draft.guessed:
+                peer.kind, peer.sensitivity = "INTERRUPT", "LEVEL_HIGH"
 
 
 def _direct(group: Group, wires: Sequence[Wire], passed: Sequence[Pin]) -> None:

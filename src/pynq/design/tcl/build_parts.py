@@ -205,6 +205,8 @@ class Draft:
             attributes["MODTYPE"] = self.short
             if self.known is None and self.short in PASSING:
                 attributes.update(IPTYPE="BUS", MODCLASS="BUS")
+            if self.known is None and self.guessed:
+                attributes["GUESSED"] = "ports"  # for who compares them with RTL
         if self.vlnv is not None:
             attributes.update(VLNV=str(self.vlnv), HWVERSION=self.vlnv.version)
         return Cell(

@@ -23,14 +23,17 @@ def propagate_widths(cells: Mapping[str, Draft], pairs: Sequence[tuple[Face, Fac
     for draft in cells.values():
         _open_streams(draft)
         _slices(draft)
-    for _ in range(_ROUNDS):
-        changed = False
-        for sender, receiver in streams:
-            changed |= _stream(cells, sender, receiver)
-        for draft in cells.values():
-            changed |= _draft(draft)
-        if not changed:
-            break
+    _settle(cells, streams)
+    for draft in cells.values():
+        for wire in draft.wires.values():
+            if not wire.sized and wire.drives and draft.short not in ("xlconcat", "ilconcat"):
+                loads = [peer.width for peer in wire.peers if peer.sized and not peer.drives]
+                if loads:
+                    wire.resize(max(loads))
+                elif any(peer.cell and not peer.sized for peer in wire.peers):
+                    wire.left, wire.right = wire.usual
+                    wire.sized = True
+    _settle(cells, streams)
     for draft in cells.values():
         for wire in draft.wires.values():
             if not wire.sized:
@@ -45,6 +48,17 @@ def propagate_widths(cells: Mapping[str, Draft], pairs: Sequence[tuple[Face, Fac
             count = _bytes(cells, face)
             if count:
                 face.parameters["TDATA_NUM_BYTES"] = str(count)
+
+
+def _settle(cells: Mapping[str, Draft], streams: Sequence[tuple[Face, Face]]) -> None:
+    for _ in range(_ROUNDS):
+        changed = False
+        for sender, receiver in streams:
+            changed |= _stream(cells, sender, receiver)
+        for draft in cells.values():
+            changed |= _draft(draft)
+        if not changed:
+            return
 
 
 def _draft(draft: Draft) -> bool:

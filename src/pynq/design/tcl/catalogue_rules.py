@@ -15,6 +15,7 @@ __all__ = [
     "AXI_SIGNALS",
     "DEFAULTS",
     "FOLLOWS",
+    "NOT_IN_LITE",
     "NUMBERED",
     "PASSING",
     "PORT_CONDITIONS",
@@ -103,6 +104,12 @@ DEFAULTS: Mapping[str, Mapping[str, str]] = {
         **{f"PCW_FPGA{number}_PERIPHERAL_FREQMHZ": "50" for number in range(4)},
         **{f"PCW_FPGA_FCLK{number}_ENABLE": "0" for number in range(1, 4)},
         **{f"PCW_EN_CLK{number}_PORT": "0" for number in range(1, 4)},
+        **{f"PCW_ACT_FPGA{number}_PERIPHERAL_FREQMHZ": "10.000000" for number in range(1, 4)},
+        **{f"PCW_FCLK{n}_PERIPHERAL_DIVISOR{m}": "1" for n in range(1, 4) for m in range(2)},
+        "PCW_ACT_FPGA0_PERIPHERAL_FREQMHZ": "50.000000",
+        "PCW_FCLK0_PERIPHERAL_DIVISOR0": "5",
+        "PCW_FCLK0_PERIPHERAL_DIVISOR1": "4",
+        "PCW_DDR_RAM_HIGHADDR": "0x1FFFFFFF",
         "PCW_FPGA_FCLK0_ENABLE": "1",
         "PCW_EN_CLK0_PORT": "1",
         "PCW_GPIO_EMIO_GPIO_ENABLE": "0",
@@ -292,6 +299,10 @@ AXI_SIGNALS: Mapping[str, tuple[bool, int | str | None]] = {
     "RVALID": (False, None),
     "RREADY": (True, None),
 }
+NOT_IN_LITE = frozenset(
+    f"{channel}{signal}" for channel in ("AW", "AR", "W", "R") for signal in ("LEN", "SIZE", "BURST", "LAST")
+)
+"""Signals that AXI4-Lite has not (IHI 0022, chapter B1)."""
 STREAM_SIGNALS: Mapping[str, tuple[bool, int | str | None]] = {
     "TDATA": (True, "DATA_WIDTH"),
     "TLAST": (True, None),

@@ -51,6 +51,7 @@ def compare(
 ) -> Fit:
     """Compare a module with a cell.
 
+    Where the description only guesses the ports, the directions of those that both have must agree.
     ``renamed``: ports that the description calls otherwise, RTL name first. ``tied``: RTL inputs that get a
     level; they may be missing in the description.
     """
@@ -61,18 +62,21 @@ def compare(
     tied_names = {find(name, by_name, lower) for name in tied}
     names: dict[str, str] = {}
     differences: list[Difference] = []
+    # A script tells of a user's IP what it connects: there the RTL is what says how wide ports are.
+    guessed = cell.attributes.get("GUESSED") == "ports"
     for name, port in cell.ports.items():
         wanted = meant.get(name.lower(), name)
         found = find(wanted, by_name, lower)
         if found is None:
-            differences.append(Difference(name, "", _described(port), "missing in the RTL", port.line))
+            if not guessed:
+                differences.append(Difference(name, "", _described(port), "missing in the RTL", port.line))
             continue
         names[name] = found
         rtl = by_name[found]
         reasons = []
         if _DIRECTIONS.get(port.direction, "both") != rtl.direction:
             reasons.append("direction")
-        if port.width != rtl.bits:
+        if port.width != rtl.bits and not guessed:
             reasons.append("width")
         if reasons:
             line = Difference(name, _of_rtl(rtl), _described(port), " and ".join(reasons), port.line)
@@ -85,6 +89,8 @@ def compare(
     used = set(names.values())
     for port_of_rtl in ports:
         if port_of_rtl.name in used or port_of_rtl.direction == "out" or port_of_rtl.name in tied_names:
+            continue
+        if guessed:
             continue
         why = f"missing in the description; give it a level with tie = {{ {port_of_rtl.name} = 0 }}"
         differences.append(Difference(port_of_rtl.name, _of_rtl(port_of_rtl), "", why, 0))
