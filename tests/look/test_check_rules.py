@@ -394,6 +394,17 @@ def test_in_a_script_nothing_is_built_on_what_vivado_works_out() -> None:
     assert (one.rule, one.severity) == ("clock-unconnected", "warning")
 
 
+@pytest.mark.corpus
+def test_a_region_has_clocks_by_other_names(corpus: Path) -> None:
+    from pynq.design import read
+    from pynq.design.partial import merge
+
+    folder = corpus / "hwh"
+    static = read(folder / "byuccl__PYNQ-PRIO__prio__Pynq-Z1.hwh")
+    whole = merge(static, "pr_1", read(folder / "byuccl__PYNQ-PRIO__pr_1_gpio__Pynq-Z1.hwh"))
+    assert not [one for one in check(whole) if one.severity == "error"]
+
+
 def test_names_of_rules_are_told_apart() -> None:
     names = [one.name for one in command.RULES]
     assert len(set(names)) == len(names)

@@ -115,11 +115,11 @@ def _older(machine: _Machine) -> Iterator[Hit]:
         header = parse_bitfile(contents(path), str(path))
     except PynqError:
         return  # told by bitstream-mismatch
-    described = _HANDOFF_TIME.match(machine.design.timestamp)
+    written = _HANDOFF_TIME.match(machine.design.timestamp)
     made = _BIT_TIME.match(header.date)
-    if described is None or made is None:
+    if written is None or made is None:
         return
-    month, day, *clock, year = described.groups()
+    month, day, *clock, year = written.groups()
     before = (int(year), _MONTHS.get(month, 0), int(day), ":".join(clock))
     if (int(made[1]), int(made[2]), int(made[3]), header.time) < before:
         yield Hit(

@@ -15,7 +15,7 @@ __all__ = ["collect"]
 def collect(old: Path, new: Path) -> dict[str, Any]:
     """Compare what belongs to two files.
 
-    Raises what :func:`pynq.design.locate` and :func:`pynq.design.read` raise.
+    Raises what :func:`pynq.design.locate` and :func:`pynq.design.described` raise.
     """
     designs = [described(locate(file).description) for file in (old, new)]
     changes = compare(*designs)

@@ -17,7 +17,7 @@ __all__ = ["make"]
 def make(file: Path, *, run_companion: bool = False, ignore_version: bool = False) -> str:
     """Return the stub of what belongs to a file.
 
-    Raises what :func:`pynq.design.locate` and :func:`pynq.design.read` raise.
+    Raises what :func:`pynq.design.locate` and :func:`pynq.design.described` raise.
     """
     found = locate(file)
     design = described(found.description)

@@ -60,8 +60,8 @@ def crossing(facts: Facts) -> Iterator[Hit]:
     `axis_data_fifo`; interconnects convert by themselves), or connect both to one clock.
     """
     for sender, receiver in facts.pairs():
-        if not sender.interface.protocol:
-            continue
+        if not sender.interface.protocol or sender.interface.source.file != receiver.interface.source.file:
+            continue  # a clock has another name in the description of what was loaded into a region
         one, other = sender.interface.parameters, receiver.interface.parameters
         for name, what in (("CLK_DOMAIN", "clock"), ("FREQ_HZ", "frequency")):
             here, there = other.get(name), one.get(name)
