@@ -258,6 +258,26 @@ def test_what_is_written_of_real_designs_is_read(tmp_path: Path) -> None:
     assert count >= 30
 
 
+def test_a_preprocessed_tree_of_a_whole_system(write: Write) -> None:
+    """What ``cpp`` makes of an SDT: the PS's own nodes, then those of the PL, and settings by label."""
+    system = """/dts-v1/;
+# 1 "zynq-7000.dtsi" 1
+/ { #address-cells = <1>; #size-cells = <1>; interrupt-parent = <&intc>;
+    fpga_full: fpga-region { compatible = "fpga-region"; #address-cells = <1>; #size-cells = <1>; ranges; };
+    amba: axi { compatible = "simple-bus"; ranges; #address-cells = <1>; #size-cells = <1>;
+        intc: interrupt-controller@f8f01000 { #interrupt-cells = <3>; reg = <0xF8F01000 0x1000>; };
+        clkc: clkc@100 { #clock-cells = <1>; reg = <0x100 0x100>; };
+    };
+};
+#line 1 "pl.dtsi"
+"""
+    settings = "\n&amba { processing_system7_0: processing_system7@0 { reg = <0 0x20000000>; }; };\n"
+    whole = description.read(write(system + DTG + settings, "system-top.dts.dtsi"))
+    alone = description.read(write(DTG, "pl.dtsi"))
+    assert _what_linux_needs(whole) == _what_linux_needs(alone)
+    assert [clock.name for clock in whole.clocks] == ["FCLK_CLK0", "FCLK_CLK1"]
+
+
 def test_numbers_alone_tell_the_family(write: Write) -> None:
     text = (
         "&bus { #address-cells = <2>; #size-cells = <2>; a@1 { reg = <0 1 0 1>; interrupts = <0 92 4>; }; };"

@@ -23,7 +23,7 @@ from typing import NamedTuple
 
 from pynq.design.addresses import conflicts
 from pynq.design.assembled import PS, cell, clock_input, concat, interrupt_output, port, slave
-from pynq.design.devicetree_nodes import Device, Devices, read_devices, walk_specifiers
+from pynq.design.devicetree_nodes import CLOCKS, CONTROLLERS, Device, Devices, read_devices, walk_specifiers
 from pynq.design.interrupts import ps_input
 from pynq.design.kinds import kind_of
 from pynq.design.model import (
@@ -52,13 +52,6 @@ _COMPATIBLE = re.compile(
 _XLNX = ("xlnx", "xilinx", "xilinx.com", "amd")
 _ALIASES = {"xps_intc": "axi_intc", "xps_gpio": "axi_gpio", "xps_timer": "axi_timer"}
 _GENERIC = ("generic-uio", "simple-bus", "fixed-clock", "fixed-factor-clock", "xlnx,fclk", "xlnx,afi-fpga")
-#: Clock controllers by their label, and the number of the first PL clock in each (include/dt-bindings/clock).
-_CLOCKS = {
-    "clkc": (Processor.ZYNQ, 15),
-    "zynqmp_clk": (Processor.ZYNQMP, 71),
-    "versal_clk": (Processor.VERSAL, 65),
-}
-_CONTROLLERS = {"intc": Processor.ZYNQ, "gic": None, "imux": None, "gic_a53": Processor.ZYNQMP}
 _PORTS = {Processor.ZYNQ: "FCLK_CLK{}", Processor.ZYNQMP: "pl_clk{}", Processor.VERSAL: "pl{}_ref_clk"}
 _SPI, _EDGES = 32, (1, 2, 3)
 _UNKNOWN = "PL"  # the master where the PS is not known
@@ -205,7 +198,7 @@ class _Builder:
         for device in self._devices.devices:
             for references in device.node.references.values():
                 for label in references.values():
-                    family = _CLOCKS[label][0] if label in _CLOCKS else _CONTROLLERS.get(label)
+                    family = CLOCKS[label][0] if label in CLOCKS else CONTROLLERS.get(label)
                     if family is not None:
                         found[family] += 1
         return found.most_common(1)[0][0] if found else None
@@ -251,7 +244,7 @@ class _Builder:
         while place < len(data):
             target = self._devices.refer(node, name, place)
             if isinstance(target, str):
-                known = _CLOCKS.get(target)
+                known = CLOCKS.get(target)
                 first = known[1] if known and known[0] is family else None
                 index = data[place + 1] - first if first is not None and place + 1 < len(data) else -1
                 yield index if 0 <= index < 4 else None

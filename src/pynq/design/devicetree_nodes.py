@@ -10,16 +10,25 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from pynq.design.model import Processor
 from pynq.devicetree import dts, fdt
 from pynq.devicetree.fdt import Node
 from pynq.devicetree.overlay import Fragment, fragments
 from pynq.errors import DesignError, DesignNotFoundError, DeviceTreeError, Problem
 
-__all__ = ["Device", "Devices", "read_devices"]
+__all__ = ["CLOCKS", "CONTROLLERS", "Device", "Devices", "read_devices"]
 
 MAX_NODES = 20_000
 MAX_REG = 64
 """Most ranges of one node."""
+#: Clock controllers by their label, and the number of the first PL clock in each (include/dt-bindings/clock).
+CLOCKS = {
+    "clkc": (Processor.ZYNQ, 15),
+    "zynqmp_clk": (Processor.ZYNQMP, 71),
+    "versal_clk": (Processor.VERSAL, 65),
+}
+#: Interrupt controllers of the PS by their label, and the family that alone uses it.
+CONTROLLERS = {"intc": Processor.ZYNQ, "gic": None, "imux": None, "gic_a53": Processor.ZYNQMP}
 _MAX_BYTES = fdt.MAX_BYTES
 _PL = ("amba_pl", "amba-pl", "fpga")
 
@@ -54,6 +63,8 @@ class Devices:
         or None.
         """
         label = node.references.get(name, {}).get(4 * place)
+        if label in CLOCKS or label in CONTROLLERS:
+            return label  # also where a preprocessed text has the PS's own nodes
         if label is not None:
             return self.by_label.get(label, label)
         data = node.cells(name)

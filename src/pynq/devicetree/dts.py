@@ -179,7 +179,7 @@ class _Parser:
             directive = _DIRECTIVE.match(self._text, self._place) if alone else None
             if directive is None:
                 return
-            if directive[2]:
+            if directive[2] and not directive[2].startswith("line"):
                 self._note(f"#{directive[2].split(chr(10))[0][:60]}: the C preprocessor is not run")
             self._place = directive.end()
 
