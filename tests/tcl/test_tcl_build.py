@@ -67,7 +67,8 @@ def test_a_kernel_that_nobody_knows(made: Made) -> None:
     assert fir.ports["interrupt"].direction == "O"
     assert [note.message for note in design.notes] == [
         "acme.com:hls:fir:1.2 (fir_0) is no common IP: interface s_axi_AXILiteS, pin ap_clk, pin interrupt"
-        " are as the nets tell, registers and what nothing is connected to are unknown; a hand-off file has them"
+        " are as the nets tell, registers and what nothing is connected to are unknown;"
+        " a hand-off file has them"
     ]
     assert design.notes[0].line == fir.source.line
 

@@ -12,7 +12,7 @@ from pynq.design.tcl.catalogue import IpType, bus_parameters
 from pynq.design.tcl.catalogue_rules import PASSING
 from pynq.design.tcl.netlist import Cell as ScriptCell
 
-__all__ = ["Draft", "Face", "Wire", "bus_of", "opposite"]
+__all__ = ["MAX_WIDTH", "Draft", "Face", "Wire", "bus_of", "opposite"]
 
 _OPPOSITE = {
     "MASTER": "SLAVE",
@@ -20,6 +20,8 @@ _OPPOSITE = {
     "INITIATOR": "TARGET",
     "TARGET": "INITIATOR",
 }
+MAX_WIDTH = 1 << 16
+"""Widest port, in bits; parameters of a script may say anything."""
 FAR = {"I": "O", "O": "I", "IO": "IO", "": ""}
 
 
@@ -66,7 +68,8 @@ class Wire:
         return 1 if self.left is None or self.right is None else abs(self.left - self.right) + 1
 
     def resize(self, bits: int) -> None:
-        """Take a width; a single wire stays one."""
+        """Take a width, of :data:`MAX_WIDTH` at most; a single wire stays one."""
+        bits = min(bits, MAX_WIDTH)
         if bits > 1 or self.left is not None:
             self.left, self.right = bits - 1, 0
         self.sized = True

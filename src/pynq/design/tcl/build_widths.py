@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from pynq.design.tcl import catalogue_rules as rules
-from pynq.design.tcl.build_parts import Draft, Face, Wire
+from pynq.design.tcl.build_parts import MAX_WIDTH, Draft, Face, Wire
 from pynq.design.tcl.catalogue import integer
 
 __all__ = ["propagate_widths"]
@@ -102,7 +102,7 @@ def _concat(draft: Draft) -> bool:
         draft.parameters[f"IN{number}_WIDTH"] = str(wire.width)
     output = draft.wires.get("dout")
     if output is not None and not output.sized and not open_inputs:
-        output.left, output.right = total - 1, 0
+        output.left, output.right = min(total, MAX_WIDTH) - 1, 0
         output.sized = changed = True
         draft.parameters["dout_width"] = str(total)
     return changed
@@ -113,8 +113,8 @@ def _slices(draft: Draft) -> None:
         high = integer(draft.parameters.get("DIN_FROM", "0")) or 0
         low = integer(draft.parameters.get("DIN_TO", "0")) or 0
         output = draft.wires["Dout"]
-        output.left, output.right, output.sized = abs(high - low), 0, True
-        draft.parameters["DOUT_WIDTH"] = str(abs(high - low) + 1)
+        output.left, output.right, output.sized = min(abs(high - low), MAX_WIDTH - 1), 0, True
+        draft.parameters["DOUT_WIDTH"] = str(output.width)
 
 
 # -- streams ----
@@ -185,6 +185,7 @@ def _stream(cells: Mapping[str, Draft], sender: Face, receiver: Face) -> bool:
 def _inherit(draft: Draft, count: int) -> None:
     """Let a cell take the width of the stream that enters it."""
     draft.wires_known = True
+    count = min(count, MAX_WIDTH // 8)
     names = _inherited(draft)
     if draft.known is None:
         return
@@ -198,7 +199,7 @@ def _inherit(draft: Draft, count: int) -> None:
         for name in ("M_TDATA_NUM_BYTES", "S_TDATA_NUM_BYTES"):
             if name.lower() not in draft.given:
                 draft.parameters[name] = str(count)
-    outward = integer(draft.parameters.get("M_TDATA_NUM_BYTES", "")) or count
+    outward = min(integer(draft.parameters.get("M_TDATA_NUM_BYTES", "")) or count, MAX_WIDTH // 8)
     for port in draft.known.ports.values():
         wire = draft.wires.get(port.name)
         if wire is None or wire.sized:
