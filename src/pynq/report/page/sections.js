@@ -71,7 +71,7 @@ export function details(node, facts, graph, page) {
   }
   const ends = (name) => (partners.get(name) || []).slice(0, 8).map(([arrow, there]) => el("div", {}, `${arrow} `, there[0][0] === "/" ? there[1] : page.link(there[0], `${there[0]}/${there[1]}`)));
   return [el("h3", {}, path), pairs([
-    ["Type", el("span", { class: "path" }, cell.type || "none told")], ["Kind", cell.kind], ["Driver", cell.driver], ["On the simulated board", cell.model],
+    ["Type", el("span", { class: "path" }, cell.type || "none told")], ["Kind", cell.kind], ["Driver", cell.driver && cell.driver.replace(/^pynq\./, "")], ["Simulated by", cell.model && cell.model.slice(cell.model.lastIndexOf(".") + 1)],
     ["Line", `${cell.line} of the description`]]),
   found.length ? el("ul", { class: "findings" }, found.map((one) => el("li", { class: `finding finding-${one.severity}` }, el("span", { class: `badge severity-${one.severity}` }, one.severity), one.message, el("p", { class: "soft" }, one.advice)))) : null,
   ranges.length ? folding("!Addresses", el("ul", { class: "plain" }, ranges.map((entry) => el("li", {}, el("span", { class: "number" }, hex(entry.base)), ` ${bytes(entry.size)}`, el("span", { class: "soft" }, ` for ${entry.master}, ${entry.slave_interface}`))))) : null,
