@@ -125,6 +125,7 @@ def test_what_is_no_document(data: bytes) -> None:
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.text(),
         lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+        max_leaves=8,
     )
 )
 def test_any_json(value: object) -> None:

@@ -13,7 +13,7 @@ from pynq.design.tcl.words import CommandError
 
 __all__ = ["Diagram", "Sheet"]
 
-MAX_OBJECTS = 100_000
+MAX_OBJECTS = 50_000
 """So many cells, pins, ends of nets and segments a script may make."""
 MAX_TEXT = 32 << 20
 """So many characters its names and values may have, all together."""
