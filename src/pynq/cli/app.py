@@ -270,6 +270,29 @@ def _stubs(
         out.write_text(text, encoding="utf-8")
 
 
+@app.command("convert")
+def _convert(
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help="Bitstream (.bit, .bin), or an archive that holds it.", show_default=False, metavar="FILE"
+        ),
+    ],
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", help="Where to; else beside FILE.", metavar="OUT")
+    ] = None,
+    family: Annotated[
+        str | None, typer.Option(help="Where the file does not tell.", metavar="zynq|zynqmp")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace OUT if it is there.", metavar="")] = False,
+) -> None:
+    """Write a bitstream as the FPGA manager of Zynq-7000 and Zynq UltraScale+ takes it."""
+    from pynq.cli import convert
+
+    written = convert.convert(file, out, family, force=force)
+    sys.stdout.write(f"wrote {written}\n")
+
+
 cache_app = typer.Typer(
     help="What is kept on this machine: libraries of RTL, parts of virtual boards, images of archives.",
     no_args_is_help=True,

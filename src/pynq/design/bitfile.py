@@ -19,7 +19,7 @@ from pynq.design.configdata import SYNC, find_sync
 from pynq.design.model import Processor
 from pynq.errors import DesignError, Problem
 
-__all__ = ["Bitfile", "image_for", "parse_bitfile", "read_bitfile", "turned"]
+__all__ = ["Bitfile", "image_for", "image_of", "parse_bitfile", "read_bitfile", "turned"]
 
 _MAX_FIELD = 4096
 _TEXTS = {0x61: "design", 0x62: "part", 0x63: "date", 0x64: "time"}  # "a" to "d"
@@ -126,21 +126,25 @@ def image_for(file: str | os.PathLike[str], processor: Processor | None) -> byte
 
     Raises :class:`~pynq.errors.DesignError` for a file that the family can't load.
     """
-    path = Path(file)
-    suffix = path.suffix.lower()
+    return image_of(Path(file).read_bytes(), os.fspath(file), processor)
+
+
+def image_of(contents: bytes, name: str, processor: Processor | None) -> bytes:
+    """Do the same with a file's contents; the ending of ``name`` tells the kind."""
+    suffix = Path(name).suffix.lower()
 
     def refuse(what: str) -> DesignError:
-        return DesignError([Problem(str(path), 0, what)])
+        return DesignError([Problem(name, 0, what)])
 
     if processor is Processor.VERSAL and suffix != ".pdi":
         raise refuse(f"a Versal is configured with a .pdi, not with {suffix or 'this'}")
     if processor is not Processor.VERSAL and suffix == ".pdi" and processor is not None:
         raise refuse(f"a .pdi is for Versal; {processor.value} is configured with .bit or .bin")
     if suffix == ".bit":
-        data = read_bitfile(path).data
+        data = parse_bitfile(contents, name).data
         turn = processor is not None
     else:
-        data = path.read_bytes()
+        data = contents
         # Vivado's .bin (write_bitstream -bin_file) and Bootgen's differ in this only.
         at = find_sync(data) if processor is not None and suffix == ".bin" else None
         turn = at is not None and data[at : at + 4] == SYNC

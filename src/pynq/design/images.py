@@ -16,7 +16,7 @@ from pynq.design.bitfile import parse_bitfile
 from pynq.design.configdata import Configuration, walk
 from pynq.design.idcodes import devices_of
 from pynq.design.inside import contents, image_in, is_archive
-from pynq.design.model import Design
+from pynq.design.model import Design, Processor
 from pynq.design.pdi import Pdi, begins_whole, read_pdi
 from pynq.errors import DesignError, Problem
 
@@ -25,6 +25,7 @@ __all__ = [
     "Identity",
     "describe",
     "describe_image",
+    "family_of",
     "identify",
     "is_partial",
     "misfit",
@@ -34,6 +35,11 @@ __all__ = [
 
 SUFFIXES = (".bit", ".bin", ".pdi")
 _FIRST_PACKETS = 1000  # the identification code is among the first fifty
+_FAMILIES = (
+    (Processor.ZYNQ, "7z"),
+    (Processor.ZYNQMP, "zu|k2[46]|u30"),
+    (Processor.VERSAL, "v[cmehpr][0-9]{4}|2v[em]"),
+)
 _BUILD = "build it for this board"
 _ENDS = {
     "data": "the configuration data end without DESYNC: the file may be cut off",
@@ -129,6 +135,15 @@ def misfit(
         )
         return f"{name} {how}"
     return ""
+
+
+def family_of(image: Identity) -> Processor | None:
+    """Return the family that a bitstream is for; None where nothing tells, or for one without a PS."""
+    for device in (image.part,) if image.part else image.devices:
+        for family, begins in _FAMILIES:
+            if re.match(begins, _plain(device)):
+                return family
+    return None
 
 
 def mismatch(path: str | os.PathLike[str], design: Design) -> str:
