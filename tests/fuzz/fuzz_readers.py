@@ -1,5 +1,5 @@
 """Coverage-guided fuzzing of the small readers: those of RTL co-simulation (manifest, component.xml, counts,
-Verilog), device trees and their overlays, bitstreams.
+Verilog), device trees and their overlays, bitstreams, archives with all that is in them.
 
     python tests/fuzz/fuzz_readers.py --seconds 5
 
@@ -11,18 +11,24 @@ from __future__ import annotations
 
 import argparse
 import base64
+import io
 import json
 import re
+import struct
 import subprocess
 import sys
 import tempfile
 import types
+import zipfile
 from pathlib import Path
 
 import tcl_target
 from findings import told
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "archives"))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "descriptions"))
+from archivekit import bitfile as bit_of
+from archivekit import configuration, pdi, sysdef
 from xclbin_writer import Writer, clocks, connectivity, layout, memory
 
 #: An overlay that adds a UIO node, flattened.
@@ -32,6 +38,26 @@ OVERLAY = base64.b64decode(
     b"YUA0MDQwMDAwMAAAAAAAAAADAAAADAAAAAxnZW5lcmljLXVpbwAAAAADAAAAEAAAABcAAAAAQEAAAAAAAAAA"
     b"AQAAAAAAAgAAAAIAAAACAAAAAgAAAAl0YXJnZXQtcGF0aABjb21wYXRpYmxlAHJlZwA="
 )
+
+
+def packed(**members: bytes) -> bytes:
+    """Return a zip file."""
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in members.items():
+            archive.writestr(name.replace("__", "."), data)
+    return made.getvalue()
+
+
+def resummed(data: bytes) -> bytes:
+    """Return a partial .pdi with the checksums that the fuzzer can't guess: of table, image, partition."""
+    for at, size in ((16, 128), (144, 64), (208, 128)):
+        words = data[at : at + size]
+        if len(words) == size:
+            total = ~sum(struct.unpack(f"<{size // 4 - 1}I", words[:-4])) & 0xFFFFFFFF
+            data = data[: at + size - 4] + total.to_bytes(4, "little") + data[at + size :]
+    return data
+
 
 #: Where each target begins.
 SEEDS = {
@@ -52,6 +78,20 @@ SEEDS = {
     "bitstream": bytes.fromhex("00090ff00ff00ff00ff0000001")
     + b"a\0\x03ab\0b\0\x0c7z020clg400\0c\0\x0b2026/11/22\0d\0\x0912:00:00\0e\0\0\0\x08"
     + bytes.fromhex("ffffffffaa995566"),
+    "archive": packed(
+        sysdef__xml=sysdef(("HW_HANDOFF", "a.hwh", "DEFAULT_BD"), ("BIT", "a.bit")),
+        a__hwh=b'<EDKSYSTEM><SYSTEMINFO NAME="a"/><MODULES/></EDKSYSTEM>',
+        a__bit=bit_of(b""),
+        ps7_init__tcl=b"proc a {} {\nmask_write 0XF8 0x3 0x1\n}\n",
+    ),
+    "archive-manifest": sysdef(("HW_HANDOFF", "a.hwh", "DEFAULT_BD"), ("BIT", "a.bit")),
+    "archive-json": b'{"generatedVersion":"2022.1","devices":[{"part":{"name":"x"}}],"board":{"name":"b"},'
+    b'"files":[{"type":"TOP_BD","name":"a/b.bd"}]}',
+    "packets": configuration(frames=2),
+    "pdi": pdi(partial=True, images=[("x", 1)]),
+    "ps-init-tcl": b"proc a {} {\n mask_write 0XF8 0x3 0x1\n mwr -force 0x8 0x1\n mask_poll 0x4 0x1\n}\n",
+    "ps-init-c": b"#define A_OFFSET 0XF8\nunsigned long a[] = {\nEMIT_WRITE(0x8, 1U), /* x */\n};\n"
+    b"int b(void) {\nPSU_Mask_Write(A_OFFSET, 1U, 2U);\n}\n",
     "xclbin": Writer(
         [
             ("MEM_TOPOLOGY", memory((6, 1, 4, 0, "HBM[0]"))),
@@ -101,12 +141,18 @@ def child(target: str, arguments: list[str]) -> None:
     from pynq.backends.sim.rtl import ipxact, manifest, scan
     from pynq.binding import Views
     from pynq.design import (
+        archive,
         bitfile,
+        configdata,
         devicetree,
         devicetree_nodes,
         expressions,
+        images,
         ipxact_maps,
         litex,
+        members,
+        pdi,
+        psinit,
         rdl_child,
         regmaps,
         systemrdl,
@@ -117,23 +163,31 @@ def child(target: str, arguments: list[str]) -> None:
         xmltree,
     )
     from pynq.design import ipxact as ipxact_design
+    from pynq.design import manifest as archived
     from pynq.design.model import Processor
     from pynq.devicetree import Node, dts, fdt, overlay
     from pynq.errors import PynqError
 
     # Only the readers: to instrument all that is loaded takes half a minute.
     for module in (
+        archive,
+        archived,
         bitfile,
+        configdata,
         coverage,
         devicetree,
         devicetree_nodes,
         dts,
         fdt,
+        images,
         ipxact,
         ipxact_design,
         litex,
         manifest,
+        members,
         overlay,
+        pdi,
+        psinit,
         scan,
         expressions,
         ipxact_maps,
@@ -153,7 +207,7 @@ def child(target: str, arguments: list[str]) -> None:
             for function in vars(thing).values() if isinstance(thing, type) else (thing,):
                 if isinstance(function, types.FunctionType):
                     atheris.instrument_func(function)
-    suffixes = {"bitstream": ".bit", "litex-csv": ".csv", "dts": ".dtsi"}
+    suffixes = {"archive": ".xsa", "bitstream": ".bit", "litex-csv": ".csv", "dts": ".dtsi"}
     place = Path(tempfile.mkdtemp(), f"input{suffixes.get(target, '.dat')}")
     base = fdt.write(Node("", children=[Node("amba_pl")]))
 
@@ -173,9 +227,20 @@ def child(target: str, arguments: list[str]) -> None:
             return fdt.read(fdt.write(tree))
         if target == "overlay":
             return overlay.apply(fdt.read(base), fdt.read(data))
+        if target == "packets":
+            return images.describe(data, "a.bin"), images.identify(data, "a.bin")
+        if target == "pdi":
+            return images.describe(resummed(data), "a.pdi")
+        if target.startswith("ps-init"):
+            return psinit.read_ps_init(data, f"a.{target[8:]}", data)
+        if target.startswith("archive-"):
+            return archived.read_manifest("a", {"xsa.json" if target[8:] == "json" else "sysdef.xml": data})
         place.write_bytes(data)
         if target in ("dts", "devicetree"):
             return Views.of(devicetree.read(place))
+        if target == "archive":
+            with archive.Archive(place) as found:
+                return found.facts(), archive.read(place)
         if target.startswith("litex"):
             return Views.of(litex.read(place))
         if target == "xclbin":
