@@ -121,10 +121,10 @@ def test_a_size_that_is_not_true(tmp_path: Path, size: int) -> None:
     """Whatever the table says, what counts is what comes out."""
     file = archive(tmp_path / "a.xsa", {"top.hwh": HWH})
     patched(file, 22, struct.pack("<I", size))
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(DesignError, match=r"damaged|zip bomb"):
         read(file)
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5
 
 
 def test_the_end_of_each_member_is_missed(tmp_path: Path) -> None:

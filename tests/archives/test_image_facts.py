@@ -79,9 +79,9 @@ def test_the_walk_is_bounded() -> None:
     assert describe(configuration()[:64] + bytes.fromhex("20000000") * 1_100_000, "a.bin")["notes"] == [
         "the configuration data have more packets than are looked at"
     ]
-    start = time.perf_counter()
+    start = time.process_time()
     identify(configuration()[:64] + bytes.fromhex("20000000") * 1_100_000, "a.bin")
-    assert time.perf_counter() - start < 0.5
+    assert time.process_time() - start < 0.5
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ __all__ = ["MAX_BYTES", "MAX_OPERATIONS", "Operation", "PsInit", "read_ps_init"]
 MAX_BYTES = 16 << 20
 """Largest file that is read, in bytes; ``psu_init.c`` has about 1 MB."""
 MAX_OPERATIONS = 100_000
+_LINE = 4000  # characters; longer ones are none of Vivado's
 
 _KINDS = {
     "mask_write": "mask_write",
@@ -113,6 +114,9 @@ def read_ps_init(data: bytes, file: str, header: bytes = b"") -> PsInit:
     count = skipped = 0
     comment = False
     for line, text in enumerate(data.decode("utf-8", "replace").splitlines(), 1):
+        if len(text) > _LINE:
+            skipped += 1
+            continue
         words = text.strip()
         if not tcl:
             comment, words = _without_comment(words, comment)
