@@ -183,3 +183,18 @@ def test_models_by_path(folder: Path) -> None:
         assert through(overlay, [1]) == [8]
         overlay.pr_download("pr_0", "multiplier.bit")
         assert through(overlay, [1]) == [2]
+
+
+def test_all_of_a_region_as_one_module(folder: Path, device: SimDevice) -> None:
+    static_manifest(folder, 'hierarchy = "pr_0"')
+    overlay = pynq.Overlay("full.bit", device=device)
+    for name in ("adder.bit", "multiplier.bit"):
+        overlay.pr_download("pr_0", name)
+        assert list(device.plant.rtl) == ["pr_0/whole"]
+        assert through(overlay, [1, 2, 3]) == [6, 7, 8]
+        ip = overlay["pr_0/adder" if name == "adder.bit" else "pr_0/sub/mul"]
+        assert ip.read(0) == 0x1234
+        ip.write(0, 0x8000_0007)
+        ip.irq.wait_sync(timeout=1)
+    overlay.pr_download("pr_0", "adder.bit", rtl=False)
+    assert through(overlay, [1, 2, 3]) == [2, 3, 4]

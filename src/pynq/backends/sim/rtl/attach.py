@@ -8,8 +8,10 @@ that the description tells of.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from pynq.backends.sim.nets import WIDEST, active_low
@@ -25,7 +27,7 @@ from pynq.backends.sim.rtl.ports import Difference, Fit, compare, raise_differen
 from pynq.backends.sim.rtl.prepared import ENVIRONMENT, SUFFIX, Built, Prepared, Where, beside
 from pynq.backends.sim.rtl.resolve import Block, mapped, resolve
 from pynq.backends.sim.rtl.toolchain import ToolMissing
-from pynq.design.model import BusInterface, Cell, Design, Endpoint, Port
+from pynq.design.model import BusInterface, Cell, Design, Endpoint, MemoryRange, Port
 from pynq.device.notes import emit
 from pynq.errors import RtlBuildError, RtlFallbackWarning
 
@@ -65,6 +67,8 @@ def prepare(
         return Prepared(design)
     if region:
         table = manifest.relative(table, region)
+        if any((one.selector, one.pattern) == ("hierarchy", manifest.WHOLE) for one in table.tables):
+            design = _wrapped(design, manifest.WHOLE)
     asked_for = rtl is not None or bool(os.environ.get(ENVIRONMENT))
     without = frozenset() if asked_for else frozenset(path for path in design.cells if path in chosen)
     try:
@@ -81,6 +85,34 @@ def prepare(
         emit(RtlFallbackWarning(f"no RTL, but models of {names}: {missing}. rtl=False is silent about it"))
         return Prepared(design)
     return check.prepared(libraries)
+
+
+def _wrapped(design: Design, name: str) -> Design:
+    """Return a design for a region with all its cells in one hierarchy, as far as its cells and wires go."""
+
+    def ends(port: Port) -> Port:
+        found = tuple(Endpoint(f"{name}/{end.cell}", end.port) if end.cell else end for end in port.peers)
+        return port._replace(peers=found)
+
+    def spans(ranges: Iterable[MemoryRange]) -> tuple[MemoryRange, ...]:
+        return tuple(replace(one, slave=f"{name}/{one.slave}") if one.slave else one for one in ranges)
+
+    cells = {
+        f"{name}/{path}": replace(
+            cell,
+            path=f"{name}/{path}",
+            ports=MappingProxyType({key: ends(port) for key, port in cell.ports.items()}),
+            ranges=spans(cell.ranges),
+        )
+        for path, cell in design.cells.items()
+    }
+    return replace(
+        design,
+        cells=MappingProxyType(cells),
+        hierarchies=(name, *(f"{name}/{path}" for path in design.hierarchies)),
+        ports=MappingProxyType({key: ends(port) for key, port in design.ports.items()}),
+        boundary_ranges=spans(design.boundary_ranges),
+    )
 
 
 def _replaced(design: Design, paths: Sequence[str]) -> Iterator[Cell]:

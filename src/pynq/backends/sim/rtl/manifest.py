@@ -27,6 +27,7 @@ __all__ = [
     "KEYS",
     "MAX_BYTES",
     "MAX_TABLES",
+    "WHOLE",
     "Manifest",
     "Table",
     "from_mapping",
@@ -34,6 +35,9 @@ __all__ = [
     "near",
     "relative",
 ]
+
+WHOLE = "whole"
+"""The hierarchy that stands for everything in a region."""
 
 MAX_ENTRIES = 10_000
 """Most entries of one list or table in it."""
@@ -143,7 +147,8 @@ def load(path: str | os.PathLike[str]) -> Manifest:
 def relative(manifest: Manifest, region: str) -> Manifest:
     """Return what a manifest of a static design says of the contents of a region, with paths as in there.
 
-    Tables for paths elsewhere are left out; those for types and module types stay as they are.
+    Tables for paths elsewhere are left out; those for types and module types stay as they are. All that is in
+    the region, as one module, is the hierarchy :data:`WHOLE`.
     """
     tables = []
     for table in manifest.tables:
@@ -151,9 +156,10 @@ def relative(manifest: Manifest, region: str) -> Manifest:
         if table.selector in ("instance", "hierarchy") or (table.selector == "any" and "/" in pattern):
             outer = region.split("/")
             parts = pattern.split("/")
-            if len(parts) <= len(outer) or not all(map(fnmatch.fnmatchcase, outer, parts)):
+            least = len(outer) + (table.selector != "hierarchy")
+            if len(parts) < least or not all(map(fnmatch.fnmatchcase, outer, parts)):
                 continue
-            pattern = "/".join(parts[len(outer) :])
+            pattern = "/".join(parts[len(outer) :]) or WHOLE
         tables.append(replace(table, pattern=pattern))
     return replace(manifest, tables=tuple(tables))
 

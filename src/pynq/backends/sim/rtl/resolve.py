@@ -123,7 +123,8 @@ class _Resolver:
             return bool(regions(self._design))
         parts = table.pattern.split("/")
         return any(
-            len(parts) > len(region.split("/")) and all(map(fnmatch.fnmatchcase, region.split("/"), parts))
+            len(parts) >= len(region.split("/")) + (table.selector != "hierarchy")
+            and all(map(fnmatch.fnmatchcase, region.split("/"), parts))
             for region in regions(self._design)
         )
 
