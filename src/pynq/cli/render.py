@@ -165,6 +165,7 @@ def inspection(console: Console, found: dict[str, Any]) -> None:
     _head(console, found)
     console.print(_tree(found))
     console.print()
+    _container(console, found.get("container"))
     _addresses(console, found)
     _interrupts(console, found)
     _clocks(console, found)
@@ -175,7 +176,7 @@ def inspection(console: Console, found: dict[str, Any]) -> None:
 
 def _head(console: Console, found: dict[str, Any]) -> None:
     where = ", ".join(filter(None, (found["part"], found["board"])))
-    made_for = f"{where or 'no part given'}; Vivado {found['tool'] or '?'}"
+    made_for = f"{where or 'no part given'}; {_tool(found)}"
     console.print(Text.assemble((found["name"] or "(no name)", "bold"), f"  {made_for}"))
     processor = found["processor"] or "no PS: a partial or MicroBlaze design, or a part of one"
     console.print(_Path(found["description"]), style="dim")
@@ -270,6 +271,22 @@ def _driver(label: Text, driver: str | None, default: str) -> None:
     if driver:
         name = driver.rpartition(".")[2]
         label.append(f"  -> {name}", "dim" if name == default else "green")
+
+
+def _tool(found: dict[str, Any]) -> str:
+    """The tool that made it; only Vivado does not give its name."""
+    tool = found["tool"]
+    return tool if tool[:1].isalpha() else f"Vivado {tool or '?'}"
+
+
+def _container(console: Console, found: dict[str, Any] | None) -> None:
+    """The sections of an xclbin."""
+    if found is None:
+        return
+    table = _table(console, "Sections", "kind", "name", "from", "bytes", right=["from", "bytes"])
+    for one in found["sections"]:
+        table.add_row(one["kind"], one["name"], _hex(one["offset"]), f"{one['size']:,}")
+    console.print(table, "")
 
 
 def _addresses(console: Console, found: dict[str, Any]) -> None:

@@ -176,7 +176,11 @@ def _masters(design: Design) -> list[str]:
 
 
 def _addresses(design: Design, drivers: Mapping[str, str]) -> list[dict[str, Any]]:
-    """Every master's map; only what the PS reaches has a driver."""
+    """Every master's map; only what the program reaches has a driver."""
+    maps = [(master, design.cells[master].ranges) for master in _masters(design)]
+    if design.format in ("xclbin", "litex", "devicetree") and not design.ps:
+        # No cell stands for who looks from outside: a card's host, the bus of a SoC.
+        maps.insert(0, ("", design.boundary_ranges))
     return [
         {
             "master": master,
@@ -191,8 +195,8 @@ def _addresses(design: Design, drivers: Mapping[str, str]) -> list[dict[str, Any
             "driver": drivers.get(entry.slave) if master == design.ps else None,
             "line": entry.source.line,
         }
-        for master in _masters(design)
-        for entry in sorted(design.cells[master].ranges, key=lambda one: (one.master_interface, one.base))
+        for master, ranges in maps
+        for entry in sorted(ranges, key=lambda one: (one.master_interface, one.base))
     ]
 
 
