@@ -79,6 +79,9 @@ def test_what_queries_find() -> None:
             "get_bd_pins x/whatever": "/x/whatever",
             "get_bd_pins x/S_AXI": "",
             "get_bd_pins x/s_axi_aclk": "/x/s_axi_aclk",
+            "get_bd_pins {x/S_AXI_HP0_RACOUNT x/s_axi_awaddr x/m_axis_tdata}": (
+                "/x/S_AXI_HP0_RACOUNT /x/s_axi_awaddr /x/m_axis_tdata"
+            ),
             "get_bd_intf_pins x/S_AXI": "/x/S_AXI",
             "get_bd_pins h/c": "/h/c",
             "get_bd_pins -quiet h/d": "",

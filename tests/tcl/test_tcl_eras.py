@@ -8,6 +8,7 @@ import pytest
 from tcl_scripts import ERAS, exported, needs_tcl, run
 
 from pynq.design.tcl.netlist import Cell, Netlist, Segment
+from pynq.errors import DesignError
 
 pytestmark = needs_tcl
 
@@ -92,6 +93,22 @@ def test_the_crlf_of_windows_and_other_encodings() -> None:
     as_on_windows = run(text.replace("\n", "\r\n"))
     assert as_on_windows == run(text)
     assert run("\ufeff# Ger\u00e4t\ncreate_bd_design d\n").name == "d"
+
+
+def test_the_oldest_scripts_want_an_open_project() -> None:
+    text = """
+        set design_name design_1
+
+        # CHECKING IF PROJECT EXISTS
+        if { [get_projects -quiet] eq "" } {
+           puts "ERROR: Please open or create a project!"
+           return 1
+        }
+        create_bd_design $design_name
+    """
+    assert run(text).name == "design_1"
+    with pytest.raises(DesignError, match=r"x\.tcl:6: Please open or create a project!"):
+        run(text + "\n# create_project", "x.tcl")
 
 
 def test_a_design_with_a_region() -> None:

@@ -68,6 +68,8 @@ class _Runner:
 
         self.text = text
         self.diagram = Diagram(guard(text), _defaults)
+        if "create_project" not in text:
+            self.diagram.project["name"] = "project_1"  # the first thing that such a script asks for
         self.failed: tuple[int, str] | None = None  # the last error of a command of ours
         self.crash = ""
         self.error = _tkinter.TclError

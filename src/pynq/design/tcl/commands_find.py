@@ -17,11 +17,12 @@ from pynq.design.tcl.words import CommandError, Options, join_list, options, spl
 
 __all__ = ["COMMANDS", "objects"]
 
-#: Names of buses, and of pins: procedures of hand-written scripts ask for pins of a name first, and where
-#: there are none, for interfaces of that name.
-_BUS = re.compile(r"[sm]\d*_axi[sl]?(_\w+)?", re.IGNORECASE)
-_WIRE = re.compile(
-    r".*_(a?clk(en)?|aresetn?|t?(valid|ready|data|last|keep|strb|user|dest|id))", re.IGNORECASE
+#: Names that are buses and no pins. Procedures of hand-written scripts ask for pins of a name first, and where
+#: there are none, for interfaces of it. Only names that no IP gives a pin: what a script has exported is right.
+_BUS = re.compile(
+    r"[sm]\d*_axi[sl]?(_(lite|mm2s|s2mm|sg|cntrl|sts|ctrl|control|gp\d|hp\d|acp|lpd|fpd|hp\d_fpd|hp[cm]\d_[fl]pd"
+    r"|gmem\d*|data|config|phase|din|dout|a|b|c|result|operation))?",
+    re.IGNORECASE,
 )
 
 #: Cells whose one address space for all masters is called Data.
@@ -98,7 +99,7 @@ def _named(sheet: Sheet, kind: str, word: str, deep: bool) -> list[str]:
     if kind == "cell":
         return [path] if not path or path in sheet.cells else []
     name = path.rpartition("/")[2]
-    if kind == "pin" and path not in sheet.pins and _BUS.fullmatch(name) and not _WIRE.fullmatch(name):
+    if kind == "pin" and path not in sheet.pins and _BUS.fullmatch(name):
         return []
     if kind in _IMPLIED and (sheet.opaque(path) or (kind.startswith("addr") and _external(sheet, path))):
         return [path]

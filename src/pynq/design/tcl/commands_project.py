@@ -203,6 +203,10 @@ def file_command(diagram: Diagram, words: Sequence[str]) -> str:
 
 
 def puts(diagram: Diagram, words: Sequence[str]) -> str:
+    """Nothing is printed; an error that the scripts of 2015 print before they give up is kept."""
+    text = words[-1] if words else ""
+    if text.startswith("ERROR:") and len(diagram.complaints) < 100:
+        diagram.complaints.append((diagram.line, " ".join(text[6:].split())[:500]))
     return ""
 
 
