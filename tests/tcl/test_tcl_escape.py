@@ -270,6 +270,7 @@ def test_without_tcl(monkeypatch: pytest.MonkeyPatch) -> None:
         ("import os; os.kill(os.getpid(), 9)", "SIGKILL"),
         ("import os; os.kill(os.getpid(), 15)", "ended the interpreter .SIGTERM"),
         ("import os; os._exit(0)", "gave no answer .status 0, .*no JSON"),
+        ("import os, time\nos.close(1)\ntime.sleep(60)", "has answered, but doesn't end"),
         ("raise SystemExit(7)", "gave no answer .status 7, .*no JSON"),
         ("print('{}')", "gave no answer .status 0, .*the document is {}"),
         ("print('[' * 100000)", "gave no answer .status 0, .*no JSON"),

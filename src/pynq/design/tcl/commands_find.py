@@ -17,8 +17,9 @@ from pynq.design.tcl.words import CommandError, Options, join_list, options, spl
 
 __all__ = ["COMMANDS", "objects"]
 
-#: Names that are buses and no pins. Procedures of hand-written scripts ask for pins of a name first, and where
-#: there are none, for interfaces of it. Only names that no IP gives a pin: what a script has exported is right.
+#: Names that are buses and no pins. Procedures of hand-written scripts ask for pins of a name first, and
+#: where there are none, for interfaces of it. Only names that no IP gives a pin: in exported scripts each
+#: query is right.
 _BUS = re.compile(
     r"[sm]\d*_axi[sl]?(_(lite|mm2s|s2mm|sg|cntrl|sts|ctrl|control|gp\d|hp\d|acp|lpd|fpd|hp\d_fpd|hp[cm]\d_[fl]pd"
     r"|gmem\d*|data|config|phase|din|dout|a|b|c|result|operation))?",

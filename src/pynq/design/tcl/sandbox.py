@@ -127,7 +127,9 @@ def _exchange(body: bytes, file: str, seconds: float) -> tuple[int, bytes]:
             raise _error(file, f"{sys.executable} can't be started to run the script: {error}") from error
     try:
         answer = _collect(process, file, seconds)
-        return process.wait(5), answer
+        return process.wait(1), answer
+    except subprocess.TimeoutExpired:
+        raise _error(file, "the process that ran the script has answered, but doesn't end") from None
     finally:
         # Also for Ctrl-C, which doesn't reach a process of another session.
         with contextlib.suppress(ProcessLookupError):
