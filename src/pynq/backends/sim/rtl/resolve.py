@@ -74,7 +74,7 @@ def mapped(
     manifest: Manifest, design: Design, without: Collection[str] = ()
 ) -> tuple[dict[str, Table], list[Problem]]:
     """Return which cells and hierarchies are RTL by which table, and what is wrong; sources are not read."""
-    resolver = _Resolver(manifest, design, Path(), without, True)
+    resolver = _Resolver(manifest, design, Path(), without, False)
     return resolver.chosen(), resolver.problems
 
 
