@@ -170,6 +170,8 @@ def test_widths_follow_what_is_joined(made: Made) -> None:
     assert dma.parameters["C_INCLUDE_SG"] == "0"
     assert "M_AXI_SG" not in dma.interfaces
     assert design.cells["intc"].ports["intr"].width == 2
+    assert design.cells["intc"].parameters["C_KIND_OF_INTR"] == "0xfffffffc"  # two levels
+    assert design.cells["fifo"].interfaces["M_AXIS"].port_map["TKEEP"] == "m_axis_tkeep"
     pins = {path: pin["index"] for path, pin in views.interrupt_pins(design).items() if "introut" in path}
     assert pins == {"dma/mm2s_introut": 0, "dma/s2mm_introut": 1}
 

@@ -18,6 +18,7 @@ from pynq.design.resolve import resolve
 from pynq.design.tcl.build_addresses import assign
 from pynq.design.tcl.build_clocks import set_clocks
 from pynq.design.tcl.build_draft import drafts
+from pynq.design.tcl.build_follow import set_interrupt_kinds
 from pynq.design.tcl.build_join import join_buses, join_wires, mark_interrupts, top_ports
 from pynq.design.tcl.build_nets import groups
 from pynq.design.tcl.build_parts import Draft
@@ -51,6 +52,7 @@ def design(netlist: Netlist, file: str) -> Design:
     join_wires(netlist, wires, cells, ports)
     mark_interrupts(cells)
     propagate_widths(cells, pairs)
+    set_interrupt_kinds(cells)
     set_clocks(cells, ports)
     addresses = assign(file, netlist, cells, faces, pairs)
     maps = [addresses.boundary, *(draft.ranges for draft in cells.values())]

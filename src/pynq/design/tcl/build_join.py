@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from pynq.design.tcl import catalogue_rules as rules
+from pynq.design.tcl.build_follow import pass_signals
 from pynq.design.tcl.build_nets import Group, first, inside
 from pynq.design.tcl.build_parts import FAR, Draft, Face, Wire, bus_of, opposite
 from pynq.design.tcl.netlist import Netlist, Pin
@@ -81,6 +82,7 @@ def join_buses(
                 pairs.append((sender, receiver))
         for face in outer:
             waiting += [(face, one) for one in (inner[:1] or ())]
+    pass_signals(cells, pairs)
     # Ends that mirror another one come after those that know themselves.
     for sender, receiver in sorted(pairs, key=lambda pair: not (pair[0].ports or pair[1].ports)):
         _connect(cells, sender, receiver)
