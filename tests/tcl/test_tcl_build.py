@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from tcl_scripts import needs_tcl
 
+from pynq.backends.sim.rtl.glue import RtlPort
+from pynq.backends.sim.rtl.ports import compare
 from pynq.design import read, views
 from pynq.design.model import CellKind, Design, Endpoint
 from pynq.errors import DesignError, DesignNotFoundError
@@ -71,6 +73,18 @@ def test_a_kernel_that_nobody_knows(made: Made) -> None:
         " a hand-off file has them"
     ]
     assert design.notes[0].line == fir.source.line
+
+
+def test_rtl_of_unknown_ip_says_how_wide_its_ports_are(made: Made) -> None:
+    design = made("""
+        create_bd_cell -type module -reference blinker blinker_0
+        connect_bd_net [get_bd_pins ps/FCLK_CLK0] [get_bd_pins blinker_0/clk]
+        connect_bd_net -net blinker_0_led [get_bd_pins blinker_0/led] [get_bd_pins ps/IRQ_F2P]
+    """)
+    ports = [RtlPort("clk", "in", 1), RtlPort("led", "out", 7), RtlPort("more", "in", 3)]
+    assert compare(design.cells["blinker_0"], ports).differences == ()
+    (wrong,) = compare(design.cells["blinker_0"], [RtlPort("led", "in", 1)]).differences
+    assert wrong.why == "direction"
 
 
 def test_modules_and_containers(made: Made) -> None:
