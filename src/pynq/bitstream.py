@@ -139,7 +139,7 @@ class Bitstream:
         else:
             try:
                 found = identify(inside.contents(file), str(file))
-            except DesignError:
+            except (DesignError, DesignNotFoundError):
                 return  # a file that stands for a bitstream; a device that takes it reads it once more
             wrong = misfit(str(file), found, design, self.device.part, partial=self.partial)
         if wrong:

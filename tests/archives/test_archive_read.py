@@ -177,6 +177,10 @@ def test_ambiguous_handoffs_are_listed_and_can_be_named(tmp_path: Path) -> None:
             r"sysdef\.xml: can't be read: a document type",
         ),
         ({"a.hwh": "", "sysdef.xml": "<a>" * 101}, r"nested deeper than 100"),
+        (
+            {"a.hwh": "", "sysdef.xml": '<?xml version="1.0" encoding="bogus"?><Project/>'},
+            r"sysdef\.xml: can't be read: unknown encoding: bogus",
+        ),
         ({"a.hwh": "", "xsa.json": "{"}, r"a\.xsa/xsa\.json: can't be read"),
         ({"a.hwh": "", "xsa.json": "[" * 100_000}, r"a\.xsa/xsa\.json: can't be read"),
         ({"a.hwh": "", "xsa.json": "[]"}, r"xsa\.json: can't be read: there is no object"),

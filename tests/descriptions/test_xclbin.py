@@ -305,6 +305,14 @@ BAD: dict[str, tuple[Callable[[], bytes], str]] = {
         lambda: container(EMBEDDED_METADATA=b"<project>\n</kernel>"),
         r"EMBEDDED_METADATA, line 2: mismatched tag",
     ),
+    "encoding": (
+        lambda: container(EMBEDDED_METADATA=b'<?xml version="1.0" encoding="bogus"?><project/>'),
+        r"EMBEDDED_METADATA has an encoding that can't be read \(unknown encoding: bogus\)",
+    ),
+    "wide-encoding": (
+        lambda: container(EMBEDDED_METADATA=b'<?xml version="1.0" encoding="shift_jis"?><project/>'),
+        r"EMBEDDED_METADATA has an encoding that can't be read \(multi-byte",
+    ),
     "deep": (
         lambda: container(EMBEDDED_METADATA=b"<a>" * 100),
         r"EMBEDDED_METADATA, line 1: more than 200000",

@@ -181,7 +181,7 @@ def test_what_is_refused(tmp_path: Path, old: str, new: str, reason: str) -> Non
 
 
 def test_files_that_are_none(tmp_path: Path) -> None:
-    with pytest.raises(DesignNotFoundError, match="there is no such file"):
+    with pytest.raises(DesignNotFoundError, match="no such file"):
         read(tmp_path / "component.xml")
     os.mkfifo(tmp_path / "component.xml")
     with pytest.raises(DesignError, match="is no file"):

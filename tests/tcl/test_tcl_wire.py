@@ -237,5 +237,5 @@ def test_files(tmp_path: Path) -> None:
         read(tmp_path)
     large = tmp_path / "large.tcl"
     large.write_bytes(b"#" * (8 << 20) + b"\n")
-    with pytest.raises(DesignError, match=r"large\.tcl: has more than 8 MiB"):
+    with pytest.raises(DesignError, match=r"large\.tcl: is larger than 8 MiB"):
         read(large)

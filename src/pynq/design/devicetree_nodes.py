@@ -10,11 +10,12 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from pynq.design.bounded import load
 from pynq.design.model import Processor
 from pynq.devicetree import dts, fdt
 from pynq.devicetree.fdt import Node
 from pynq.devicetree.overlay import Fragment, fragments
-from pynq.errors import DesignError, DesignNotFoundError, DeviceTreeError, Problem
+from pynq.errors import DesignError, DeviceTreeError, Problem
 
 __all__ = ["CLOCKS", "CONTROLLERS", "Device", "Devices", "read_devices"]
 
@@ -78,15 +79,7 @@ def read_devices(path: str) -> Devices:
         DesignNotFoundError: there is no such file.
         DesignError: it can't be used, with the reason.
     """
-    try:
-        with open(path, "rb") as stream:
-            data = stream.read(_MAX_BYTES + 1)
-    except FileNotFoundError as error:
-        raise DesignNotFoundError(f"{path}: no such file") from error
-    except OSError as error:
-        raise DesignError([Problem(path, 0, f"can't be read: {error.strerror}")]) from error
-    if len(data) > _MAX_BYTES:
-        raise DesignError([Problem(path, 0, f"is larger than {_MAX_BYTES >> 20} MiB")])
+    data = load(path, _MAX_BYTES, "device tree")
     reader = _Reader(os.fspath(path))
     try:
         if data.startswith(b"\xd0\x0d\xfe\xed"):

@@ -22,6 +22,7 @@ from contextlib import contextmanager
 from types import MappingProxyType
 
 from pynq.design.addresses import conflicts
+from pynq.design.bounded import check_size, load
 from pynq.design.hwh_raw import (
     MAX_DEPTH,
     MAX_PROBLEMS,
@@ -51,7 +52,6 @@ from pynq.design.model import (
     Vlnv,
 )
 from pynq.design.resolve import resolve
-from pynq.errors import DesignError, DesignNotFoundError, Problem
 
 __all__ = ["MAX_BYTES", "MAX_DEPTH", "MAX_PATH", "MAX_PROBLEMS", "read", "read_bytes"]
 
@@ -87,16 +87,7 @@ def read(path: str | os.PathLike[str]) -> Design:
         DesignError: the file can't be used; ``problems`` holds every reason with its line.
     """
     name = os.fspath(path)
-    try:
-        with open(name, "rb") as stream:
-            # One byte more than allowed tells an oversized file without reading all of it (it may be a
-            # device).
-            data = stream.read(MAX_BYTES + 1)
-    except FileNotFoundError as error:
-        raise DesignNotFoundError(f"{name}: no such file") from error
-    except OSError as error:
-        raise DesignError([Problem(name, 0, f"can't be read: {error.strerror}")]) from error
-    return read_bytes(data, name)
+    return read_bytes(load(name, MAX_BYTES, "hand-off file"), name)
 
 
 def read_bytes(data: bytes, name: str = "<bytes>") -> Design:
@@ -105,10 +96,7 @@ def read_bytes(data: bytes, name: str = "<bytes>") -> Design:
     Raises:
         DesignError: the data can't be used; ``problems`` holds every reason with its line.
     """
-    if len(data) > MAX_BYTES:
-        raise DesignError(
-            [Problem(name, 0, f"is larger than {MAX_BYTES >> 20} MiB: no hand-off file is that large")]
-        )
+    check_size(data, name, MAX_BYTES, "hand-off file")
     with _collector_paused():
         return _Builder(collect(data, name)).design()
 

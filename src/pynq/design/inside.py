@@ -11,7 +11,7 @@ import os
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
-from pynq.errors import DesignError, Problem
+from pynq.design.bounded import load
 
 __all__ = [
     "MAX_BYTES",
@@ -67,17 +67,7 @@ def contents(path: str | os.PathLike[str]) -> bytes:
     if inside is not None or is_archive(path):
         found: bytes = _reader().member_bytes(*(inside or (path,)))
         return found
-    name = os.fspath(path)
-    try:
-        with open(name, "rb") as stream:
-            data = stream.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise DesignError([Problem(name, 0, f"can't be read: {error.strerror}")]) from error
-    if len(data) > MAX_BYTES:
-        raise DesignError(
-            [Problem(name, 0, f"is larger than {MAX_BYTES >> 20} MiB: no such file is that large")]
-        )
-    return data
+    return load(path, MAX_BYTES)
 
 
 def image_in(path: str | os.PathLike[str]) -> Path | None:

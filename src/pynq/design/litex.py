@@ -27,6 +27,7 @@ from typing import Any
 
 from pynq.design.addresses import conflicts
 from pynq.design.assembled import PS, cell, clock_input, concat, interrupt_output, port, slave
+from pynq.design.bounded import load
 from pynq.design.model import (
     AddressBlock,
     BusInterface,
@@ -42,7 +43,7 @@ from pynq.design.model import (
     Vlnv,
 )
 from pynq.design.resolve import resolve
-from pynq.errors import DesignError, DesignNotFoundError, Problem
+from pynq.errors import DesignError, Problem
 
 __all__ = ["MAX_BYTES", "MAX_ENTRIES", "read"]
 
@@ -76,16 +77,8 @@ def read(path: str | os.PathLike[str]) -> Design:
         DesignError: the file can't be used; ``problems`` holds every reason, with its line.
     """
     name = os.fspath(path)
-    try:
-        with open(name, "rb") as stream:
-            data = stream.read(MAX_BYTES + 1)
-    except FileNotFoundError as error:
-        raise DesignNotFoundError(f"{name}: no such file") from error
-    except OSError as error:
-        raise DesignError([Problem(name, 0, f"can't be read: {error.strerror}")]) from error
+    data = load(name, MAX_BYTES, "register list")
     lists = _Lists(name)
-    if len(data) > MAX_BYTES:
-        lists.fail(0, f"is larger than {MAX_BYTES >> 20} MiB: no register list is that large")
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -67,7 +67,7 @@ def read_manifest(file: str, contents: Mapping[str, bytes]) -> Manifest:
             continue
         try:
             (_read_json if name.endswith(".json") else _read_xml)(data, found)
-        except (ParseError, ValueError, RecursionError) as error:
+        except (ParseError, LookupError, ValueError, RecursionError) as error:
             line = error.position[0] if isinstance(error, ParseError) else 0
             problems.append(Problem(f"{file}/{name}", line, f"can't be read: {error}"))
     if problems:

@@ -16,7 +16,8 @@ import zlib
 from types import TracebackType
 from typing import IO
 
-from pynq.errors import DesignError, DesignNotFoundError, Problem
+from pynq.design.bounded import opened
+from pynq.errors import DesignError, Problem
 
 __all__ = ["MAX_MEMBER", "MAX_MEMBERS", "MAX_RATIO", "MAX_TOTAL", "Members"]
 
@@ -62,12 +63,7 @@ class Members:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = os.fspath(path)
         self._left = MAX_TOTAL
-        try:
-            self._file: IO[bytes] = open(self.path, "rb")  # noqa: SIM115 (closed by close)
-        except FileNotFoundError as error:
-            raise DesignNotFoundError(f"{self.path}: no such file") from error
-        except OSError as error:
-            raise self._refuse(f"can't be read: {error.strerror}") from error
+        self._file: IO[bytes] = opened(self.path)
         try:
             self._check_end()
             self._zip = zipfile.ZipFile(self._file)

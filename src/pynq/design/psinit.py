@@ -18,6 +18,7 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from pynq.design.bounded import check_size
 from pynq.errors import DesignError, Problem
 
 __all__ = ["MAX_BYTES", "MAX_OPERATIONS", "Operation", "PsInit", "read_ps_init"]
@@ -102,10 +103,7 @@ def read_ps_init(data: bytes, file: str, header: bytes = b"") -> PsInit:
     Raises:
         DesignError: the file is too large, or has more than :data:`MAX_OPERATIONS` operations.
     """
-    if max(len(data), len(header)) > MAX_BYTES:
-        raise DesignError(
-            [Problem(file, 0, f"is larger than {MAX_BYTES >> 20} MiB: no such file is that large")]
-        )
+    check_size(max(data, header, key=len), file, MAX_BYTES)
     tcl = file.lower().endswith(".tcl")
     names = {} if tcl else _defines(header) | _defines(data)
     begin = _TCL_SECTION if tcl else _C_SECTION

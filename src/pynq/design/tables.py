@@ -11,10 +11,10 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import Any, NamedTuple
 
-from pynq.errors import DesignError, MissingPackageError, Problem
+from pynq.design import bounded
+from pynq.errors import DesignError, DesignNotFoundError, MissingPackageError, Problem
 
 __all__ = ["MAX_BYTES", "MAX_TABLES", "Entry", "load", "near"]
 
@@ -52,14 +52,9 @@ def load(path: str | os.PathLike[str], key: str) -> tuple[list[Entry], list[Prob
     """
     name = os.fspath(path)
     try:
-        with Path(path).absolute().open("rb") as stream:
-            data = stream.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise DesignError([Problem(name, 0, f"the manifest can't be read: {error.strerror}")]) from error
-    if len(data) > MAX_BYTES:
-        raise DesignError(
-            [Problem(name, 0, f"is larger than {MAX_BYTES >> 20} MiB: no manifest is that large")]
-        )
+        data = bounded.load(name, MAX_BYTES, "manifest")
+    except DesignNotFoundError as error:
+        raise DesignError([Problem(name, 0, "the manifest can't be read: No such file")]) from error
     text, raw = _parse(data, name, key)
     problems = [
         Problem(

@@ -16,7 +16,8 @@ from datetime import datetime, timezone
 from typing import Any, BinaryIO, NamedTuple
 from uuid import UUID
 
-from pynq.errors import DesignError, DesignNotFoundError, Problem
+from pynq.design.bounded import opened
+from pynq.errors import DesignError, Problem
 
 __all__ = [
     "IMAGES",
@@ -185,13 +186,11 @@ class Container:
         self.path = os.fspath(path)
         self.problems: list[Problem] = []
         self.sections: tuple[Section, ...] = ()
-        try:
-            with open(self.path, "rb") as stream:
+        with opened(self.path) as stream:
+            try:
                 self._read_headers(stream)
-        except FileNotFoundError as error:
-            raise DesignNotFoundError(f"{self.path}: no such file") from error
-        except OSError as error:
-            raise DesignError([Problem(self.path, 0, f"can't be read: {error.strerror}")]) from error
+            except OSError as error:
+                raise DesignError([Problem(self.path, 0, f"can't be read: {error.strerror}")]) from error
         self.stop()
 
     def _read_headers(self, stream: BinaryIO) -> None:

@@ -118,10 +118,12 @@ class _Reader:
             self._parser.Parse(data, True)
         except expat.ExpatError as error:
             self._container.problem(
-                f"EMBEDDED_METADATA, line {error.lineno}: {expat.errors.messages[error.code]}"
+                f"EMBEDDED_METADATA, line {error.lineno}: {expat.errors.messages.get(error.code, error)}"
             )
         except _Stop:
             pass
+        except (LookupError, ValueError) as error:  # expat's, for an encoding that is not known
+            self._container.problem(f"EMBEDDED_METADATA has an encoding that can't be read ({error})")
 
     def _problem(self, message: str) -> None:
         self._container.problem(f"EMBEDDED_METADATA, line {self._parser.CurrentLineNumber}: {message}")

@@ -7,12 +7,12 @@ bounded.
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from xml.parsers import expat
 
-from pynq.errors import DesignError, DesignNotFoundError, Problem
+from pynq.design import bounded
+from pynq.errors import DesignError, Problem
 
 __all__ = ["MAX_BYTES", "MAX_DEPTH", "MAX_ELEMENTS", "Node", "component", "load"]
 
@@ -67,24 +67,8 @@ class Node:
 
 
 def load(path: str | os.PathLike[str]) -> bytes:
-    """Return the bytes of a file, one more than allowed at the most.
-
-    Raises:
-        DesignNotFoundError: There is no such file.
-        DesignError: It can't be read.
-    """
-    try:
-        if not stat.S_ISREG(os.stat(path).st_mode):  # a pipe would never end
-            raise DesignError([Problem(os.fspath(path), 0, "is no file")])
-        with open(path, "rb") as stream:
-            return stream.read(MAX_BYTES + 1)
-    except FileNotFoundError as error:
-        raise DesignNotFoundError(f"no description {os.fspath(path)!r}: there is no such file") from error
-    except DesignError:
-        raise
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise DesignError([Problem(os.fspath(path), 0, f"can't be read: {reason}")]) from error
+    """Return the bytes of a component's file. Raises what :func:`pynq.design.bounded.load` does."""
+    return bounded.load(path, MAX_BYTES, "component")
 
 
 def component(data: bytes, path: str | os.PathLike[str]) -> Node:
@@ -93,8 +77,7 @@ def component(data: bytes, path: str | os.PathLike[str]) -> Node:
     Elements of other namespaces than IP-XACT's keep theirs before the name, except references. Raises
     :class:`~pynq.errors.DesignError` for what is no such component, or too large, deep or odd.
     """
-    if len(data) > MAX_BYTES:
-        raise DesignError([Problem(os.fspath(path), 0, f"is larger than {MAX_BYTES >> 20} MiB")])
+    bounded.check_size(data, os.fspath(path), MAX_BYTES, "component")
     root = _Tree(os.fspath(path)).parse(data)
     if root.tag != "component":
         message = f"the root element is <{root.tag}>: no IP-XACT component (IEEE 1685)"

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import os
 
+from pynq.design.bounded import load
 from pynq.design.model import Design
 from pynq.design.tcl import build, sandbox, wire
-from pynq.errors import DesignError, DesignNotFoundError, Problem
 
 __all__ = ["read"]
 
@@ -30,14 +30,4 @@ def read(path: str | os.PathLike[str]) -> Design:
         MissingPackageError: this Python has no Tcl.
     """
     name = os.fspath(path)
-    try:
-        with open(name, "rb") as stream:
-            # One byte more than allowed tells an oversized file without reading all of it.
-            data = stream.read(wire.SCRIPT + 1)
-    except FileNotFoundError as error:
-        raise DesignNotFoundError(f"{name}: no such file") from error
-    except OSError as error:
-        raise DesignError([Problem(name, 0, f"can't be read: {error.strerror}")]) from error
-    if len(data) > wire.SCRIPT:
-        raise DesignError([Problem(name, 0, f"has more than {wire.SCRIPT >> 20} MiB")])
-    return build.design(sandbox.run(data, name), name)
+    return build.design(sandbox.run(load(name, wire.SCRIPT, "script"), name), name)
