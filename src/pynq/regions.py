@@ -49,7 +49,6 @@ class Reconfigurable(Bitstream, Node):
         """Start with nothing known of any region."""
         self._followers: WeakSet[Any] = WeakSet()
         self.pr_dict: dict[str, Any] = {}
-        self._trees: dict[str, str] = {}  # device-tree overlays of what is in the regions
         self._failures: dict[str, str] = {}  # regions that were left empty by a failure, and which
 
     def pr_download(
@@ -121,7 +120,8 @@ class Reconfigurable(Bitstream, Node):
         whole = image.whole  # everything that can be wrong with the files is found here
         if program:
             image._check_fit()
-        trees = {path: self._trees.pop(path) for path in list(self._trees) if inside(path, region)}
+        held = self.device.region_trees
+        trees = {path: held.pop(path) for path in list(held) if inside(path, region)}
         for tree in reversed(trees.values()):
             self.device.remove_device_tree(tree)
         if program:
@@ -135,7 +135,7 @@ class Reconfigurable(Bitstream, Node):
         self._failures.pop(region, None)
         self.pr_dict[region] = {"loaded": image.bitfile_name, "dtbo": dtbo}
         if image.dtbo:
-            self._trees[region] = image.dtbo
+            held[region] = image.dtbo
         return image, Parser(Views.of(image.design), SystemGraph(image))
 
     def _broken_off(
@@ -151,7 +151,7 @@ class Reconfigurable(Bitstream, Node):
         if held is not None and held.partials.get(region) is running.partials.get(region):
             for path, tree in trees.items():
                 self.device.insert_device_tree(tree)
-                self._trees[path] = tree
+                self.device.region_trees[path] = tree
         elif held is not None and region not in held.partials:
             why = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
             self._failures[region] = (

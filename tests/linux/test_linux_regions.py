@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bits import SYNC, TURNED, bitfile
-from fakesystem import FakeSystem
+from bits import SYNC, TURNED, bitfile, overlay_blob
+from fakesystem import OVERLAYS, FakeSystem
 from memory import FakeUDmaBuf
 from partial import regionkit
 
 from pynq import Overlay
 from pynq.backends.linux import LinuxDevice
 from pynq.design import read
-from pynq.errors import OverlayNotLoadedError, ProgrammingError
+from pynq.errors import DesignNotFoundError, OverlayNotLoadedError, ProgrammingError
 
 ROOT = Path(__file__).resolve().parents[2]
 DMA = 0x4040_0000
@@ -68,6 +68,61 @@ def test_regions(system: FakeSystem, overlay: Any, board: LinuxDevice, tmp_path:
         attached.pr_0.adder.write(0, 6)
     overlay.pr_download("pr_0", "multiplier.bit")
     assert list(board.design.partials["pr_0"].cells) == ["sub/mul"] if board.design else False
+
+
+SCRIPT = """
+create_bd_design rp_gpio
+current_bd_design rp_gpio
+create_bd_intf_port -mode Slave -vlnv xilinx.com:interface:aximm_rtl:1.0 s_axi
+set_property CONFIG.PROTOCOL AXI4LITE [get_bd_intf_ports s_axi]
+create_bd_port -dir I -type clk aclk
+create_bd_port -dir I -type rst aresetn
+create_bd_port -dir O -type intr irq
+create_bd_cell -type ip -vlnv xilinx.com:ip:axi_gpio:2.0 gpio
+set_property -dict [list CONFIG.C_GPIO_WIDTH {8} CONFIG.C_INTERRUPT_PRESENT {1}] [get_bd_cells gpio]
+connect_bd_intf_net -intf_net s_axi_1 [get_bd_intf_ports s_axi] [get_bd_intf_pins gpio/S_AXI]
+connect_bd_net -net clk [get_bd_ports aclk] [get_bd_pins gpio/s_axi_aclk]
+connect_bd_net -net rst [get_bd_ports aresetn] [get_bd_pins gpio/s_axi_aresetn]
+connect_bd_net -net irq_1 [get_bd_pins gpio/ip2intc_irpt] [get_bd_ports irq]
+assign_bd_address -offset 0 -range 64K -target_address_space [get_bd_addr_spaces s_axi] \\
+    [get_bd_addr_segs gpio/S_AXI/Reg]
+"""
+
+
+def test_a_script_with_a_device_tree_overlay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    system = FakeSystem(tmp_path / "root")
+    regionkit.write(tmp_path, "full", regionkit.static(), bitfile())
+    for name, at in (("one", 0x4001_0000), ("other", 0x4001_8000)):
+        (tmp_path / f"{name}.tcl").write_text(SCRIPT)
+        (tmp_path / f"{name}.bit").write_bytes(bitfile(design=PARTIAL))
+        (tmp_path / f"{name}_tree.dtbo").write_bytes(overlay_blob("/amba_pl", f"{name}@{at:x}", at))
+    monkeypatch.chdir(tmp_path)
+    with LinuxDevice(kernel=system.kernel()) as board:
+        board.open()
+        first = Overlay("full.bit", device=board)
+        second = Overlay("full.bit", download=False, device=board)
+        before = sorted(os.listdir(system.path(OVERLAYS)))
+        for overlay, name, entry in ((first, "one", "one.tcl"), (second, "other", "other.bit")):
+            overlay.pr_download("block/rp", entry, dtbo=f"{name}_tree.dtbo")
+            assert sorted(os.listdir(system.path(OVERLAYS))) == sorted([*before, f"pynq-{name}_tree"])
+            assert any(uio.node.endswith(f"{name}@{0x4001_0000 if name == 'one' else 0x4001_8000:x}")
+                       for uio in board.registers.uios())  # fmt: skip
+            assert overlay.pr_dict["block/rp"]["dtbo"] == f"{name}_tree.dtbo"
+            assert overlay.ip_dict["block/rp/gpio"]["phys_addr"] == regionkit.RP
+            overlay.block.rp.gpio.write(0, 5)
+            assert system.peek(regionkit.RP) == 5
+        with pytest.raises(DesignNotFoundError, match=r"no device-tree overlay 'none\.dtbo'"):
+            second.pr_download("block/rp", "one.tcl", dtbo="none.dtbo")
+        assert second.block.rp.pr_loaded.endswith("other.bit"), "nothing has changed"
+        (tmp_path / "bad.dtbo").write_bytes(overlay_blob("/nowhere", "x@0", 0))
+        with pytest.raises(ProgrammingError, match="bad was not inserted, nothing of it is left"):
+            second.pr_download("block/rp", "one.tcl", dtbo="bad.dtbo")
+        assert sorted(os.listdir(system.path(OVERLAYS))) == before
+        assert board.design is not None
+        assert board.design.partials["block/rp"].file.endswith("one.tcl"), "what is in the PL all the same"
+        assert Path(first.design.partials["block/rp"].file).name == "one.tcl"
+        first.download()
+        assert sorted(os.listdir(system.path(OVERLAYS))) == before, "the region's went with it"
 
 
 def test_a_region_that_fails_is_empty(system: FakeSystem, overlay: Any, board: LinuxDevice) -> None:

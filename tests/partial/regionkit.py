@@ -145,12 +145,14 @@ def partial(
     memories: Mapping[str, int] | None = None,
     region: str = "",
     system: Mapping[str, str] | None = None,
+    controller: str = "",
 ) -> str:
     """The text of the hand-off file of a partial design.
 
     ``ip``: type by path, 4 KiB apart from ``base`` on. The first has what is on the boundary, the others have
     registers only. ``memories``: offset from ``base`` by path. ``region``: path of a region within this one.
-    ``mapped`` False: the file has no addresses at all.
+    ``mapped`` False: the file has no addresses at all. ``controller``: path of an interrupt controller
+    between the IP and the boundary, 4 KiB behind them.
     """
     design = BlockDesign(name, {**PYNQ_Z2, **(system or {})}, **STAMP)
     clock = Clocking(design, "External_Ports/aclk", 100_000_000)
@@ -169,12 +171,23 @@ def partial(
             )
             for bus in ("s_axis", "m_axis") if streams else ():
                 design.external(cell, bus, bus, dict(cell.bus(bus).ports))
-            for pin in ["aclk", "aresetn", *(["irq"] if irq else []), *(["gate", "led"] if streams else [])]:
+            for pin in [
+                "aclk",
+                "aresetn",
+                *(["irq"] if irq and not controller else []),
+                *(["gate", "led"] if streams else []),
+            ]:
                 _outward(design, f"{path}/{pin}", pin)
         else:
             for pin in ("aclk", "aresetn"):
                 _share(design, pin, cell)
         ranges.append(_range(cell.instance, "s_axi", base + 0x1000 * number, 0x1000, "REGISTER"))
+    if controller:
+        cell = _controller(design, controller, len(ip))
+        xlconcat(design, "lines", [f"{path}/irq" for path in ip])
+        design.wire("lines/dout", f"{controller}/intr")
+        _outward(design, f"{controller}/irq", "irq")
+        ranges.append(_range(cell.instance, "s_axi", base + 0x1000 * len(ip), 0x1000, "REGISTER"))
     for path, offset in (memories or {}).items():
         pins, bus = axi(
             "S_AXI", "SLAVE", prefix="s_axi_", protocol="AXI4", data=32, addr=13,
@@ -196,6 +209,26 @@ def partial(
         return text
     map_ = "      <MEMORYMAP>\n" + "\n".join(ranges) + "\n      </MEMORYMAP>\n    </BUSINTERFACE>"
     head, mark, tail = text.partition('NAME="s_axi"')
+    return head + mark + tail.replace("    </BUSINTERFACE>", map_, 1)
+
+
+def shell(name: str, region: str) -> str:
+    """The text of the hand-off file of a partial design that holds a region only, joined with all around."""
+    design = BlockDesign(name, PYNQ_Z2, **STAMP)
+    clock = Clocking(design, "External_Ports/aclk", 100_000_000)
+    pins, buses = _boundary(clock, True)
+    cell = Cell(region, CONTAINER, {"BDTYPE": "BLOCK_CONTAINER", "BD": "nested"}, pins, buses, {})
+    design.add(cell)
+    design.external(
+        cell, "s_axi", "s_axi", {pin.removeprefix("s_axi_").upper(): pin for pin in _bundle(cell)}
+    )
+    for bus in ("s_axis", "m_axis"):
+        design.external(cell, bus, bus, dict(cell.bus(bus).ports))
+    for pin in ("aclk", "aresetn", "irq", "gate", "led"):
+        _outward(design, f"{region}/{pin}", pin)
+    ranges = _range(region.replace("/", "_"), "s_axi", 0, WINDOW, "REGISTER")
+    head, mark, tail = _file(design).partition('NAME="s_axi"')
+    map_ = f"      <MEMORYMAP>\n{ranges}\n      </MEMORYMAP>\n    </BUSINTERFACE>"
     return head + mark + tail.replace("    </BUSINTERFACE>", map_, 1)
 
 
@@ -223,13 +256,25 @@ def _outward(design: BlockDesign, inner: str, name: str) -> None:
     design.external_pins.append(outer)
 
 
-def _share(design: BlockDesign, name: str, cell: Cell) -> None:
-    """Put a pin of the same name on a net that comes from the edge."""
+def _share(design: BlockDesign, name: str, cell: Cell, inner: str = "") -> None:
+    """Put a pin of the same name, or of another, on a net that comes from the edge."""
     outer = next(pin for pin in design.external_pins if pin.name == name)
-    pin = cell.pin(name)
+    pin = cell.pin(inner or name)
     pin.signal = outer.signal
     pin.peers.append(("External_Ports", name))
-    outer.peers.append((cell.instance, name))
+    outer.peers.append((cell.instance, pin.name))
+
+
+def _controller(design: BlockDesign, path: str, inputs: int) -> Cell:
+    """An interrupt controller with clock and reset from the edge; elsewhere they come from a cell."""
+    elsewhere = BlockDesign(design.name, PYNQ_Z2, **STAMP)
+    elsewhere.add(Cell("source", "", {}, [vector("clock", "O", None), vector("reset", "O", None)], [], {}))
+    clock = Clocking(elsewhere, "source/clock", 100_000_000)
+    cell = design.add(axi_intc(elsewhere, path, clock, "source/reset", inputs=inputs))
+    for name in ("aclk", "aresetn"):
+        cell.pin(f"s_axi_{name}").peers.clear()
+        _share(design, name, cell, f"s_axi_{name}")
+    return cell
 
 
 def _file(design: BlockDesign) -> str:

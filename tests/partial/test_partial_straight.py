@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from partial import regionkit
-from partial.regionkit import ADDER, partial, write
+from partial.regionkit import write
 from tools.blockdesign import BlockDesign, Bus, Cell, Pin, axi, vector
 from tools.systems import PS7, PYNQ_Z2, STAMP
 from tools.vendor_ip import Clocking, axi_timer, interconnect, proc_sys_reset, processing_system7
@@ -74,12 +74,6 @@ class TestStreams:
         assert through(overlay, [1, 2, 3]) == [1, 2, 3]
         assert "pr_0" not in overlay.ip_dict
         assert not [path for path in overlay.ip_dict if path.startswith("pr_0/")]
-
-    def test_in_a_region_within_a_region(self, overlay: Any, folder: Path) -> None:
-        text = partial("outer", {"adder": ADDER}, region="deep/inner")
-        write(folder, "outer", text, bytes(400))
-        overlay.pr_download("pr_0", "outer.bit")
-        assert through(overlay, [1]) == [2]
 
     def test_two_ways_in_are_no_bus(self, folder: Path) -> None:
         text = stream_wires("bad").replace('TYPE="INITIATOR"', 'TYPE="TARGET"')

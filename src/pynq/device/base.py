@@ -80,6 +80,7 @@ class Device(OldProtocol, metaclass=DeviceMeta):
     user's RTL) and ``description`` (full path of its file); devices that are no simulator have neither, and
     the same program runs there. ``shares_controllers`` is True where another process may have set up the
     interrupt controllers of what is loaded; then they belong to whoever has the line of the PS behind them.
+    ``region_trees`` are the device-tree overlays of what is in regions, by the region's path.
     ``part`` is the device that the board has, as parts of bitstreams begin ("7z020", "zu7ev"), "" where that
     is unknown; a bitstream of another one is refused before :meth:`download` is called.
     """
@@ -94,6 +95,7 @@ class Device(OldProtocol, metaclass=DeviceMeta):
         self.design: Design | None = None
         self.watchers: WeakSet[Watcher] = WeakSet()
         self.movers: WeakSet[Mover] = WeakSet()
+        self.region_trees: dict[str, str] = {}
 
     # -- must ------------------------------------------------------------------------------------------------
     def open(self) -> None:
@@ -203,6 +205,8 @@ class Device(OldProtocol, metaclass=DeviceMeta):
             if self.design is not before and bitstream.partial:  # a region that is empty now
                 self._tell_watchers(True)
             raise
+        if not bitstream.partial:
+            self.region_trees.clear()
         self._downloaded()
         self._tell_watchers(bitstream.partial)
 

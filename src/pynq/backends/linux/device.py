@@ -232,7 +232,7 @@ class LinuxDevice(Device):
         blob = _bytes_of(dtbo)
         with self._lock, self.state.locked():
             if partial:
-                self._load_region(design, bitstream, region, image, flags, blob)
+                self._load_region(design, region, image, flags, blob, dtbo)
             else:
                 self._load_whole(design, bitstream, image, flags, blob, dtbo)
 
@@ -372,7 +372,7 @@ class LinuxDevice(Device):
         return (name,)
 
     def _load_region(
-        self, design: Design, bitstream: Path | None, region: str, image: bytes, flags: Flags, blob: bytes
+        self, design: Design, region: str, image: bytes, flags: Flags, blob: bytes, dtbo: Path | None
     ) -> None:
         """Program a region; everything else goes on, and other processes may use it."""
         before = self._record
@@ -387,13 +387,15 @@ class LinuxDevice(Device):
                 self._design = empty(held, region)
                 self._note(replace(before, partials=partials))
             raise
-        overlays = before.overlays
-        if blob:
-            overlays = (*overlays, self.programmer.insert(region.replace("/", "_"), blob))
-            self.registers.forget()
         self._design = design
         partials = {path: os.path.abspath(part.file) for path, part in design.partials.items()}
-        self._note(replace(before, partials=partials, overlays=overlays))
+        record = replace(before, partials=partials)
+        self._note(record)
+        if dtbo is not None:
+            name = self.programmer.insert(dtbo.stem, blob)
+            self._trees[str(dtbo)] = name  # goes with what is in the region, not with the whole
+            self._note(replace(record, overlays=(*before.overlays, name)))
+            self.registers.forget()
         arm(self)
 
     def _downloaded(self) -> None:
@@ -427,7 +429,11 @@ class LinuxDevice(Device):
     def remove_device_tree(self, abs_dtbo: str) -> None:
         """Take a device-tree overlay out again; one that is not there is fine."""
         with self._lock, self.state.locked():
-            self.programmer.remove(self._trees.pop(abs_dtbo, self.programmer.name_of(Path(abs_dtbo).stem)))
+            name = self._trees.pop(abs_dtbo, self.programmer.name_of(Path(abs_dtbo).stem))
+            self.programmer.remove(name)
+            if self._record is not None and name in self._record.overlays:
+                left = tuple(one for one in self._record.overlays if one != name)
+                self._note(replace(self._record, overlays=left))
             self.registers.forget()
             self.memory.refresh()
 
