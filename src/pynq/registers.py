@@ -430,7 +430,7 @@ class RegisterMap(RegisterMapBase):
             members[attribute] = Slot(original, len(entries), entry["description"])
             entries[attribute] = (original, entry)
             names[original] = attribute
-            if original[-1] == "]":
+            if original.endswith("]"):
                 element = _ELEMENT.fullmatch(original)
                 if element:
                     elements.setdefault(element[1], {})[int(element[2])] = attribute

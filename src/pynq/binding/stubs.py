@@ -88,7 +88,10 @@ class _Writer:
         classes = ["\n".join(lines) for lines in self._classes.values()]
         alias = [] if name == "Overlay" else [f"Overlay = {name}"]
         strict = [_STRICT] if self._maps else []
-        return "\n\n".join([_HEADER.format(file=file) + "\n".join(imports), *strict, *classes, *alias]) + "\n"
+        return (
+            "\n\n".join([_HEADER.format(file=_plain(file)) + "\n".join(imports), *strict, *classes, *alias])
+            + "\n"
+        )
 
     # -- classes ----------------------------------------------------------------------------------------
     def _free(self, name: str) -> str:
@@ -136,7 +139,7 @@ class _Writer:
                 made, text = self._child(part, entry)
                 lines += _attribute(name, made, text)
         if hidden:
-            lines.append(f"{_INDENT}# no attributes, write overlay[...]: {', '.join(hidden)}")
+            lines.append(f"{_INDENT}# no attributes, write overlay[...]: {_plain(', '.join(hidden))}")
         return lines
 
     def _child(self, part: str, entry: Mapping[str, Any]) -> tuple[str, str]:
@@ -303,10 +306,14 @@ def _sentence(head: str, description: str) -> str:
     return f"{head}. {words}" if words else f"{head}."
 
 
+def _plain(text: str) -> str:
+    """Return text in one line, whatever is in it."""
+    return "".join(one if one.isprintable() else " " for one in " ".join(text.split()))
+
+
 def _quoted(text: str) -> str:
     """Return text as a docstring of one line, whatever is in it."""
-    plain = "".join(one if one.isprintable() else " " for one in " ".join(text.split()))[:400]
-    plain = plain.replace("\\", "\\\\").replace('"', "'")
+    plain = _plain(text)[:400].replace("\\", "\\\\").replace('"', "'")
     return f'"""{plain}"""'
 
 

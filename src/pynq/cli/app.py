@@ -7,6 +7,7 @@ not.
 from __future__ import annotations
 
 import json
+import keyword
 import os
 import sys
 import warnings
@@ -19,6 +20,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from pynq.cli import info, render
+from pynq.cli.plain import plain
 from pynq.errors import DesignError, PynqError
 
 __all__ = ["run"]
@@ -143,6 +145,11 @@ def _inspect(
     if diff is not None:
         if html is not None or svg is not None:
             raise typer.BadParameter("--html and --svg show one design: leave them out", param_hint="--diff")
+        if depth or unfold or browser or companion or ignore_version:
+            raise typer.BadParameter(
+                "it compares two descriptions, without drivers and pictures: beside it there is only --json",
+                param_hint="--diff",
+            )
         from pynq.cli import difference, look
 
         changes = difference.collect(file, diff)
@@ -156,6 +163,11 @@ def _inspect(
         raise typer.BadParameter(
             "--depth and --unfold are for the picture of --svg OUT", param_hint="--depth"
         )
+    for option, out in (("--html", html), ("--svg", svg)):
+        if out is not None and str(out) == "-":
+            raise typer.BadParameter("'-' is no name of a file", param_hint=option)
+    if html is not None and svg is not None and html.resolve() == svg.resolve():
+        raise typer.BadParameter(f"{html} is where the page goes: name another", param_hint="--svg")
     alone = inspection.image_alone(file) if html is None and svg is None else None
     if alone is not None:
         _show(alone, render.inspection, as_json)
@@ -165,23 +177,26 @@ def _inspect(
     progress = _Console(stderr=True)
     with progress.status("reading the design"):
         found = inspection.inspect(file, run_companion=companion, ignore_version=ignore_version)
-    if as_json or (html is None and svg is None):
-        _show(found.facts, render.inspection, as_json)
     if html is None and svg is None:
+        _show(found.facts, render.inspection, as_json)
         return 0
     from pynq.cli import pictures
 
+    for out in filter(None, (html, svg)):
+        pictures.refuse_source(out, found.facts)
     for path in unfold or ():
         if path not in found.design.hierarchies:
             known = ", ".join(found.design.hierarchies) or "none"
             raise typer.BadParameter(f"no hierarchy {path!r}; there are: {known}", param_hint="--unfold")
+    if as_json:
+        _show(found.facts, render.inspection, as_json)
     if svg is not None:
         with progress.status("laying the diagram out"):
             pictures.write_picture(found.design, found.facts, svg, depth=depth, unfold=unfold or ())
-        told.print(f"wrote {escape(str(svg))}", soft_wrap=True)
+        told.print(f"wrote {escape(plain(str(svg)))}", soft_wrap=True)
     if html is not None:
         pictures.write_page(found.design, found.facts, html)
-        told.print(f"wrote {escape(str(html))}", soft_wrap=True)
+        told.print(f"wrote {escape(plain(str(html)))}", soft_wrap=True)
         if browser and not pictures.open_page(html):
             _fail(f"no browser found to open {html} in")
     return 0
@@ -257,7 +272,7 @@ def _stubs(
     """Write a type stub of an overlay, so that editors complete its IP, registers and fields."""
     from pynq.cli import stubs
 
-    if out is not None and (out.suffix != ".pyi" or not out.stem.isidentifier()):
+    if out is not None and (out.suffix != ".pyi" or not _importable(out.stem)):
         raise typer.BadParameter(
             f"{out.name!r} is no module's stub: it is imported by its name, like base_stubs.pyi",
             param_hint="--out",
@@ -268,6 +283,11 @@ def _stubs(
         sys.stdout.flush()
     else:
         out.write_text(text, encoding="utf-8")
+
+
+def _importable(name: str) -> bool:
+    """Whether a stub may have that name: not one that hides this package's own types."""
+    return name.isidentifier() and not keyword.iskeyword(name) and name != "pynq"
 
 
 @app.command("convert")
@@ -469,7 +489,7 @@ def _show(found: Any, tables: Any, as_json: bool) -> None:
     else:
         # In a file nothing has to be folded.
         width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else 120
-        tables(_Console(highlight=False, width=width), found)
+        tables(_Console(highlight=False, width=width), plain(found))
     sys.stdout.flush()
 
 
@@ -506,10 +526,10 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
 
 def _fail(message: str) -> None:
-    Console(stderr=True, highlight=False, soft_wrap=True).print("[bold red]error:[/]", escape(message))
+    Console(stderr=True, highlight=False, soft_wrap=True).print("[bold red]error:[/]", escape(plain(message)))
 
 
 def _warn(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
     """Show a warning as one line, without the line of code that raised it."""
     console = Console(stderr=True, highlight=False, soft_wrap=True)
-    console.print(f"[yellow]{category.__name__}:[/]", escape(str(message)))
+    console.print(f"[yellow]{category.__name__}:[/]", escape(plain(str(message))))

@@ -15,7 +15,7 @@ from pynq.report.graph import graph_of
 from pynq.report.page import page
 from pynq.report.svg import svg
 
-__all__ = ["graph", "open_page", "write_page", "write_picture"]
+__all__ = ["graph", "open_page", "refuse_source", "write_page", "write_picture"]
 
 
 def graph(design: Design, facts: dict[str, Any]) -> dict[str, Any]:
@@ -50,6 +50,16 @@ def write_picture(
 ) -> None:
     """Write the block diagram as SVG, with ``depth`` levels of hierarchies open, and those named."""
     _write(target, svg(graph(design, facts), depth=depth, unfold=unfold))
+
+
+def refuse_source(target: Path, facts: dict[str, Any]) -> None:
+    """Raise :class:`FileExistsError` for a target that is one of the files that the facts were read from."""
+    for source in map(Path, filter(None, (facts["description"], facts["bitstream"], facts["companion"]))):
+        # A member of an archive: the archive is one of its parents.
+        if any(
+            one.is_file() and target.exists() and target.samefile(one) for one in (source, *source.parents)
+        ):
+            raise FileExistsError(f"{target} is what is shown: name another file")
 
 
 def open_page(target: Path) -> bool:

@@ -82,13 +82,21 @@ def locate(name: str | os.PathLike[str]) -> Located:
             if named is not None:  # a build's folder holds one bitstream, and its register list
                 return Located(folder / named, _bitstream(folder, names, stem, stem, suffix))
             lonely.append(folder / alone)
+    odd = next((folder / wanted.name for folder in searched if os.path.lexists(folder / wanted.name)), None)
+    if odd is not None and not odd.is_file() and (suffix in BITSTREAMS or kind is not None):
+        what = "a folder" if odd.is_dir() else "no regular file" if odd.exists() else "a link to nothing"
+        raise DesignNotFoundError(f"no overlay {os.fspath(name)!r}: {odd} is {what}")
     places = "\n".join(f"  {folder}" for folder in searched)
     if lonely:
         raise DesignNotFoundError(
             f"no description for {lonely[0]}: {stem}.hwh (or {_others()}) has to be beside it."
             f" Searched:\n{places}"
         )
-    what = wanted.name if kind is not None and not kind.beside else f"{stem}.hwh (or {_others()})"
+    what = (
+        wanted.name
+        if kind is not None and (kind.names or not kind.beside)
+        else f"{stem}.hwh (or {_others()})"
+    )
     raise DesignNotFoundError(f"no overlay {os.fspath(name)!r}: no {what} found. Searched:\n{places}")
 
 

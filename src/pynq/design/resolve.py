@@ -15,6 +15,7 @@ from pynq.design.kinds import find_processor
 from pynq.design.memories import resolve_memories
 from pynq.design.model import Cell, MemoryRange, Port
 from pynq.design.topology import Wiring
+from pynq.errors import DesignError, Problem
 
 __all__ = ["hierarchies", "resolve"]
 
@@ -22,7 +23,12 @@ __all__ = ["hierarchies", "resolve"]
 def resolve(
     file: str, cells: Mapping[str, Cell], ports: Mapping[str, Port], boundary: Sequence[MemoryRange]
 ) -> dict[str, Any]:
-    """Return the fields of a :class:`Design` that follow from its cells, ports and boundary ranges."""
+    """Return the fields of a :class:`Design` that follow from its cells, ports and boundary ranges.
+
+    Raises :class:`~pynq.errors.DesignError` for cells that no path can lead to, or whose names could not be
+    shown: a terminal would obey them.
+    """
+    _check_names(cells)
     family, ps = find_processor(cells)
     wiring = Wiring(file, cells, ports)
     ranges = reachable(cells, ps, boundary)
@@ -44,6 +50,20 @@ def resolve(
         "resets": resolve_resets(wiring),
         "gpio_channels": resolve_gpio(wiring),
     }
+
+
+def _check_names(cells: Mapping[str, Cell]) -> None:
+    problems = []
+    for path, cell in cells.items():
+        if not path.isprintable():
+            problem = "has control characters in its name"
+        elif path[:1] == "/" or path[-1:] == "/" or "//" in path:
+            problem = "has an empty name in its path"
+        else:
+            continue
+        problems.append(Problem(cell.source.file, cell.source.line, f"cell {path[:80]!r} {problem}"))
+    if problems:
+        raise DesignError(problems)
 
 
 def hierarchies(cells: Iterable[str]) -> tuple[str, ...]:
