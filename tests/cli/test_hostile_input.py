@@ -79,7 +79,7 @@ def test_a_register_without_a_name(tmp_path: Path, capsys: pytest.CaptureFixture
 @pytest.mark.parametrize("name", KINDS)
 def test_a_pipe_is_no_description(name: str, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / name)
-    with pytest.raises(DesignError, match=r"is a pipe|is no file"):
+    with pytest.raises(DesignError, match="is no file"):
         read(tmp_path / name)
 
 
@@ -87,7 +87,7 @@ def test_a_pipe_is_no_description(name: str, tmp_path: Path) -> None:
 def test_a_pipe_is_not_converted(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     os.mkfifo(tmp_path / name)
     assert main(["convert", str(tmp_path / name)]) == 1
-    assert "is a pipe" in capsys.readouterr().err
+    assert "is no file" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", [*KINDS, "x.bit", "x.pdi"])
