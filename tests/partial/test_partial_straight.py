@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from partial import regionkit
-from partial.regionkit import write
+from partial.regionkit import shell, write
 from tools.blockdesign import BlockDesign, Bus, Cell, Pin, axi, vector
 from tools.systems import PS7, PYNQ_Z2, STAMP
 from tools.vendor_ip import Clocking, axi_timer, interconnect, proc_sys_reset, processing_system7
@@ -19,6 +19,7 @@ from pynq.backends.sim import SimDevice
 from pynq.design import read
 from pynq.design.partial import merge
 from pynq.errors import BusError, DesignError, OverlayNotLoadedError
+from pynq.report.graph import graph_of
 
 RESET = "rst/peripheral_aresetn"
 TIMER = 0x4001_0000
@@ -74,6 +75,21 @@ class TestStreams:
         assert through(overlay, [1, 2, 3]) == [1, 2, 3]
         assert "pr_0" not in overlay.ip_dict
         assert not [path for path in overlay.ip_dict if path.startswith("pr_0/")]
+
+    def test_the_diagram_joins_what_is_on_both_sides(self, folder: Path) -> None:
+        write(folder, "wire", stream_wires("wire"))
+        write(folder, "outer", shell("outer", "inner"))
+        design, wire = read(folder / "full.hwh"), read(folder / "wire.hwh")
+        nested = merge(merge(design, "pr_0", read(folder / "outer.hwh")), "pr_0/inner", wire)
+        ways = [(["axi_dma_0", "M_AXIS_MM2S"], ["axi_dma_0", "S_AXIS_S2MM"], "stream")]
+        for filled in (merge(design, "pr_0", wire), nested):
+            edges = graph_of(filled)["edges"]
+            streams = [edge for edge in edges if "axi_dma_0" in (edge["from"][0], edge["to"][0])]
+            assert [
+                (edge["from"], edge["to"], edge["kind"]) for edge in streams if edge["kind"] == "stream"
+            ] == ways
+        hollow = [edge["to"] for edge in graph_of(design)["edges"] if edge["from"] == ways[0][0]]
+        assert hollow == [["pr_0", "s_axis"]]
 
     def test_two_ways_in_are_no_bus(self, folder: Path) -> None:
         text = stream_wires("bad").replace('TYPE="INITIATOR"', 'TYPE="TARGET"')
@@ -133,6 +149,17 @@ class TestMemoryMapped:
         write(tmp_path, "nothing", "\ufeff" + BlockDesign("nothing", PYNQ_Z2, **STAMP).to_xml(), bytes(400))
         with SimDevice("sim:bridge", deterministic=True) as device:
             yield pynq.Overlay("bridge.bit", device=device)
+
+    def test_the_diagram_joins_both_interconnects(self, bridge: Any) -> None:
+        def leads(design: Any) -> bool:
+            ends = [(edge["from"][0], edge["to"][0], edge["kind"]) for edge in graph_of(design)["edges"]]
+            return ("periph", "inner", "axi") in ends
+
+        assert not leads(bridge.design)
+        bridge.pr_download("pr_0", "wire.bit")
+        assert leads(bridge.design)
+        bridge.pr_download("pr_0", "nothing.bit")
+        assert not leads(bridge.design)
 
     def test_what_is_behind_the_region_is_reached_while_the_bus_leads_there(self, bridge: Any) -> None:
         assert "timer" not in bridge.ip_dict or "phys_addr" not in bridge.ip_dict["timer"]

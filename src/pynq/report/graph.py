@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pynq.design import BusInterface, Cell, CellKind, Design, Endpoint, Port
+from pynq.design.partial import straight
 
 __all__ = ["graph_of"]
 
@@ -138,11 +139,12 @@ def _bus_kind(interfaces: list[tuple[str, BusInterface]]) -> str:
 
 def _buses(design: Design, ends: _Ends) -> Iterator[dict[str, Any]]:
     nets: dict[str, list[tuple[str, BusInterface]]] = {}
+    names = _through_regions(design)
     for path, cell in design.cells.items():
         for interface in cell.interfaces.values():
-            nets.setdefault(interface.net, []).append((path, interface))
+            nets.setdefault(names.get(interface.net, interface.net), []).append((path, interface))
     for interface in design.interfaces.values():
-        nets.setdefault(interface.net, []).append(("", interface))
+        nets.setdefault(names.get(interface.net, interface.net), []).append(("", interface))
     for net, members in nets.items():
         if net in _NO_NET or len(members) < 2:
             continue
@@ -157,6 +159,21 @@ def _buses(design: Design, ends: _Ends) -> Iterator[dict[str, Any]]:
                 "kind": kind,
                 "net": net,
             }
+
+
+def _through_regions(design: Design) -> dict[str, str]:
+    """Return the nets that go on straight through what a region holds, with the net that each begins as."""
+    before = {
+        leaves.net: enters.net for region in design.partials for enters, leaves in straight(design, region)
+    }
+    found: dict[str, str] = {}
+    for net in before:
+        first, passed = net, {net}
+        while first in before and before[first] not in (*_NO_NET, *passed):
+            first = before[first]
+            passed.add(first)
+        found[net] = first
+    return found
 
 
 def _drives(design: Design, path: str, interface: BusInterface) -> int:
