@@ -346,3 +346,16 @@ def test_changed_properties_are_read_or_told(write: Write, data: st.DataObject) 
         node.properties[name] = data.draw(st.binary(max_size=24))
     with suppress(PynqError):
         Views.of(description.read(write(fdt.write(tree), "pl.dtbo")))
+
+
+@pytest.mark.parametrize(
+    "clocks",
+    ["a: x { C; clocks = <&a>; };", "a: x { C; clocks = <&b>; }; b: y { C; clocks = <&a>; };"],
+)
+def test_clocks_that_are_their_own_source(write: Write, clocks: str) -> None:
+    text = f"""&bus {{ #address-cells = <1>; #size-cells = <1>;
+        {clocks.replace("C;", 'compatible = "xlnx,fclk";')}
+        n@1000 {{ reg = <0x1000 4>; clocks = <&a>; }}; }};"""
+    design = description.read(write(text, "pl.dtsi"))
+    assert not design.ps
+    assert len(design.cells) == 1

@@ -152,6 +152,21 @@ def test_watched_registers_are_told_when_they_change(overlay: Any, monkeypatch: 
 
 
 @pytest.mark.usefixtures("_kernel")
+@pytest.mark.parametrize("names", [None, 3, "MM2S_SA", {"MM2S_SA": 1}, [3, None]])
+def test_no_wish_to_watch_raises(overlay: Any, monkeypatch: pytest.MonkeyPatch, names: object) -> None:
+    page = Page(view_of(overlay), monkeypatch)
+    page.ask(kind="watch", path="filter/axi_dma", names=names, seconds=[])
+    assert not threads()
+    page.ask(kind="watch", path="filter/axi_dma", names=["MM2S_SA"], seconds=float("inf"))
+    page.wait(lambda heard: heard)
+    assert threads(), "the thread does not wait for ever"
+    page.ask(kind="watch", path="", names=[])
+    for thread in threads():
+        thread.join(30)
+    assert not threads()
+
+
+@pytest.mark.usefixtures("_kernel")
 def test_watching_ends_with_the_page(overlay: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "PATIENCE", 0.3)
     page = Page(module.view_of(overlay), monkeypatch)

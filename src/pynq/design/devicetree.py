@@ -238,8 +238,13 @@ class _Builder:
                     found.setdefault(index, None)
         return found
 
-    def _ps_indices(self, node: Node, name: str, family: Processor | None) -> Iterator[int | None]:
-        """The number of the PS's PL clock for each clock of a property, None for other clocks."""
+    def _ps_indices(
+        self, node: Node, name: str, family: Processor | None, *, through: bool = True
+    ) -> Iterator[int | None]:
+        """The number of the PS's PL clock for each clock of a property, None for other clocks.
+
+        ``through``: also for the clock that an ``xlnx,fclk`` node stands for.
+        """
         data, place = node.cells(name), 0
         while place < len(data):
             target = self._devices.refer(node, name, place)
@@ -251,8 +256,10 @@ class _Builder:
                 place += 2
             else:
                 width = target.cells("#clock-cells") if target is not None else ()
-                inner = target is not None and "xlnx,fclk" in target.strings("compatible")
-                yield next(self._ps_indices(target, "clocks", family), None) if inner and target else None
+                if through and target is not None and "xlnx,fclk" in target.strings("compatible"):
+                    yield next(self._ps_indices(target, "clocks", family, through=False), None)
+                else:
+                    yield None
                 place += 1 + min(width[0] if width else 0, 4)
 
     def _with_clocks(self, one: Cell, family: Processor | None) -> Cell:

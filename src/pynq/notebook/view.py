@@ -50,9 +50,10 @@ class View(anywidget.AnyWidget):
             return
         self._watcher.heard()
         if question.get("kind") == "watch":
-            names = [name for name in question.get("names", []) if isinstance(name, str)]
+            asked = question.get("names")
+            names = [name for name in asked if isinstance(name, str)] if isinstance(asked, list) else []
             seconds = question.get("seconds", 0.5)
-            every = max(_FASTEST, float(seconds)) if isinstance(seconds, (int, float)) else 0.5
+            every = min(max(_FASTEST, seconds), PATIENCE) if isinstance(seconds, (int, float)) else 0.5
             self._watcher.watch(str(question.get("path", "")), names, every)
             return
         self.send({"id": question.get("id"), **self._panel.answer(question)})
