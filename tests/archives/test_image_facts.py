@@ -85,19 +85,39 @@ def test_the_walk_is_bounded() -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "device"), [(0x23727093, "7z020"), (0x04A49093, "k26"), (0x14CA8093, "vc1902"), (0x0362D093, "")]
+    ("code", "devices"),
+    [
+        (0x23727093, "7z020"),
+        (0x04A49093, "k26"),
+        (0x04A44093, "k24"),
+        (0x04826093, "zu1"),
+        (0x0484B093, "zu6"),
+        (0x04A4B093, "zu6"),
+        (0x04A56093, "zu19 ku15p"),  # one die
+        (0x04A82093, "zu28"),
+        (0x147E0093, "zu28"),  # its PS
+        (0x14CA8093, "vc1902"),
+        (0x14CC8093, "ve2302"),
+        (0x14CD3093, "ve2802"),
+        (0x0362D093, ""),
+    ],
 )
-def test_codes(code: int, device: str) -> None:
-    assert "".join(devices_of(code)) == device
+def test_codes(code: int, devices: str) -> None:
+    assert " ".join(devices_of(code)) == devices
 
 
 def test_fitting() -> None:
     assert Identity("", 0x04A42093, ("zu3",), None, False).fits("zu3eg")
     assert not Identity("", 0x04A43093, ("zu2",), None, False).fits("zu21dr")
     assert Identity("", 1, (), None, False).fits("anything")
+    shared = Identity("", 0x04A56093, devices_of(0x04A56093), None, False)
+    assert shared.fits("xcku15p-ffve1517-2-e")
+    assert shared.fits("xczu19eg-ffvc1760-2-i")
+    assert not shared.fits("xczu1eg-sbva484-1-e")
     assert same_device("xczu7ev-ffvc1156-2-e", "zu7ev")
     assert same_device("xqzu9eg-ffrb1156-1-i", "xczu9eg") is True
     assert not same_device("xc7z0201", "7z020")
+    assert same_device("xc2ve3858-ssva2112-2MP-e-S", "2ve3858")
 
 
 def test_pdis() -> None:

@@ -170,6 +170,9 @@ def inspection(console: Console, found: dict[str, Any]) -> None:
     _interrupts(console, found)
     _clocks(console, found)
     _rest(console, found)
+    for note in found["notes"]:
+        place = f"{note['file']}:{note['line']}" if note["line"] else note["file"]
+        console.print(Text(f"note: {place}: {note['message']}"), style="dim", soft_wrap=True)
     for note in found["warnings"]:
         console.print(f"[yellow]{escape(note)}[/]")
 

@@ -290,4 +290,4 @@ def same_device(part: str, device: str) -> bool:
 
 def _plain(part: str) -> str:
     """Return a part without its family's beginning: "xc7z020clg400-1" -> "7z020clg400-1"."""
-    return re.sub(r"^(xc|xa|xqr|xq)(?=[7kuvz])", "", part.lower().strip())
+    return re.sub(r"^(xc|xa|xqr|xq)(?=[27kuvz])", "", part.lower().strip())
