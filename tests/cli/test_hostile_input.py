@@ -164,3 +164,30 @@ def test_json_and_a_page_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[s
 def test_names_that_no_stub_can_have(name: str, tmp_path: Path) -> None:
     assert main(["stubs", str(FILE), "-o", str(tmp_path / name)]) == 2
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("arguments", [["inspect", "--html"], ["inspect", "--svg"], ["stubs", "-o"]])
+def test_what_can_not_be_written_is_named(
+    arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command, option = arguments
+    target = tmp_path / "there.pyi"
+    target.mkdir()
+    for out, why in (
+        (target, f"{target}: can't be written: Is a directory"),
+        (tmp_path / "no" / "x.pyi", "there is no folder"),
+        (Path("/dev/full") if command == "inspect" else Path("/proc/x.pyi"), "can't be written"),
+    ):
+        assert main([command, str(FILE), option, str(out)]) == 1
+        assert why in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_broken_image_in_an_archive_is_told_with_the_archive(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with zipfile.ZipFile(tmp_path / "b.xsa", "w") as archive:
+        archive.write(FILE, "a.hwh")
+        archive.writestr("a.bit", b"no bitstream")
+    assert main(["inspect", str(tmp_path / "b.xsa")]) == 1
+    assert f"{tmp_path / 'b.xsa'}/a.bit: at byte 0: this is no .bit" in capsys.readouterr().err

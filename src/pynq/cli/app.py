@@ -271,6 +271,7 @@ def _stubs(
 ) -> None:
     """Write a type stub of an overlay, so that editors complete its IP, registers and fields."""
     from pynq.cli import stubs
+    from pynq.cli.output import write
 
     if out is not None and (out.suffix != ".pyi" or not _importable(out.stem)):
         raise typer.BadParameter(
@@ -282,7 +283,7 @@ def _stubs(
         sys.stdout.write(text)
         sys.stdout.flush()
     else:
-        out.write_text(text, encoding="utf-8")
+        write(out, text.encode("utf-8"))
 
 
 def _importable(name: str) -> bool:

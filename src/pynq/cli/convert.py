@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import tempfile
 from pathlib import Path
 
+from pynq.cli.output import write
 from pynq.design.bitfile import image_of
 from pynq.design.images import family_of, identify
 from pynq.design.inside import contents, image_in, is_archive
@@ -51,7 +49,7 @@ def convert(file: Path, out: Path | None = None, family: str | None = None, *, f
         raise FileExistsError(f"{out} is the file to convert: name another with -o")
     if out.exists() and not force:
         raise FileExistsError(f"{out} is there already: --force replaces it, -o writes elsewhere")
-    _write(out, image)
+    write(out, image)
     return out
 
 
@@ -74,19 +72,3 @@ def _family(name: str, data: bytes, wanted: str | None) -> Processor:
             [Problem(name, 0, "is encrypted by Vivado: Bootgen makes images that the PS can decipher")]
         )
     return family
-
-
-def _write(out: Path, data: bytes) -> None:
-    """Write a file so that others see all of it or the old one."""
-    file, name = tempfile.mkstemp(prefix=f".{out.name}.", dir=out.parent)
-    try:
-        with os.fdopen(file, "wb") as stream:
-            stream.write(data)
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(name, 0o666 & ~mask)
-        os.replace(name, out)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(name)
-        raise

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 import webbrowser
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from pynq.cli.info import version
+from pynq.cli.output import write
 from pynq.design import Design
 from pynq.report.graph import graph_of
 from pynq.report.page import page
@@ -42,14 +41,15 @@ def _marks(design: Design, facts: dict[str, Any]) -> dict[str, str]:
 def write_page(design: Design, facts: dict[str, Any], target: Path) -> None:
     """Write the page about a design. A file that is there is replaced; one that fails leaves it as it was."""
     text = page(facts, graph(design, facts), made=f"Made by pynq-anywhere {version()}: pynq inspect --html")
-    _write(target, text)
+    write(target, text.encode("utf-8"))
 
 
 def write_picture(
     design: Design, facts: dict[str, Any], target: Path, *, depth: int, unfold: Sequence[str]
 ) -> None:
     """Write the block diagram as SVG, with ``depth`` levels of hierarchies open, and those named."""
-    _write(target, svg(graph(design, facts), depth=depth, unfold=unfold))
+    picture = svg(graph(design, facts), depth=depth, unfold=unfold)
+    write(target, picture.encode("utf-8"))
 
 
 def refuse_source(target: Path, facts: dict[str, Any]) -> None:
@@ -65,23 +65,3 @@ def refuse_source(target: Path, facts: dict[str, Any]) -> None:
 def open_page(target: Path) -> bool:
     """Show a page in the user's browser; return whether there is one."""
     return webbrowser.open(target.resolve().as_uri())
-
-
-def _write(target: Path, text: str) -> None:
-    data = text.encode("utf-8")
-    if target.exists() and not target.is_file():  # a folder refuses; a pipe takes it as it is
-        target.write_bytes(data)
-        return
-    if not target.parent.is_dir():
-        raise FileNotFoundError(f"{target}: there is no folder {target.parent} to write it in")
-    handle, draft = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:40]}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(draft, target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~mask)
-        os.replace(draft, target)
-    except BaseException:
-        os.unlink(draft)
-        raise

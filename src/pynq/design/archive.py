@@ -185,7 +185,7 @@ class Archive:
         return tuple(
             name
             for name in self.bitstreams
-            if is_partial(self._members.head(name, _HEAD), name)
+            if is_partial(self._members.head(name, _HEAD), f"{self.path}/{name}")
             # Segmented configuration: the PL's own part of a Versal, beside that for booting.
             and not self._segment(name)
         )
