@@ -13,6 +13,7 @@ BUILT_IN = (
     "axis_subset",
     "axis_switch",
     "decoupler",
+    "dfx_controller",
     "proc_sys_reset",
 )
 

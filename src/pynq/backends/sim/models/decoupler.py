@@ -6,10 +6,8 @@ only opens and closes.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
-
 from pynq.backends.sim.model import Model
+from pynq.backends.sim.models._dictionary import entries, parse
 from pynq.backends.sim.nets import number, parameter
 from pynq.backends.sim.passages import MANAGERS
 from pynq.backends.sim.regfile import Reg, RegisterSpec, specs_of_model
@@ -166,46 +164,16 @@ class ShutdownManager(Model, built_in=True):
         return f"{self.name} is in shutdown" if self._closed else ""
 
 
-_WORD = re.compile(r"\s*(?:([{}])|([^\s{}]+))")
-_MOST = 100_000  # words of a parameter
-
-
 def _decoupled_values(text: str) -> dict[str, int]:
     """Return the levels that wires have while they are decoupled, by the pins ``rp_x_y`` and ``s_x_y``.
 
     The parameter is a nested list of names and values (a Tcl dictionary), with one entry for each interface.
     """
     found: dict[str, int] = {}
-    words = (match for _, match in zip(range(_MOST), _WORD.finditer(text), strict=False))
-    tree = dict(_pairs(_nested(words)))
-    for interface, body in _entries(tree.get("INTF")):
-        for signal, options in _entries(dict(_entries(body)).get("SIGNALS")):
-            value = dict(_entries(options)).get("DECOUPLED_VALUE", "")
+    for interface, body in entries(parse(text).get("INTF")):
+        for signal, options in entries(dict(entries(body)).get("SIGNALS")):
+            value = dict(entries(options)).get("DECOUPLED_VALUE", "")
             if isinstance(value, str) and value:
                 for side in ("rp", "s"):
                     found[f"{side}_{interface}_{signal}"] = number(value)
     return found
-
-
-def _nested(words: Iterator[re.Match[str]]) -> list[object]:
-    stack: list[list[object]] = [[]]
-    for word in words:
-        if word[1] == "{":
-            stack.append([])
-        elif word[1] == "}":
-            if len(stack) > 1:
-                done = stack.pop()
-                stack[-1].append(done)
-        else:
-            stack[-1].append(word[2])
-    return stack[0]
-
-
-def _pairs(items: list[object]) -> Iterator[tuple[str, object]]:
-    for name, value in zip(items[::2], items[1::2], strict=False):
-        if isinstance(name, str):
-            yield name, value
-
-
-def _entries(value: object) -> Iterator[tuple[str, object]]:
-    return _pairs(value) if isinstance(value, list) else iter(())
