@@ -69,9 +69,9 @@ def example(name: str) -> Path:
 
 
 def mypy(folder: Path, *files: str) -> list[str]:
-    """What mypy says, one complaint a line. What it knows of the package it keeps for the next test."""
+    """What mypy says, one complaint a line. What it knows of the package it keeps for the next time."""
     pytest.importorskip("mypy")
-    cache = str(folder.parent / "mypy")
+    cache = str(EXAMPLES.parent / ".mypy_cache" / "stubs")
     options = [
         "--strict",
         "--config-file",
@@ -93,6 +93,7 @@ def mypy(folder: Path, *files: str) -> list[str]:
     return done.stdout.splitlines()
 
 
+@pytest.mark.slow
 def test_programs_pass_and_typos_do_not(tmp_path: Path) -> None:
     for name in NAMES:
         (tmp_path / f"{name}_stubs.pyi").write_text(make(example(name)), encoding="utf-8")
@@ -263,6 +264,7 @@ def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.corpus
+@pytest.mark.slow
 def test_corpus_stubs_pass_strict_mypy(corpus: Path, tmp_path: Path) -> None:
     names = []
     for number, file in enumerate(sorted((corpus / "hwh").glob("*.hwh"))):

@@ -152,6 +152,13 @@ def test_no_question_of_a_page_raises(panel: Panel, question: dict[str, Any]) ->
     assert answer["kind"] in (question["kind"], "error")
 
 
+@pytest.mark.parametrize("names", [False, 3, "MM2S_SA", {"MM2S_SA": 1}, [[]], [None]])
+def test_names_of_registers_are_a_list_of_texts(panel: Panel, names: object) -> None:
+    answer = panel.answer({"kind": "read", "path": DMA, "names": names})
+    assert answer["kind"] == "error"
+    assert "expected a list" in answer["error"] or "no such register" in answer["error"]
+
+
 def test_activity_follows_transfers_and_interrupts(overlay: Any, panel: Panel) -> None:
     assert ask(panel, "activity")["channels"] == []  # no driver is made for the question
     dma = overlay.axi_dma_0

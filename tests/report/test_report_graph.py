@@ -98,14 +98,16 @@ def test_examples_are_laid_out_well(name: str, layers: tuple[str, ...], engine: 
 
 
 @pytest.mark.corpus
+@pytest.mark.slow
 def test_every_file_of_the_corpus_is_laid_out_well(corpus: Path, engine: Engine) -> None:
     for number, path in enumerate(sorted((corpus / "hwh").glob("*.hwh"))):
         design = read(path)
         graph = graph_of(design)
         whole(graph, design)
-        assert engine.layout(graph, 0, SHOWN)["problems"] == [], path.name
         # The rest for some: with everything shown, a large design takes seconds.
-        if number % 6 == 0:
+        if number % 2 == 0:
+            assert engine.layout(graph, 0, SHOWN)["problems"] == [], path.name
+        if number % 11 == 0:
             assert engine.layout(graph, 99, SHOWN)["problems"] == [], path.name
 
 

@@ -79,9 +79,11 @@ class Panel:
         names = question.get("names")
         if names is None:
             names = [name for name, row in rows.items() if row.readable and not row.sensitive]
+        if not isinstance(names, list):
+            raise FieldValueError(f"{path}: names={names!r}: expected a list of names of registers")
         values: dict[str, str] = {}
         for name in names:
-            row = rows.get(name)
+            row = rows.get(name) if isinstance(name, str) else None
             if row is None or not row.readable:
                 what = "there is no such register" if row is None else "it can't be read"
                 raise FieldValueError(f"{path}: {name!r}: {what}")
