@@ -27,9 +27,13 @@ def _by_registers(cell: Cell) -> bool:
 class AxisSwitch(Model, built_in=True):
     """Routes by registers, natively and a beat a cycle; or by TDEST, packet by packet.
 
-    Registers (PG085, "Register Space"): a 1 in REG_UPDATE takes the routes over and stops all streams for
-    16 cycles. Of two outputs with the same input the lower one has it. Outputs are disabled after a reset.
-    By TDEST, a packet that no output is for is dropped, and arbitration is between whole packets.
+    Registers (PG085, "Control Register" and "MI_MUX[0-15] Register"): a 1 in REG_UPDATE takes the routes
+    over, which were only noted before, and resets the switch for about 16 cycles, which is over before
+    the program could read the bit. Of two outputs with the same input the lower one has it. The guide gives no value of the routes after a
+    reset: here all outputs are disabled, so that data goes only where the program said.
+
+    By TDEST (PG085, "Routing") a packet goes to the output whose range holds its TDEST; arbitration is
+    between whole packets. The guide does not say what becomes of one that no range holds: here it is dropped.
     """
 
     bindto = ["xilinx.com:ip:axis_switch"]
@@ -112,7 +116,11 @@ class AxisSwitch(Model, built_in=True):
 
 
 class AxisCombiner(Model, built_in=True):
-    """Puts the beats of its inputs side by side; TLAST, TDEST and TUSER are those of the first."""
+    """Puts the beats of its inputs side by side; TLAST, TDEST and TUSER are those of the first.
+
+    Inputs whose TLAST do not come together, which the hardware reports as an error (PG085, "Overview of
+    Features"), end the model with an error; TID and TDEST that differ are not looked at.
+    """
 
     bindto = ["xilinx.com:ip:axis_combiner"]
 

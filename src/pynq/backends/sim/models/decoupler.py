@@ -24,10 +24,12 @@ def _bound(names: tuple[str, ...]) -> list[str]:
 class Decoupler(Model, built_in=True):
     """Passes everything on, or nothing.
 
-    It decouples while its input ``decouple`` is 1 or bit 0 of its register is (PG375, "Register Space"; the
-    same address read gives the status). Streams then stop on both sides, wires have their decoupled value
-    (0 where the description gives none), and an access to the bus, which in hardware nobody answers, raises
-    an error at once.
+    It decouples while its input ``decouple`` is 1 (PG375, "Operation") or bit 0 of its register is; the same
+    address read gives the status (Linux, drivers/fpga/xilinx-pr-decoupler.c, which uses it so). A design has
+    one of the two; that either is enough where it has both is taken for granted.
+
+    Streams then stop on both sides, wires have their decoupled value (0 where the description gives none),
+    and an access to the bus, which in hardware nobody answers, raises an error at once.
     """
 
     bindto = _bound(DECOUPLERS)
