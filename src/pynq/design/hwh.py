@@ -59,6 +59,8 @@ MAX_BYTES = 32 << 20
 """Largest file that is read, in bytes; the largest hand-off file seen so far has 4.1 MB."""
 MAX_PATH = 1000
 """Longest path of a cell, in characters."""
+MAX_REGISTER = 1 << 20
+"""Most bits of a register; the largest one seen so far has 1024."""
 MAX_ROUTES = 64
 """Most interfaces through which one range may lead."""
 
@@ -394,7 +396,7 @@ class _Builder:
                 line, f"register {name!r} of {path!r}: ADDRESS_OFFSET={get('ADDRESS_OFFSET')!r} is no address"
             )
             offset = 0
-        if size is None or size < 0:
+        if size is None or not 0 <= size <= MAX_REGISTER:
             self._problems.add(
                 line, f"register {name!r} of {path!r}: SIZE={get('SIZE')!r} is no number of bits"
             )
@@ -413,6 +415,13 @@ class _Builder:
                     field_line,
                     f"field {field_name!r} of register {name!r} of {path!r}: BIT_OFFSET={get('BIT_OFFSET')!r}"
                     f" BIT_WIDTH={get('BIT_WIDTH')!r} are no bit numbers",
+                )
+                continue
+            if low + width > max(64, size):  # those that end beyond their register's size are real
+                self._problems.add(
+                    field_line,
+                    f"field {field_name!r} of register {name!r} of {path!r}: bits {low} to {low + width - 1}"
+                    f" are in no register of {size} bits",
                 )
                 continue
             built.append(
