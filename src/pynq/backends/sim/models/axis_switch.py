@@ -28,9 +28,10 @@ class AxisSwitch(Model, built_in=True):
     """Routes by registers, natively and a beat a cycle; or by TDEST, packet by packet.
 
     Registers (PG085, "Control Register" and "MI_MUX[0-15] Register"): a 1 in REG_UPDATE takes the routes
-    over, which were only noted before, and resets the switch for about 16 cycles, which is over before
-    the program could read the bit. Of two outputs with the same input the lower one has it. The guide gives no value of the routes after a
-    reset: here all outputs are disabled, so that data goes only where the program said.
+    over, which were only noted before, and resets the switch for about 16 cycles, which are over before the
+    program could read the bit. Of two outputs with the same input the lower one has it. The guide gives no
+    value of the routes after a reset: here all outputs are disabled, so that data goes only where the program
+    said.
 
     By TDEST (PG085, "Routing") a packet goes to the output whose range holds its TDEST; arbitration is
     between whole packets. The guide does not say what becomes of one that no range holds: here it is dropped.
