@@ -176,9 +176,24 @@ def large_memory(cells: Cells) -> None:
     cells["ps7"] = new
 
 
-@case("coherent-port", "warning", "ps7/S_AXI_ACP", "dma goes through a coherent port.*AxCACHE 0011")
+@case("coherent-port", "warning", "ps7/S_AXI_ACP", "dma goes through a coherent port.*AxUSER.0. is not tied")
 def acp(cells: Cells) -> None:
     bus(cells["ps7"], "S_AXI_HP0", name="S_AXI_ACP")
+    cells["ps7"].parameters["PCW_USE_DEFAULT_ACP_USER_VAL"] = "0"
+
+
+@case("coherent-port", "note", "ps7/S_AXI_ACP", "dma goes through a coherent port: caches are seen only if")
+def acp_of_a_dma(cells: Cells) -> None:
+    bus(cells["ps7"], "S_AXI_HP0", name="S_AXI_ACP")
+    cells["ps7"].parameters["PCW_USE_DEFAULT_ACP_USER_VAL"] = "1"
+
+
+@case("coherent-port", "warning", "ps7/S_AXI_HPC0_FPD", "dma goes through a coherent port.*AxCACHE 0011")
+def hpc(cells: Cells) -> None:
+    bus(cells["ps7"], "S_AXI_HP0", name="S_AXI_HPC0_FPD")
+    old = cells["ps7"]
+    cells["ps7"] = zynqmp("ps7", ports=[p for p in old.ports if p.name != "IRQ_F2P"], ranges=[])
+    cells["ps7"].interfaces = old.interfaces
 
 
 @case(

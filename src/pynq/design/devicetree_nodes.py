@@ -22,7 +22,8 @@ __all__ = ["CLOCKS", "CONTROLLERS", "Device", "Devices", "read_devices"]
 MAX_NODES = 20_000
 MAX_REG = 64
 """Most ranges of one node."""
-#: Clock controllers by their label, and the number of the first PL clock in each (include/dt-bindings/clock).
+#: Clock controllers by their label, and the number of the first PL clock in each: fclk0 in Linux's binding
+#: zynq-7000.txt, PL0_REF in dt-bindings/clock/xlnx-zynqmp-clk.h, PMC_PL0_REF in xlnx-versal-clk.h.
 CLOCKS = {
     "clkc": (Processor.ZYNQ, 15),
     "zynqmp_clk": (Processor.ZYNQMP, 71),

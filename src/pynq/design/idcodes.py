@@ -5,8 +5,8 @@ identification register"); the version is no matter here. What a bitstream holds
 UltraScale+ has another one for its PS (UG1085, "JTAG"), which tools show; both are here.
 
 Sources. Zynq-7000: UG585, as U-Boot's ``zynqpl.h`` has it. PL of Zynq UltraScale+: the UNISIM model
-``SIM_CONFIGE3`` (PART_NAME), UG570's table of the Kintex parts (with the code of a Zynq of the same die), and two
-part tables of public programs that agree (``x7_bitstream`` of fpga_sio, the JTAG table of a Rust program
+``SIM_CONFIGE3`` (PART_NAME), UG570's table of the Kintex parts (with the code of a Zynq of the same die), and
+two part tables of public programs that agree (``x7_bitstream`` of fpga_sio, the JTAG table of a Rust program
 that has ``xck24``); bitstreams of Ultra96, K26 and ZCU104 agree, too. UNISIM's zu6 differs from the other
 tables: both codes are here. PS of Zynq UltraScale+: U-Boot's ``soc_xilinx_zynqmp``, and for zu3t, zu42, zu63
 to zu65 those tables alone. Versal: that JTAG table; AMD's board programs (vc1902, vm1802, vp1202, vp1802) and

@@ -1,6 +1,7 @@
 """Headers of a ``.pdi``, the programmable device image of Versal.
 
-Its form is that of UG1283, "Versal Adaptive SoC Boot Image Format", and of AMD's ``xilpdi.h``: four words for
+Its form is that of UG1283, "Versal Adaptive SoC Boot Image Format", and of the structures of AMD's Bootgen
+(``bootheader-versal.h``, ``imageheadertable-versal.h``, ``partitionheadertable-versal.h``): four words for
 the width of the bus, the boot header (none in a partial image), the image header table with the device's
 code, then headers of images and of their partitions. Words are little-endian; addresses in headers count
 words of four bytes from the file's beginning.
@@ -27,14 +28,15 @@ _TABLE_AT = 0xC4  # in the boot header: where the image header table is
 _TABLE, _IMAGE, _PARTITION = 128, 64, 128  # bytes
 _PARTIAL = 0x5050_4449  # "PPDI"
 _MAX_IMAGES = _MAX_PARTITIONS = 256  # AMD's loader takes 32
-_TYPES = {1: "elf", 2: "cdo"}
+#: PartitionType in Bootgen's ``bootgenenum.h``.
+_TYPES = {1: "elf", 2: "cdo", 3: "cfi", 4: "raw", 5: "raw elf", 6: "cfi gsc", 7: "cfi gsc unmask"}
 
 
 class Partition(NamedTuple):
     """A piece of an image: its number, kind, place in the file and size in bytes, and where it is loaded."""
 
     number: int
-    kind: str  # "elf", "cdo", else its number: "type 7"
+    kind: str  # "elf", "cdo", "cfi" ...; "type 0" for a reserved one
     offset: int
     size: int
     load: int

@@ -10,6 +10,8 @@ in a function a step (``ps7_pll_init_data_3_0``)::
 
 ``psu_init.c`` calls ``PSU_Mask_Write(NAME_OFFSET, mask, value)``, with the names in ``psu_init.h``. Nothing
 is evaluated: a call whose arguments are no numbers (what DDR training does in loops) is counted and left out.
+What a step does is in the loader: U-Boot's ``arch/arm/mach-zynq/ps7_spl_init.c`` (a poll ends at any bit of
+its mask), its macros in ``ps7_init_gpl.h``.
 """
 
 from __future__ import annotations

@@ -14,8 +14,9 @@ __all__ = ["RULES"]
 
 _EDIT = "change it in Vivado's Address Editor and build again"
 
-# UG585 table "System-Level Address Map"; UG1085 table "PL AXI Interface Address Map". Versal has more
-# windows than its description tells apart.
+# UG585 table "System-Level Address Map"; UG1085 table "PL AXI Interface Address Map". Versal's below 4 GiB
+# are 0x8000_0000 to 0x9FFF_FFFF (LPD) and 0xA400_0000 to 0xBFFF_FFFF (FPD; AM011, "4 GB Processor System
+# Address Map"; PG313, "System Address Map"); the NoC's interfaces reach the PL, too, and above: not checked.
 _WINDOWS: dict[Processor, dict[str, tuple[tuple[int, int], ...]]] = {
     Processor.ZYNQ: {
         "M_AXI_GP0": ((0x4000_0000, 0x7FFF_FFFF),),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pynq.design.findings import Facts, Hit, rule, sends
-from pynq.design.model import Cell
+from pynq.design.model import Cell, Processor
 
 __all__ = ["RULES"]
 
@@ -132,15 +132,18 @@ def reach(facts: Facts) -> Iterator[Hit]:
 def coherent(facts: Facts) -> Iterator[Hit]:
     """Something goes through a cache-coherent port of the PS.
 
-    Through HPC, ACP and ACE an access sees the processor's caches only where its AxCACHE says so (UG1085,
-    "Cache Coherency"; UG585, "ACP": AxCACHE[1] and AxUSER[0]). AXI DMA always drives 0011, which a Zynq
-    UltraScale+ does not look up; then the port is no better than an HP one, and buffers have to be flushed
-    and invalidated as ever. A warning where the parameters say that the accesses are not coherent.
+    Through HPC, ACP and ACE an access sees the processor's caches only where its attributes say so. On a
+    Zynq-7000 these are AxCACHE[1] and AxUSER[0] (Cortex-A9 MPCore reference manual, "ACP requests"): AXI
+    DMA, which drives 0011, is coherent where AxUSER is tied to 1 (`PCW_USE_DEFAULT_ACP_USER_VAL`). A Zynq
+    UltraScale+ looks up what is cacheable (UG1085, "Cache Coherency"), which 0011 is not; then the port is
+    no better than an HP one, and buffers have to be flushed and invalidated as ever. A warning where the
+    parameters say that the accesses are not coherent.
 
     Use ordinary buffers and `flush`/`invalidate`; or drive AxCACHE 1111 and AxPROT 010 (an HLS kernel: the
     master's parameter C_M_AXI_..._CACHE_VALUE), and then `allocate(..., cacheable=True)` needs no flush.
     """
     ps = facts.design.cells.get(facts.design.ps)
+    old = facts.design.processor is Processor.ZYNQ
     for interface in ps.interfaces.values() if ps is not None else ():
         name = interface.name.upper()
         if sends(interface) or not any(word in name for word in ("_HPC", "_ACP", "_ACE")):
@@ -156,12 +159,15 @@ def coherent(facts: Facts) -> Iterator[Hit]:
                 for key, value in cell.parameters.items()
                 if key.upper().startswith("C_M_AXI") and key.upper().endswith("CACHE_VALUE")
             }
-            if cell.type_name in (*_DMA, "axi_vdma", "axi_cdma") or values & {"0011", "0000", "0b0011", "3"}:
+            if cell.type_name in (*_DMA, "axi_vdma", "axi_cdma"):
+                values = {"0011"}
+            if any((_bits(value) & 2 == 0) if old else _bits(value) < 4 for value in values):
                 plain.append(path)
         unset = name.endswith("_ACP") and ps.parameters.get("PCW_USE_DEFAULT_ACP_USER_VAL") == "0"
         who = ", ".join(masters) or "something"
         if plain or (unset and masters):
-            reason = f"{', '.join(plain)} drives AxCACHE 0011" if plain else "AxUSER[0] is not tied to 1"
+            value = "0000" if old else "0011"
+            reason = f"{', '.join(plain)} drives AxCACHE {value}" if plain else "AxUSER[0] is not tied to 1"
             yield Hit(
                 f"{ps.path}/{interface.name}",
                 f"{who} goes through a coherent port, but its accesses are not coherent: {reason}",
@@ -176,6 +182,14 @@ def coherent(facts: Facts) -> Iterator[Hit]:
                 "check AxCACHE (1111) and AxPROT (010); else flush and invalidate buffers",
                 interface.source,
             )
+
+
+def _bits(value: str) -> int:
+    """AxCACHE as parameters have it ("0011", "0b0011", "3"); what is no number counts as 1111."""
+    digits = value.lower().removeprefix("0b")
+    if digits.isdecimal() and len(digits) <= 4:
+        return int(digits, 2) if len(digits) == 4 and not digits.strip("01") else int(digits) & 15
+    return 15
 
 
 def _behind(facts: Facts, net: str) -> set[str]:

@@ -20,6 +20,8 @@ _NEEDED = {
 }
 _WAITED = ("axi_dma", "axi_cdma", "axi_mcdma", "axi_timer", "axi_gpio", "axi_iic", "axi_quad_spi")
 _WIRING = ("xlconcat", "ilconcat", "xlslice", "ilslice")
+#: UG585, "Interrupts"; PG201, "Programmable Logic Clocks and Interrupts": GIC 121 to 128 and 136 to 143. The
+#: 16 of Versal (PG352, "Programmable Logic Interrupts") are ports of one bit each.
 _MOST = {Processor.ZYNQ: ("IRQ_F2P", 16), Processor.ZYNQMP: ("pl_ps_irq", 8)}
 
 

@@ -1,4 +1,7 @@
-"""What is known of common IP and can't be drawn from samples: rules from the product guides.
+"""What is known of common IP and can't be drawn from samples: rules.
+
+Where a comment names no guide, a default is one that Vivado (2015.4 to 2025.2) writes into hand-off files
+(C_SIZE of ``util_vector_logic`` alone is in none that was looked at).
 
 Names of types are without vendor, library and version. Conditions are those of
 :mod:`pynq.design.tcl.catalogue`: None for always, a parameter with the values for which, or above which,
@@ -30,19 +33,20 @@ __all__ = [
 ]
 
 RENAMED: Mapping[str, str] = {
-    # Vivado 2024.1 made cells of the small ones that are plain HDL (UG994, "Inline HDL").
+    # UG994, "Inline HDL": cells of the small ones that are plain HDL.
     **{f"il{name}": f"xilinx.com:ip:xl{name}" for name in ("concat", "constant", "slice")},
     "ilvector_logic": "xilinx.com:ip:util_vector_logic",
-    # UG909, "Dynamic Function eXchange IP": the names until 2020.1.
+    "ilreduced_logic": "xilinx.com:ip:util_reduced_logic",
+    # PG375, "Upgrading": the names until 2019.2.
     "pr_decoupler": "xilinx.com:ip:dfx_decoupler",
     "pr_axi_shutdown_manager": "xilinx.com:ip:dfx_axi_shutdown_manager",
 }
 """Types that look like another one."""
 
 DEFAULTS: Mapping[str, Mapping[str, str]] = {
-    # PG021 (axi_dma), "Customizing and Generating the Core".
+    # The length's width: 8 to 26 (PG021, "S2MM_LENGTH").
     "axi_dma": {
-        **{f"{c}_include_sg": "1" for c in ("c",)},
+        "c_include_sg": "1",
         "C_INCLUDE_SG": "1",
         "c_sg_length_width": "14",
         "C_SG_LENGTH_WIDTH": "14",
@@ -65,7 +69,6 @@ DEFAULTS: Mapping[str, Mapping[str, str]] = {
         "c_mm2s_burst_size": "16",
         "c_s2mm_burst_size": "16",
     },
-    # PG144, table "Design Parameters".
     "axi_gpio": {
         "C_GPIO_WIDTH": "32",
         "C_GPIO2_WIDTH": "32",
@@ -80,23 +83,21 @@ DEFAULTS: Mapping[str, Mapping[str, str]] = {
         "C_TRI_DEFAULT": "0xFFFFFFFF",
         "C_TRI_DEFAULT_2": "0xFFFFFFFF",
     },
-    # PG099, "Parameter Descriptions".
     "axi_intc": {"C_NUM_INTR_INPUTS": "1", "C_IRQ_CONNECTION": "0", "C_HAS_FAST": "0"},
-    # PG079, "Parameter Descriptions".
+    # The width also in Linux's binding xlnx,xps-timer.yaml.
     "axi_timer": {"C_COUNT_WIDTH": "32", "COUNT_WIDTH": "32", "enable_timer2": "1"},
-    # PG085, PG035: depths and directions of streams.
     "axis_data_fifo": {"FIFO_DEPTH": "512", "FIFO_MODE": "1", "IS_ACLK_ASYNC": "0"},
     "axis_broadcaster": {"NUM_MI": "2"},
     "axis_switch": {"NUM_SI": "2", "NUM_MI": "1"},
     "axis_combiner": {"NUM_SI": "2"},
     "axi_interconnect": {"NUM_SI": "1", "NUM_MI": "2"},
     "smartconnect": {"NUM_SI": "1", "NUM_MI": "1"},
-    # PG041, PG042, PG043 of the utilities: UG994, "Utility IP".
+    # Product briefs PB041, PB040, PB042; UG994, "Concat", "Slice".
     "xlconcat": {"NUM_PORTS": "2", **{f"IN{number}_WIDTH": "1" for number in range(128)}},
     "xlconstant": {"CONST_WIDTH": "1", "CONST_VAL": "1"},
     "xlslice": {"DIN_WIDTH": "32", "DIN_FROM": "0", "DIN_TO": "0", "DOUT_WIDTH": "1"},
     "util_vector_logic": {"C_SIZE": "8", "C_OPERATION": "and"},
-    # UG585 and PG082: an EMIO GPIO that is on has 64 pins; the PL's clocks are 50 MHz, the first one is on.
+    # An EMIO GPIO that is on has 64 pins (UG585, "GPIO": banks 2 and 3); the first clock of the PL is on.
     "processing_system7": {
         "PCW_USE_M_AXI_GP0": "1",
         **{f"PCW_USE_{name}": "0" for name in ("M_AXI_GP1", "S_AXI_GP0", "S_AXI_GP1", "S_AXI_ACP")},
@@ -212,8 +213,7 @@ STREAM_PASSING: Mapping[str, tuple[str, ...]] = {
     "axis_subset_converter": ("S_TDATA_NUM_BYTES",),
     "axis_dwidth_converter": ("S_TDATA_NUM_BYTES",),
 }
-"""IP whose stream is as wide as what they are given, where a script doesn't say; the parameter that holds it
-(PG085, "Parameter Propagation").
+"""IP whose stream is as wide as what they are given, where a script doesn't say; the parameter that holds it.
 """
 
 STREAM_ENDS: Mapping[str, tuple[str, ...]] = {
@@ -223,7 +223,7 @@ STREAM_ENDS: Mapping[str, tuple[str, ...]] = {
 """IP at the end of a stream that take its width; the parameter that holds it, in bits (PG021, PG020)."""
 
 PS_SEGMENT_OWNERS: Mapping[str, Mapping[str, str]] = {
-    # UG1085, figure "PS-PL AXI Interface": the names of the wrapper's interfaces and of the address editor.
+    # As Vivado's hand-off files have them: the names of the wrapper's interfaces and of the address editor.
     "zynq_ultra_ps_e": {
         "SAXIGP0": "S_AXI_HPC0_FPD",
         "SAXIGP1": "S_AXI_HPC1_FPD",
@@ -238,7 +238,7 @@ PS_SEGMENT_OWNERS: Mapping[str, Mapping[str, str]] = {
 }
 
 SPACES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
-    # UG984, "Memory Architecture": instruction and data sides, and their caches.
+    # UG984: instruction and data sides, and their caches.
     "microblaze": {
         "Data": ("DLMB", "M_AXI_DP", "M_AXI_DC"),
         "Instruction": ("ILMB", "M_AXI_IP", "M_AXI_IC"),
@@ -247,7 +247,8 @@ SPACES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
 """The master interfaces of an address space, by type and name of the space; else its name tells."""
 
 WINDOWS: Mapping[str, Mapping[str, tuple[tuple[int, int], ...]]] = {
-    # UG585 table 4-1; UG1085, "System Addresses". First and last byte of what each interface sees of the PL.
+    # UG585 table "System-Level Address Map"; UG1085 table "PL AXI Interface Address Map". First and last byte
+    # of what each interface sees of the PL.
     "processing_system7": {
         "M_AXI_GP0": ((0x4000_0000, 0x7FFF_FFFF),),
         "M_AXI_GP1": ((0x8000_0000, 0xBFFF_FFFF),),
@@ -268,8 +269,8 @@ WINDOWS: Mapping[str, Mapping[str, tuple[tuple[int, int], ...]]] = {
 }
 """Where the masters of a PS see the PL: what the tool would choose addresses from."""
 
-# AMBA AXI specification (IHI 0022), chapter A2; IHI 0051, chapter 2. Signal -> whether the master drives it
-# and its width, a number or a parameter of the interface.
+# AMBA AXI (IHI 0022) and AXI4-Stream (IHI 0051), "Signal descriptions". Signal -> whether the master drives
+# it and its width, a number or a parameter of the interface.
 AXI_SIGNALS: Mapping[str, tuple[bool, int | str | None]] = {
     "AWADDR": (True, "ADDR_WIDTH"),
     "AWLEN": (True, 8),
@@ -302,7 +303,7 @@ AXI_SIGNALS: Mapping[str, tuple[bool, int | str | None]] = {
 NOT_IN_LITE = frozenset(
     f"{channel}{signal}" for channel in ("AW", "AR", "W", "R") for signal in ("LEN", "SIZE", "BURST", "LAST")
 )
-"""Signals that AXI4-Lite has not (IHI 0022, chapter B1)."""
+"""Signals that AXI4-Lite has not (IHI 0022, "AMBA AXI4-Lite")."""
 STREAM_SIGNALS: Mapping[str, tuple[bool, int | str | None]] = {
     "TDATA": (True, "DATA_WIDTH"),
     "TLAST": (True, None),
