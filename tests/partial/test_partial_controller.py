@@ -97,7 +97,14 @@ def test_a_trigger_is_answered(controller: Any) -> None:
 
 @pytest.mark.parametrize(
     ("sockets", "family"),
-    [("", "7series"), ("}}{ {", "7series"), (SOCKETS, "ultrascale"), ("a " * 300, "7series")],
+    [
+        ("", "7series"),
+        ("}}{ {", "7series"),
+        (SOCKETS, "ultrascale"),
+        ("a " * 300, "7series"),
+        ("a {ID 0} a {ID 1}", "7series"),
+        ("a {ID -5}", "7series"),
+    ],
 )
 def test_what_tells_no_places_is_refused(tmp_path: Path, sockets: str, family: str) -> None:
     bit = write(tmp_path, "odd", design(sockets, family))
@@ -105,3 +112,10 @@ def test_what_tells_no_places_is_refused(tmp_path: Path, sockets: str, family: s
         overlay = pynq.Overlay(bit, device=device)
         with pytest.raises(BusError, match="ALL_PARAMS of dfxc does not tell where its registers are"):
             overlay.dfxc.read(0)
+
+
+def test_sockets_beyond_the_addresses_are_out_of_reach(tmp_path: Path) -> None:
+    text = design("a {ID 0 NUM_RMS_ALLOCATED 128} b {ID 1 START_IN_SHUTDOWN 1}", "7series")
+    bit = write(tmp_path, "small", text.replace("0x4000FFFF", "0x40000FFF"))
+    with SimDevice("sim:small", deterministic=True) as device:
+        assert pynq.Overlay(bit, device=device).dfxc.read(0) == 0

@@ -89,7 +89,10 @@ class DfxController(Model, built_in=True):
 
     def _connect_hooks(self) -> None:
         super()._connect_hooks()
+        there = set(self.registers)  # those within the address range
         for index, one in enumerate(_sockets(self.cell)):
+            if f"{one.name}_SW_TRIGGER" not in there:
+                continue
             self._hook(one.base, partial(self._status, index), partial(self._command, index))
             self._hook(one.base + 4, partial(self._last, index), partial(self._start, index))
 
@@ -142,8 +145,8 @@ def _bits(rows: int) -> int:
 def _sockets(cell: Cell) -> Iterator[_Socket]:
     """Return the sockets in the order of their registers, none where their places are not known.
 
-    That is also so for several sockets in UltraScale (not UltraScale+): its tables have rows for clearing
-    bitstreams as well.
+    Their numbers must be those from 0 on. Places are not known either for several sockets in UltraScale (not
+    UltraScale+): its tables have rows for clearing bitstreams as well.
     """
     said = parse(parameter(cell, "ALL_PARAMS"))
     named = list(entries(said.get("VS")))
@@ -170,6 +173,10 @@ def _sockets(cell: Cell) -> Iterator[_Socket]:
         )
         found.append((number(words.get("ID", str(len(found)))), made))
     bank = max((2 + max(_bits(one.triggers), _bits(one.modules) + 2) for _, one in found), default=2)
-    for place, one in sorted(found, key=lambda entry: entry[0]):
+    found.sort(key=lambda entry: entry[0])
+    names = {one.name for _, one in found}
+    if [place for place, _ in found] != list(range(len(names))):
+        return
+    for place, one in found:
         one.base, one.bank = place << (bank + 2), bank
         yield one
