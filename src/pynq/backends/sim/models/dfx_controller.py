@@ -50,6 +50,12 @@ class DfxController(Model, built_in=True):
     written is CONTROL, and SW_TRIGGER; banks 1 to 3 are the tables of triggers, modules and bitstreams, which
     are kept and start as zeros. A bank has the room of the largest table, a socket that of four banks. Where
     ``ALL_PARAMS`` does not tell of the sockets, accesses are refused.
+
+    The guide itself was not at hand. Fields, commands and the order of the bits of an address are from that
+    driver (``xprc_hw.h``, ``xprc.c``). Inferred are: the room of a bank, from two generated cores, with tables
+    of 4 and of 32 rows; what ``ALL_PARAMS`` leaves out (no module at first, 2 modules, 4 triggers, an error
+    shuts down, no start in shutdown), from designs that name other values; that a restart ends the error; and
+    that command 2 counts in shutdown only.
     """
 
     bindto = ["xilinx.com:ip:dfx_controller", "xilinx.com:ip:prc"]
