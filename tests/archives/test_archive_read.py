@@ -192,6 +192,27 @@ def test_what_is_no_description(tmp_path: Path, members: dict[str, str], message
         read(file)
 
 
+def test_which_of_many_is_not_guessed(tmp_path: Path) -> None:
+    many = archive(tmp_path / "a.xsa", {f"d{number}.hwh": hwh(f"d{number}") for number in range(300)})
+    with pytest.raises(DesignError, match=r"has 300 hand-off files and no manifest .* Name it: .*d0\.hwh"):
+        read(many)
+    members: dict[str, bytes | str] = {
+        "top.hwh": hwh("top"),
+        "x.hwh": hwh("x"),
+        "top.bit": bitfile(),
+        "part.bit": bitfile(design="top;PARTIAL=TRUE"),
+        "notes.txt": "",
+        "sysdef.xml": sysdef(("HW_HANDOFF", "top.hwh", "DEFAULT_BD"), ("BIT", "top.bit")),
+    }
+    file = archive(tmp_path / "b.xsa", members)
+    with pytest.raises(DesignError, match=r"has no hand-off file that belongs to 'part\.bit' by its name"):
+        locate(file / "part.bit")
+    with pytest.raises(DesignError, match=r"notes\.txt: is neither a hand-off file nor a bitstream"):
+        locate(file / "notes.txt")
+    with Archive(file) as found, pytest.raises(DesignError, match=r"has no member 'none\.bit'"):
+        found.read("none.bit")
+
+
 def test_several_bitstreams(tmp_path: Path) -> None:
     members = {
         "top.hwh": hwh("top"),

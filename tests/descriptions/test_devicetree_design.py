@@ -359,3 +359,15 @@ def test_clocks_that_are_their_own_source(write: Write, clocks: str) -> None:
     design = description.read(write(text, "pl.dtsi"))
     assert not design.ps
     assert len(design.cells) == 1
+
+
+def test_what_does_not_fit_together_is_told(write: Write) -> None:
+    text = """&amba { #address-cells = <1>; #size-cells = <1>;
+        a@a0000000 { reg = <0xa0000000 0x1000>; interrupt-parent = <&gic>; interrupts = <0 89 4>;
+            clocks = <&zynqmp_clk 71>; };
+        b@a0000800 { reg = <0xa0000800 0x1000>; interrupt-parent = <&gic>; interrupts = <0 89 4>; };
+        c@a0010000 { reg = <0xa0010000 0x1000>; interrupt-parent = <&gic>; interrupts = <0 3 4>; }; };"""
+    told = "\n".join(map(str, description.read(write(text, "pl.dtsi")).notes))
+    assert "'b' at 0xa0000800 and 'a', which ends at 0xa0000fff, overlap" in told
+    assert "interrupt 121 is also that of 'a'" in told
+    assert "c/interrupt: the PL has no input 35 of the GIC" in told

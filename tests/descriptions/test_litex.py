@@ -248,6 +248,18 @@ BAD = {
         r"words of 64 bits at a distance of 32 bits overlap",
     ),
     "interrupt": (json.dumps(lists(uart_interrupt=-1)), r"uart_interrupt is '-1'; expected 0 to 255"),
+    "memory-and-peripherals": (
+        json.dumps(
+            lists()
+            | {
+                "csr_bases": {"rom": 0, "rom_mem": 0x800},
+                "csr_registers": {},
+                "memories": {"rom": {"base": 1 << 20, "size": 64, "type": "cached"}},
+                "constants": {},
+            }
+        ),
+        r"memory 'rom': 'rom_mem' is a peripheral, too",
+    ),
     "cpu": (
         changed("csr_bases", "cpu", 0xF000_4000),
         r"a peripheral is called 'cpu', as what leads to the processor",
@@ -283,6 +295,27 @@ def test_bad_csv(tmp_path: Path, text: str, message: str) -> None:
     path.write_text(text)
     with pytest.raises(DesignError, match=message):
         description.read(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("csr.json", json.dumps(lists()), r"csr_bases has \d+ entries; at most 1 are read"),
+        ("csr.csv", "csr_base,a,0,,\ncsr_base,b,0x800,,\n", r"csr\.csv:2: has more than 1 entries"),
+    ],
+)
+def test_more_entries_than_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, text: str, message: str
+) -> None:
+    monkeypatch.setattr("pynq.design.litex.MAX_ENTRIES", 1)
+    (tmp_path / name).write_text(text)
+    with pytest.raises(DesignError, match=message):
+        description.read(tmp_path / name)
+
+
+def test_odd_interrupts_are_told(write: Callable[[object], Path]) -> None:
+    told = "\n".join(map(str, description.read(write(lists(gone_interrupt=9, spi_interrupt=1))).notes))
+    assert "interrupt 9: 'gone' is no peripheral in csr_bases" in told
 
 
 def test_bad_files(tmp_path: Path) -> None:

@@ -140,6 +140,64 @@ LEFT_OUT = {
     ),
     "an odd reset": ("<spirit:value>0x4<", "<spirit:value>four<", "the reset value of register 'CTRL'"),
     "a map that is not there": ('memoryMapRef="s_axi_control"', 'memoryMapRef="gone"', "which is not there"),
+    "odd units": (
+        "<spirit:name>s_axi_control</spirit:name>\n      <spirit:addressBlock>",
+        "<spirit:name>s_axi_control</spirit:name><spirit:addressUnitBits>12</spirit:addressUnitBits>"
+        "<spirit:addressBlock>",
+        "memory map 's_axi_control' is left out: its addressUnitBits is 12; expected a divisor or",
+    ),
+    "bits as units": (
+        "<spirit:name>s_axi_control</spirit:name>\n      <spirit:addressBlock>",
+        "<spirit:name>s_axi_control</spirit:name><spirit:addressUnitBits>1</spirit:addressUnitBits>"
+        "<spirit:addressBlock>",
+        "register 'IP_ISR' is left out: address 12 in units of 1 bits is no whole number of bytes",
+    ),
+    "an array of blocks": (
+        "<spirit:name>Reg</spirit:name>",
+        "<spirit:name>Reg</spirit:name><spirit:array/>",
+        "address block 'Reg' of 's_axi_control' is left out: arrays of blocks and definitions in other",
+    ),
+    "a block elsewhere": (
+        "<spirit:name>Reg</spirit:name>",
+        "<spirit:name>Reg</spirit:name><spirit:addressBlockDefinitionRef/>",
+        "is left out: arrays of blocks and definitions in other files are not read",
+    ),
+    "a bank": ("<spirit:addressBlock>", "<spirit:bank/><spirit:addressBlock>", "<bank> is left out"),
+    "files in files": (
+        "<spirit:register>",
+        "<spirit:registerFile><spirit:name>f</spirit:name><spirit:addressOffset>0</spirit:addressOffset>"
+        "<spirit:range>4</spirit:range>" * 17 + "</spirit:registerFile>" * 17 + "<spirit:register>",
+        f"register file {'f.' * 16 + 'f'!r} is left out: register files are nested deeper than 16",
+    ),
+    "no name": ("<spirit:name>CTRL</spirit:name>", "", "register '' is left out: it has no name"),
+    "a field without name": ("<spirit:name>AP_START</spirit:name>", "", "field '' of register 'CTRL' is"),
+    "a register elsewhere": (
+        "<spirit:name>CTRL</spirit:name>",
+        "<spirit:name>CTRL</spirit:name><spirit:registerDefinitionRef/>",
+        "register 'CTRL' is left out: definitions in other files are not read",
+    ),
+    "a field elsewhere": (
+        "<spirit:name>AP_START</spirit:name>",
+        "<spirit:name>AP_START</spirit:name><spirit:fieldDefinitionRef/>",
+        "field 'AP_START' of register 'CTRL' is left out: definitions in other files",
+    ),
+    "a range of bits": (
+        "<spirit:bitWidth>1</spirit:bitWidth>",
+        "<spirit:bitRange>[0:0]</spirit:bitRange>",
+        "it has bitRange '[0:0]' in place of bitWidth",
+    ),
+    "a field over the edge": (
+        "<spirit:bitOffset>2</spirit:bitOffset>\n            <spirit:bitWidth>1<",
+        "<spirit:bitOffset>2</spirit:bitOffset><spirit:bitWidth>31<",
+        "field 'AP_IDLE' of register 'CTRL' is left out: bits 2 to 32 are not within 32 bits",
+    ),
+    "too many": (">4</spirit:dim>", ">99999</spirit:dim>", "99999 registers here; a component has 65536 at"),
+    "an empty dimension": (">4</spirit:dim>", ">0</spirit:dim>", "its dimension is 0; expected 1 or more"),
+    "beyond all addresses": (
+        "<spirit:addressOffset>0x40<",
+        "<spirit:addressOffset>0xFFFFFFFFFFFFFFFC<",
+        "register 'COEFF' is left out: its last elements lie beyond 64 bits of address",
+    ),
     "an odd base": (">0</spirit:baseAddress>", ">BASE</spirit:baseAddress>", "address block 'Reg' of"),
 }
 
