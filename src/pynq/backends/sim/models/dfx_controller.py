@@ -52,7 +52,7 @@ class DfxController(Model, built_in=True):
     ``ALL_PARAMS`` does not tell of the sockets, accesses are refused.
 
     The guide itself was not at hand. Fields, commands and the order of the bits of an address are from that
-    driver (``xprc_hw.h``, ``xprc.c``). Inferred are: the room of a bank, from two generated cores, with tables
+    driver (``xprc_hw.h``, ``xprc.c``). Inferred are: the room of a bank, from two designs, one with tables
     of 4 and of 32 rows; what ``ALL_PARAMS`` leaves out (no module at first, 2 modules, 4 triggers, an error
     shuts down, no start in shutdown), from designs that name other values; that a restart ends the error; and
     that command 2 counts in shutdown only.
