@@ -78,6 +78,18 @@ def test_what_is_refused_is_noted_where_the_script_goes_on() -> None:
     assert said(made) == "2: exec is refused: a description can't run programs"
 
 
+def test_a_question_to_a_program_has_no_answer() -> None:
+    made = run(
+        """
+        create_bd_design d
+        set x [create_bd_cell -vlnv a:b:c:1 x]
+        set_property CONFIG.SEEN [list [exec git describe --always] [exec -- date +%F] [exec nproc]] $x
+        """
+    )
+    assert made.cells["x"].parameters == {"SEEN": "{} {} 1"}
+    assert "the answer of 'git' is taken for empty" in said(made)
+
+
 def test_what_passes_without_effect(tmp_path: Path) -> None:
     there = tmp_path / "there.tcl"
     there.write_text("create_bd_design other")

@@ -1,1 +1,1 @@
-regexp\.tcl:2: get_bd_cells -regexp is not done; patterns with \* and \? are
+regexp\.tcl:2: '\(axi' is no regular expression: .*

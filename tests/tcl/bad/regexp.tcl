@@ -1,2 +1,2 @@
 create_bd_design d
-get_bd_cells -regexp .*
+get_bd_cells -regexp {(axi}

@@ -122,7 +122,11 @@ class _Runner:
         if self.diagram.exhausted:
             return [(self.diagram.line, self.diagram.exhausted)], ""
         if problem and not self.diagram.finished:
-            return [self.placed(problem)], ""
+            place = self.placed(problem)
+            if not self.diagram.complete or "limit exceeded" in problem:
+                return [place], ""
+            self.diagram.line = place[0]
+            self.diagram.note(f"the script ends here, after it has saved the design: {place[1]}")
         return [], result
 
     def placed(self, problem: str) -> tuple[int, str]:
@@ -170,7 +174,8 @@ def answer(text: str) -> bytes:
     problems, result = runner.run()
     diagram = runner.diagram
     netlist = diagram.netlist()
-    if not problems and (netlist is None or (result.strip() not in ("", "0") and diagram.complaints)):
+    gave_up = result.strip() not in ("", "0") and bool(diagram.complaints)
+    if not problems and (netlist is None or (gave_up and not diagram.complete)):
         # The scripts that Vivado writes give up with a message of severity ERROR and `return 1`.
         problems = [*diagram.complaints] or [(0, "the script makes no block design (no create_bd_design)")]
     if problems:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+from pynq.design.tcl import known_pins
 from pynq.design.tcl.commands_find import objects
 from pynq.design.tcl.diagram import Diagram, Sheet
 from pynq.design.tcl.netlist import Segment
@@ -28,10 +29,31 @@ def automatic(diagram: Diagram, path: str) -> Segment:
         return known
     space, name = parent(path), path.rpartition("/")[2]
     slaves = {one.slave for one in sheet.segments if one.slave and default_name(one.slave) == name}
+    slaves = slaves or _slaves_of_name(sheet, name)
     diagram.spend(len(path))
     made = Segment(space, slaves.pop() if len(slaves) == 1 else "", name, line=diagram.line)
     sheet.segments.append(made)
     return made
+
+
+def _slaves_of_name(sheet: Sheet, name: str) -> set[str]:
+    """The segments that the tool's name of an assignment may stand for: ``SEG_axi_gpio_0_Reg``."""
+    found = set()
+    for path, cell in sheet.cells.items():
+        start = f"SEG_{path.rpartition('/')[2]}_"
+        block = name.removeprefix(start)
+        if cell.kind != "hierarchy" and name.startswith(start) and block:
+            face = known_pins.slave_of(cell) or _only_slave(sheet, path)
+            if face:
+                found.add(f"{path}/{face}/{block}")
+    return found
+
+
+def _only_slave(sheet: Sheet, path: str) -> str:
+    """The only interface of a cell that is named as a slave's and connected."""
+    ends = {pin for net in sheet.buses.all.values() for pin in net.pins if parent(pin) == path}
+    slaves = [one.rpartition("/")[2] for one in ends if "s_axi" in one.rpartition("/")[2].lower()]
+    return slaves[0] if len(slaves) == 1 else ""
 
 
 def _numbers(command: str, given: Options) -> tuple[int | None, int | None]:

@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from pynq.design.tcl import filters
+from pynq.design.tcl import filters, known_pins
 from pynq.design.tcl.diagram import Diagram, Sheet
 from pynq.design.tcl.globs import is_pattern, matches
 from pynq.design.tcl.nets import inside, parent
-from pynq.design.tcl.words import CommandError, Options, join_list, options, split_list
+from pynq.design.tcl.words import Options, join_list, options, split_list
 
 __all__ = ["COMMANDS", "objects"]
 
@@ -65,6 +65,7 @@ def find(diagram: Diagram, kind: str, given: Options) -> list[str]:
     """The paths of what a query wants."""
     sheet = diagram.sheet()
     deep = "hierarchical" in given.flags
+    expressions = "regexp" in given.flags
     if "of_objects" in given.values:
         known = [
             path for word in objects([given.values["of_objects"]]) for path in related(diagram, kind, word)
@@ -77,15 +78,30 @@ def find(diagram: Diagram, kind: str, given: Options) -> list[str]:
         found = []
         if not given.rest and kind.startswith("addr"):
             found = things(sheet, kind)
-        for word in objects(given.rest) or ["*"]:
-            found += _named(sheet, kind, word, deep)
+        if expressions and given.rest:
+            found = _expressed(sheet, kind, given, deep)
+        else:
+            for word in objects(given.rest) or ["*"]:
+                found += _named(diagram, sheet, kind, word, deep)
     found = list(dict.fromkeys(found))
     if "filter" in given.values:
-        found = filters.select(diagram, kind, found, given.values["filter"])
+        found = filters.select(diagram, kind, found, given.values["filter"], expressions)
     return found
 
 
-def _named(sheet: Sheet, kind: str, word: str, deep: bool) -> list[str]:
+def _expressed(sheet: Sheet, kind: str, given: Options, deep: bool) -> list[str]:
+    """What regular expressions find: each holds for all of a path, or of a name where the query is deep."""
+    tests = [filters.expression(text, "nocase" in given.flags) for text in given.rest]
+    found = []
+    for path in things(sheet, kind):
+        here = path.removeprefix(f"{sheet.here}/") if sheet.here else path
+        spellings = (path.rpartition("/")[2], path) if deep else (here, f"/{path}")
+        if inside(path, sheet.here) and any(test(one) for test in tests for one in spellings):
+            found.append(path)
+    return found
+
+
+def _named(diagram: Diagram, sheet: Sheet, kind: str, word: str, deep: bool) -> list[str]:
     if deep:
         pattern = word.strip("/")
         count = pattern.count("/") + 1
@@ -96,7 +112,10 @@ def _named(sheet: Sheet, kind: str, word: str, deep: bool) -> list[str]:
         ]
     path = sheet.path(word)
     if is_pattern(path):
-        return [known for known in things(sheet, kind) if matches(path, known)]
+        known = things(sheet, kind)
+        if not is_pattern(parent(path)) and parent(path) in sheet.cells:
+            known += _catalogued(diagram, kind, parent(path))
+        return [one for one in known if matches(path, one)]
     if kind == "cell":
         return [path] if not path or path in sheet.cells else []
     name = path.rpartition("/")[2]
@@ -107,6 +126,17 @@ def _named(sheet: Sheet, kind: str, word: str, deep: bool) -> list[str]:
     if kind == "pin" or kind == "intf_pin":
         return [path] if "/" in path and path in (sheet.pins if kind == "pin" else sheet.interfaces) else []
     return [path] if path in things(sheet, kind) else []
+
+
+def _catalogued(diagram: Diagram, kind: str, path: str) -> list[str]:
+    """The pins that a cell has by its type, whether the script has named them or not."""
+    cell = diagram.sheet().cells.get(path)
+    if not cell or cell.kind == "hierarchy" or kind not in ("pin", "intf_pin"):
+        return []
+    found = [f"{path}/{name}" for name in known_pins.names(cell, kind)]
+    if not found:
+        diagram.note(f"the pins of '/{path}' are not known but for those that the script has named")
+    return found
 
 
 def _external(sheet: Sheet, path: str) -> bool:
@@ -121,10 +151,8 @@ def related(diagram: Diagram, kind: str, word: str) -> list[str]:
     what = sheet.kind(path)
     if kind in ("pin", "intf_pin", "port", "intf_port"):
         if what == "cell":
-            cell = sheet.cells.get(path)
-            if cell and cell.kind != "hierarchy":
-                diagram.note(f"the pins of '/{path}' are not known but for those that the script has named")
-            return [one for one in things(sheet, kind) if parent(one) == path]
+            named = [one for one in things(sheet, kind) if parent(one) == path]
+            return [*named, *_catalogued(diagram, kind, path)]
         nets = sheet.buses if kind.startswith("intf") else sheet.wires
         net = nets.all.get(path)
         ends = net.pins if net else []
@@ -161,8 +189,6 @@ def _getter(command: str, kind: str) -> Callable[[Diagram, Sequence[str]], str]:
         given = options(command, words, valued, flags)
         if not diagram.current and "quiet" in given.flags:
             return ""
-        if "regexp" in given.flags:
-            raise CommandError(f"{command} -regexp is not done; patterns with * and ? are")
         sheet = diagram.sheet()
         found = find(diagram, kind, given)
         if not found and given.rest and "quiet" not in given.flags and not any(map(is_pattern, given.rest)):

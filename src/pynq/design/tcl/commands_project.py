@@ -18,7 +18,6 @@ __all__ = ["COMMANDS", "HARMLESS", "REFUSED", "guard", "message"]
 DEFAULT_VERSION = "2023.2"
 
 REFUSED = {
-    **dict.fromkeys(("exec",), "a description can't run programs"),
     **dict.fromkeys(
         ("open", "socket", "fcopy", "chan", "fileevent", "read", "gets"), "a description can't read or write"
     ),
@@ -46,9 +45,25 @@ HARMLESS = frozenset(
     setup_pr_configurations create_pblock add_cells_to_pblock resize_pblock set_false_path set_clock_groups
     create_clock set_bd_property reset_property set_part_property compile_c export_simulation
     launch_simulation set_units current_run current_fileset set_speed_grade
+    create_report_config create_dashboard_gadget move_dashboard_gadget delete_runs
+    save_constraints close_design rebuild_ip_catalog update_design read_mem
+    write_abstract_shell pr_verify open_hw open_hw_manager connect_hw_server program_hw_devices current_sim
+    get_report_configs get_dashboard_gadgets get_pblocks get_clocks current_pr_configuration check_timing
+    get_timing_paths get_ip_upgrade_results report_methodology report_clock_utilization report_route_status
+    package_xo package_project
     """.split()  # noqa: SIM905 (as words they are read at a glance)
 )
 """Commands of Vivado that change nothing that a description of the design has."""
+
+#: Programs that scripts ask for a date, a revision or the number of processors.
+_ASKED = ("date", "git", "nproc", "getconf", "hostname", "uname", "whoami")
+
+#: Folders of IP and sources, by their last name.
+_FOLDER = re.compile(
+    r"(?i)(?:^|[/_\-])(?:ip|ips|ip_?(?:repo|lib)s?|repo|cores?|hls|rtl|hdl|src|sources?|boards?"
+    r"|board_files|constraints?|xdc)(?:_v?\d+)*$"
+)
+_SOURCE = re.compile(_FOLDER.pattern + r"|\.(?:v|sv|svh|vh|vhdl?|xdc|xci|coe|mem)$|/component\.xml$")
 
 _GUARD = re.compile(
     r"""\bset\s+(?:scripts?_)?(?:vivado_)?(?:version|vivado_version)\s+["{]?(20\d\d\.[\w.]+)"""
@@ -151,6 +166,12 @@ def nothing(diagram: Diagram, words: Sequence[str]) -> str:
     return ""
 
 
+def completed(diagram: Diagram, words: Sequence[str]) -> str:
+    """What a script does with a finished design: what fails from here on is no part of it."""
+    diagram.complete = any(sheet.cells for sheet in diagram.sheets.values())
+    return ""
+
+
 def can_resolve_reference(diagram: Diagram, words: Sequence[str]) -> str:
     return "1"
 
@@ -166,6 +187,17 @@ def quit_script(diagram: Diagram, words: Sequence[str]) -> str:
     raise CommandError("the script has ended itself")
 
 
+def exec_command(diagram: Diagram, words: Sequence[str]) -> str:
+    """No program runs. Of those that scripts only ask something, the answer is taken for empty."""
+    program = posixpath.basename(next((word for word in words if not word.startswith("-")), ""))
+    text = "exec is refused: a description can't run programs"
+    if program in _ASKED:
+        diagram.note(f"{text}; the answer of {program!r} is taken for empty")
+        return "1" if program == "nproc" else ""
+    diagram.note(text)
+    raise CommandError(text)
+
+
 def after(diagram: Diagram, words: Sequence[str]) -> str:
     if len(words) == 1 and words[0].isdigit():
         return ""
@@ -173,7 +205,11 @@ def after(diagram: Diagram, words: Sequence[str]) -> str:
 
 
 def file_command(diagram: Diagram, words: Sequence[str]) -> str:
-    """What ``file`` makes of names alone; no file exists."""
+    """What ``file`` makes of names alone.
+
+    Scripts ask whether what they need is there, and whether what they make is there already: sources and
+    folders of IP exist, nothing else does.
+    """
     what, *names = words or [""]
     first = names[0] if names else ""
     if what == "join":
@@ -194,7 +230,10 @@ def file_command(diagram: Diagram, words: Sequence[str]) -> str:
         return first
     if what == "pathtype":
         return "absolute" if first.startswith("/") else "relative"
-    if what in ("exists", "isfile", "isdirectory", "readable", "writable", "executable", "owned"):
+    if what in ("exists", "isfile", "isdirectory", "readable"):
+        wanted = _FOLDER if what == "isdirectory" else _SOURCE
+        return str(int(bool(wanted.search(first.rstrip("/")))))
+    if what in ("writable", "executable", "owned"):
         return "0"
     if what in ("mkdir", "delete", "copy", "rename"):
         diagram.note(f"file {what} does not count")
@@ -235,6 +274,7 @@ COMMANDS: Mapping[str, Callable[[Diagram, Sequence[str]], str]] = {
     "send_gid_msg": message,
     "send_msg": message,
     "source": source,
+    "exec": exec_command,
     "exit": quit_script,
     "quit": quit_script,
     "after": after,
@@ -249,4 +289,5 @@ COMMANDS: Mapping[str, Callable[[Diagram, Sequence[str]], str]] = {
     "fconfigure": nothing,
     "pwd": lambda diagram, words: "/",
     **dict.fromkeys(HARMLESS, nothing),
+    **dict.fromkeys(("save_bd_design", "validate_bd_design", "make_wrapper", "launch_runs"), completed),
 }

@@ -35,17 +35,20 @@ MAX_VALUE = 1 << 20
 
 
 def set_property(diagram: Diagram, words: Sequence[str]) -> str:
-    given = _set_options(words)
-    if given[0] is not None:
-        pairs = split_list(given[0])
+    packed, named, rest = _set_options(words)
+    if packed is not None:
+        pairs = split_list(packed)
+        if len(pairs) == 1:
+            pairs = split_list(pairs[0])  # `[list $pairs]`, as Vivado takes it
         if len(pairs) % 2:
             raise CommandError(f"set_property -dict takes names and values in pairs, not {len(pairs)} words")
-        rest = given[1]
     else:
-        if len(given[1]) < 3:
+        pairs = [
+            named[key] if key in named else rest.pop(0) for key in ("-name", "-value") if key in named or rest
+        ]
+        if len(pairs) < 2 or not (rest or "-objects" in named):
             raise CommandError("set_property takes a name, a value and objects")
-        pairs, rest = given[1][:2], given[1][2:]
-    targets = objects(rest)
+    targets = objects([*rest, named.get("-objects", "")])
     if not targets and any(name.upper().startswith("CONFIG.") for name in pairs[::2]):
         diagram.note(f"set_property {pairs[0][:60]}: without an object it does not count")
     for target in targets:
@@ -54,22 +57,25 @@ def set_property(diagram: Diagram, words: Sequence[str]) -> str:
     return ""
 
 
-def _set_options(words: Sequence[str]) -> tuple[str | None, list[str]]:
-    """The value of ``-dict`` and the other words.
+def _set_options(words: Sequence[str]) -> tuple[str | None, dict[str, str], list[str]]:
+    """The value of ``-dict``, the named words (``-name``, ``-value``, ``-objects``) and the other words.
 
     Options end with the first word that is none: a value may begin with a minus sign, ``-1`` or ``-dsp``.
     """
     rest = list(words)
-    packed = None
+    named: dict[str, str] = {}
     while rest and rest[0].startswith("-"):
         word = rest.pop(0)
-        if word == "-dict":
+        if word in ("-dict", "-name", "-value", "-objects"):
             if not rest:
-                raise CommandError("set_property: option -dict has no value")
-            packed = rest.pop(0)
+                raise CommandError(f"set_property: option {word} has no value")
+            named[word] = rest.pop(0)
         elif word not in ("-quiet", "-verbose"):
-            raise CommandError(f"set_property has no option {word[:40]!r}; it has -dict, -quiet, -verbose")
-    return packed, rest
+            raise CommandError(
+                f"set_property has no option {word[:40]!r}; it has -dict, -name, -value, -objects, -quiet, "
+                "-verbose"
+            )
+    return named.pop("-dict", None), named, rest
 
 
 def _set(diagram: Diagram, target: str, name: str, value: str) -> None:

@@ -155,6 +155,7 @@ class Diagram:
         self.notes: list[tuple[int, str]] = []
         self.complaints: list[tuple[int, str]] = []  # messages of severity ERROR that the script has sent
         self.finished = False  # by `exit`
+        self.complete = False  # the design was saved or checked, and not changed since
         self.exhausted = ""  # the bound that the script broke
         self._noted: set[tuple[int, str]] = set()
         self._objects = 0
@@ -183,6 +184,7 @@ class Diagram:
         Raises:
             CommandError: it makes too much.
         """
+        self.complete = self.complete and not objects
         self._objects += objects
         self._text += text
         if self._objects > MAX_OBJECTS:

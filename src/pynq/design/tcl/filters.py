@@ -11,7 +11,7 @@ from pynq.design.tcl.diagram import Diagram
 from pynq.design.tcl.globs import like
 from pynq.design.tcl.words import CommandError
 
-__all__ = ["compile_filter", "select"]
+__all__ = ["compile_filter", "expression", "select"]
 
 _TOKEN = re.compile(r'\s*(?:(&&|\|\||==|!=|=~|!~|<=|>=|[()!<>])|"([^"]*)"|\{([^{}]*)\}|([^\s()&|=!~<>"{}]+))')
 _MAX_DEPTH = 20
@@ -19,14 +19,31 @@ _MAX_DEPTH = 20
 Test = Callable[[Callable[[str], str]], bool]
 
 
-def select(diagram: Diagram, kind: str, paths: Sequence[str], expression: str) -> list[str]:
-    """The paths whose properties an expression holds for."""
-    test = compile_filter(expression)
+def select(
+    diagram: Diagram, kind: str, paths: Sequence[str], text: str, expressions: bool = False
+) -> list[str]:
+    """The paths whose properties a filter holds for, its patterns regular ``expressions`` or globs."""
+    test = compile_filter(text, expressions)
     return [path for path in paths if test(partial(properties.of_object, diagram, kind, path))]
 
 
-def compile_filter(text: str) -> Test:
-    """Return the test that an expression makes of a function from a property's name to its value.
+def expression(text: str, any_case: bool = False) -> Callable[[str], bool]:
+    """Return the test whether all of a text is what a regular expression means.
+
+    Those that scripts use mean the same in Tcl and Python; the process's limits bound their time.
+
+    Raises:
+        CommandError: it is none.
+    """
+    try:
+        compiled = re.compile(text, re.IGNORECASE if any_case else 0)
+    except (re.error, OverflowError, RecursionError) as error:
+        raise CommandError(f"{text[:80]!r} is no regular expression: {error}") from None
+    return lambda one: compiled.fullmatch(one) is not None
+
+
+def compile_filter(text: str, expressions: bool = False) -> Test:
+    """Return the test that a filter makes of a function from a property's name to its value.
 
     Raises:
         CommandError: the expression is none.
@@ -43,7 +60,7 @@ def compile_filter(text: str) -> Test:
             ("operator", operator) if operator else ("word", next(w for w in words if w is not None))
         )
         place = found.end()
-    reader = _Reader(tokens, text)
+    reader = _Reader(tokens, text, expressions)
     test = reader.either(0)
     if reader.tokens:
         raise reader.wrong()
@@ -51,7 +68,8 @@ def compile_filter(text: str) -> Test:
 
 
 class _Reader:
-    def __init__(self, tokens: list[tuple[str, str]], text: str) -> None:
+    def __init__(self, tokens: list[tuple[str, str]], text: str, expressions: bool) -> None:
+        self.expressions = expressions
         self.tokens = tokens[::-1]
         self.text = text
 
@@ -99,4 +117,5 @@ class _Reader:
         wanted = self.word()
         if operator in ("==", "!="):
             return lambda get: (get(name) == wanted) == (operator == "==")
-        return lambda get: like(wanted, get(name)) == (operator == "=~")
+        test = expression(wanted) if self.expressions else partial(like, wanted)
+        return lambda get: test(get(name)) == (operator == "=~")

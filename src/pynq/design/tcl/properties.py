@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pynq.design.tcl import known_pins
 from pynq.design.tcl.diagram import Diagram, Sheet
 from pynq.design.tcl.netlist import Segment
 
@@ -55,16 +56,19 @@ def of_object(diagram: Diagram, kind: str, path: str, name: str) -> str:
         return _CLASSES.get(kind, "")
     if kind == "cell":
         return _of_cell(sheet, path, wanted)
-    if kind in ("pin", "port") and path in sheet.pins:
+    if kind in ("pin", "port") and path in sheet.pins and (sheet.pins[path].direction or kind == "port"):
         pin = sheet.pins[path]
         bounds = {"LEFT": pin.left, "RIGHT": pin.right}
         if wanted in bounds:
             value = bounds[wanted]
             return "" if value is None else str(value)
         return {"DIR": pin.direction, "TYPE": pin.type}.get(wanted, "")
-    if kind in ("intf_pin", "intf_port") and path in sheet.interfaces:
+    if kind in ("intf_pin", "intf_port") and path in sheet.interfaces and sheet.interfaces[path].mode:
         face = sheet.interfaces[path]
         return {"MODE": face.mode, "VLNV": face.type}.get(wanted, "")
+    if kind in ("pin", "intf_pin") and wanted in ("DIR", "TYPE", "MODE", "VLNV"):
+        first, second = known_pins.described(sheet, kind, path)
+        return first if wanted in ("DIR", "MODE") else second
     segment = segment_at(sheet, path) if kind == "addr_seg" else None
     if segment:
         number = {"OFFSET": segment.offset, "RANGE": segment.size}.get(wanted)
