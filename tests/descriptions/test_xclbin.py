@@ -115,7 +115,11 @@ def test_the_dictionaries_have_the_shape_of_pynq(file: Path) -> None:
     }
     assert registers["CTRL"]["fields"]["AP_DONE"]["bit_offset"] == 1
     assert list(views.ip_dict["sink_1"]["registers"]) == ["count"]
-    assert views.ip_dict["sink_1"]["streams"] == {"x": {"direction": "input"}}
+    streams = {"x": {"direction": "input", "id": 0, "type": "stream"}}
+    assert views.ip_dict["sink_1"]["streams"] == streams
+    places = [(unit["cu_index"], unit["index"]) for unit in views.ip_dict.values()]
+    assert places == [(0, 0), (1, 1), (2, 3)]
+    assert [views.mem_dict[name]["raw_type"] for name in ("HBM[0]", "bank0")] == [6, 1]
     assert [(name, one["idx"], one["used"]) for name, one in views.mem_dict.items()] == [
         ("HBM[0]", 0, 1),
         ("HBM[1]", 1, 1),
@@ -227,6 +231,22 @@ def test_control_protocols(tmp_path: Path, protocol: str) -> None:
         assert registers["CTRL"]["fields"]["AP_CONTINUE"]["bit_offset"] == 4
     else:
         assert list(registers) == ["a", "b", "out", "n"]
+
+
+def test_a_kernel_of_a_hand_made_container(tmp_path: Path) -> None:
+    """Neither type nor protocol, and halves of an address as arguments of one number."""
+    path = tmp_path / "x.xclbin"
+    kernel = b"""<project name="custom"><platform><device name="fpga0"><core name="OCL_REGION_0">
+      <kernel name="add"><port name="s_axi_control" mode="slave" range="0x1000" dataWidth="32"/>
+      <arg name="a_lo" addressQualifier="0" id="0" port="s_axi_control" size="4" offset="0x010" type="uint"/>
+      <arg name="a_hi" addressQualifier="0" id="0" port="s_axi_control" size="4" offset="0x014" type="uint"/>
+      <instance name="vadd_1"><addrRemap base="0x0" range="0x10000" port="s_axi_control"/></instance>
+      </kernel></core></device></platform></project>"""
+    path.write_bytes(container(EMBEDDED_METADATA=kernel))
+    unit = Views.of(description.read(path)).ip_dict["vadd_1"]
+    assert (unit["type"], unit["hw_control_protocol"]) == ("", "s_axilite")
+    offsets = {name: one["address_offset"] for name, one in unit["registers"].items()}
+    assert offsets == {"CTRL": 0, "GIER": 4, "IP_IER": 8, "IP_ISR": 12, "a_lo": 16, "a_hi": 20}
 
 
 def test_metadata_may_lack(tmp_path: Path) -> None:

@@ -133,8 +133,8 @@ class Field(NamedTuple):
 
 
 class Argument(NamedTuple):
-    """The argument of a kernel that a register holds: its number, its type in C, its bytes, and the names of
-    port and memory that it goes through ("" for scalars).
+    """The argument of a kernel that a register holds, or a stream carries: its number, its type in C, its
+    bytes, and the names of port and memory that it goes through ("" for scalars).
     """
 
     number: int
@@ -143,6 +143,7 @@ class Argument(NamedTuple):
     host_size: int  # bytes, in the host's program
     port: str
     memory: str
+    name: str = ""  # of a stream; a register has the name of its argument
 
 
 class Register(NamedTuple):
@@ -191,6 +192,7 @@ class BusInterface:
     parameters: Mapping[str, str]
     port_map: Mapping[str, str]  # logical name (upper case) -> port of the cell
     source: SourceRef
+    argument: Argument | None = None  # of a kernel's stream
 
 
 class MemoryKind(str, Enum):

@@ -15,6 +15,7 @@ from pynq.design.clocks import ps_parameters
 from pynq.design.kinds import is_register_block
 from pynq.design.memories import is_memory
 from pynq.design.model import Cell, CellKind, Clock, Design, InterruptPin, MemoryRange
+from pynq.design.xclbin_container import MEMORIES
 
 __all__ = [
     "clock_dict",
@@ -52,6 +53,9 @@ def ip_dict(design: Design) -> dict[str, _Entry]:
             found[key] = _external_entry(design, entry) if cell is None else _cell_entry(cell, entry)
     if design.ps:
         found[design.ps] = _ps_entry(design.cells[design.ps])
+    units = [entry for entry in found.values() if "cu_name" in entry]
+    for number, unit in enumerate(sorted(units, key=lambda unit: int(unit["phys_addr"]))):
+        unit["cu_index"] = number
     _attach(design, found)
     return found
 
@@ -82,6 +86,7 @@ def mem_dict(design: Design) -> dict[str, _Entry]:
                 idx=memory.index,
                 tag=memory.name,
                 streaming=False,
+                raw_type=MEMORIES.index(memory.kind) if memory.kind in MEMORIES else None,
             )
         for loader in ("driver", "device"):
             del entry[loader]  # memories get no driver
@@ -214,16 +219,23 @@ def _cell_entry(cell: Cell, window: MemoryRange) -> _Entry:
             hw_control_protocol=cell.attributes["HW_CONTROL_PROTOCOL"],
             xclbin_uuid=cell.attributes["XCLBIN_UUID"],
             streams=_streams(cell),
+            index=int(cell.attributes["IP_INDEX"]) if cell.attributes["IP_INDEX"] else None,
         )
     return entry
 
 
 def _streams(cell: Cell) -> dict[str, _Entry]:
-    return {
-        interface.name: {"direction": "output" if interface.role == "MASTER" else "input"}
-        for interface in cell.interfaces.values()
-        if interface.protocol == "AXIS"
-    }
+    """The streams of a kernel by the names of their arguments."""
+    found: dict[str, _Entry] = {}
+    for interface in cell.interfaces.values():
+        if interface.protocol == "AXIS":
+            held = interface.argument
+            found[interface.name if held is None else held.name] = {
+                "direction": "output" if interface.role == "MASTER" else "input",
+                "id": None if held is None or held.number < 0 else held.number,
+                "type": None if held is None else held.type,
+            }
+    return found
 
 
 def _external_entry(design: Design, window: MemoryRange) -> _Entry:

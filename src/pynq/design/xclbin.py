@@ -55,7 +55,9 @@ _LARGEST = 1 << 32
 #: of a card is reached by DMA, at addresses that registers may have as well.
 _HOST = "HOST"
 _WITHOUT_CONTROL = ("ap_ctrl_none", "user_managed")
-#: CLOCK_TYPE of the clock inputs that a kernel may have (UG1393, "Managing Clock Frequencies").
+#: CLOCK_TYPE of the clock inputs that a kernel may have: ap_clk gets the platform's clock 0, ap_clk_2 clock 1
+#: (kernel_frequency in Vitis_Accel_Examples' rtl_vadd_2clks); clock 0 is DATA_CLK of type DATA, clock 1 is
+#: KERNEL_CLK of type KERNEL (UG1702, "Clocks").
 _INPUTS = {"ap_clk": "DATA", "ap_clk_2": "KERNEL"}
 
 
@@ -199,6 +201,7 @@ class _Builder:
                     "CU_NAME": f"{kernel.name}:{unit.name}",
                     "HW_CONTROL_PROTOCOL": kernel.protocol,
                     "XCLBIN_UUID": self._container.uuid.hex,
+                    "IP_INDEX": "" if ip is None else str(ip.number),
                 }
             ),
         )
@@ -250,6 +253,7 @@ class _Builder:
             bus = "axis" if stream else "aximm"
             protocol = "AXIS" if stream else "AXI4" if port.mode == "master" else "AXI4LITE"
             parameters = {"TDATA_NUM_BYTES": str(port.width // 8)} if stream else {"PROTOCOL": protocol}
+            carried = next((one for one in kernel.arguments if one.stream and one.port == port.name), None)
             yield BusInterface(
                 port.name,
                 role,
@@ -260,6 +264,7 @@ class _Builder:
                 MappingProxyType(parameters),
                 MappingProxyType({}),
                 source,
+                None if carried is None or not stream else _held(carried, ""),
             )
 
     def _cell_ports(self, unit: Unit) -> Iterator[Port]:
@@ -404,15 +409,14 @@ class _Builder:
         return found
 
 
+def _held(argument: Argument, memory: str) -> Held:
+    name = argument.name if argument.stream else ""
+    size, host_size = argument.size, argument.host_size
+    return Held(argument.number, argument.type, size, host_size, argument.port, memory, name)
+
+
 def _argument_register(argument: Argument, memory: str) -> Register:
-    held = Held(
-        argument.number,
-        argument.type,
-        argument.size,
-        argument.host_size,
-        argument.port,
-        memory,
-    )
+    held = _held(argument, memory)
     text = f"Argument {argument.number}: {argument.type}" if argument.number >= 0 else argument.type
     size = 8 * max(4, argument.size)
     return Register(argument.name, argument.offset, size, "read-write", None, text, (), argument.line, held)

@@ -24,6 +24,7 @@ __all__ = [
     "KINDS",
     "MAX_ENTRIES",
     "MAX_SECTION",
+    "MEMORIES",
     "ClockEntry",
     "Connection",
     "Container",
@@ -105,8 +106,8 @@ _SINGLE = frozenset(
 )
 #: enum XCLBIN_MODE.
 _MODES = ("flat", "partial", "tandem stage 2", "tandem stage 2 partial", "hw_emu", "sw_emu", "hw_emu partial")
-#: enum MEM_TYPE, as PYNQ's programs know them.
-_MEMORIES = (
+#: enum MEM_TYPE, as PYNQ's programs know them; the place is its number.
+MEMORIES = (
     "DDR3",
     "DDR4",
     "DRAM",
@@ -316,7 +317,7 @@ class Container:
                 MemEntry(
                     number,
                     _text(tag) or f"{kind.lower()}_{number}",
-                    _named(_MEMORIES, kind_of, "memory type"),
+                    _named(MEMORIES, kind_of, "memory type"),
                     bool(used),
                     base,
                     size if streaming else size * 1024,

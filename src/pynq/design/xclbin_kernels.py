@@ -1,6 +1,9 @@
 """The kernels in an xclbin's EMBEDDED_METADATA, the XML that ``v++`` writes.
 
-``project/platform/device/core/kernel`` with its ports, its arguments and its instances (the compute units).
+``project/platform/device/core/kernel`` with its ports, its arguments and its instances (the compute units),
+as XRT's ``xclbin_parser.cpp`` and PYNQ's ``xclbin_parser.py`` read it; ``connection`` (srcInst, srcPort,
+dstInst, dstPort) beside the kernels, as XRT's older ``xocl`` reads it. XRT adds up arguments of one number;
+here each is a register.
 Elements that are unknown, or in another place, are skipped, so newer tools may add some. Document type
 declarations are refused; depth, numbers and lengths are bounded.
 """
@@ -173,8 +176,8 @@ class _Reader:
         kernel = Kernel(
             name,
             attributes.get("vlnv", "")[:MAX_NAME],
-            # What PYNQ takes where an old file has none: the usual one.
-            attributes.get("hwControlProtocol", "ap_ctrl_hs"),
+            # What PYNQ says where a file has none; the registers are those of ap_ctrl_hs.
+            attributes.get("hwControlProtocol", "s_axilite"),
             self._parser.CurrentLineNumber,
         )
         self._kernel = kernel
