@@ -39,7 +39,7 @@ def test_the_tree_is_shown_and_written(capsys: pytest.CaptureFixture[str], tmp_p
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((), "which design? Name a bitstream or hand-off file"),
+        ((), "which design? Name a bitstream or a description"),
         (("nothing.hwh", "--", "true"), "no overlay 'nothing.hwh'"),
         (
             (DESIGN, "--memory", "64", "--", "true"),

@@ -32,7 +32,7 @@ ClickException: type[Any] = next(
 
 app = typer.Typer(
     name="pynq",
-    help="FPGA overlays: what is in a hand-off file, which devices there are, what is installed.",
+    help="FPGA overlays: what is in a design, which devices there are, what is installed.",
     no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
@@ -100,7 +100,7 @@ def _inspect(
     file: Annotated[
         Path,
         typer.Argument(
-            help="Hand-off file, or the bitstream it lies beside.", show_default=False, metavar="FILE"
+            help="Description, or the bitstream it lies beside.", show_default=False, metavar="FILE"
         ),
     ],
     as_json: AsJson = False,
@@ -393,7 +393,7 @@ _VM_EXAMPLES = """Examples:
 def _vm(
     design: Annotated[
         str,
-        typer.Argument(help="Overlay: bitstream or hand-off file.", show_default=False, metavar="DESIGN"),
+        typer.Argument(help="Overlay: bitstream or description.", show_default=False, metavar="DESIGN"),
     ] = "",
     command: Annotated[
         list[str] | None,
@@ -448,7 +448,7 @@ def _vm(
         vm.prepare(kernel, quiet)
         return 0
     if not design:
-        raise typer.BadParameter("which design? Name a bitstream or hand-off file", param_hint="DESIGN")
+        raise typer.BadParameter("which design? Name a bitstream or a description", param_hint="DESIGN")
     request = vm.Request(
         design=design,
         rtl=False if rtl == "no" else rtl or None,
