@@ -188,6 +188,14 @@ def acp_of_a_dma(cells: Cells) -> None:
     cells["ps7"].parameters["PCW_USE_DEFAULT_ACP_USER_VAL"] = "1"
 
 
+@case("coherent-port", "warning", "ps7/S_AXI_ACP_FPD", "dma goes .*AxCACHE 0011, which the ACP refuses")
+def acp_of_an_ultrascale(cells: Cells) -> None:
+    bus(cells["ps7"], "S_AXI_HP0", name="S_AXI_ACP_FPD")
+    old = cells["ps7"]
+    cells["ps7"] = zynqmp("ps7", ports=[p for p in old.ports if p.name != "IRQ_F2P"], ranges=[])
+    cells["ps7"].interfaces = old.interfaces
+
+
 @case("coherent-port", "warning", "ps7/S_AXI_HPC0_FPD", "dma goes through a coherent port.*AxCACHE 0011")
 def hpc(cells: Cells) -> None:
     bus(cells["ps7"], "S_AXI_HP0", name="S_AXI_HPC0_FPD")

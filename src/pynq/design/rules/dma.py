@@ -133,10 +133,12 @@ def coherent(facts: Facts) -> Iterator[Hit]:
     """Something goes through a cache-coherent port of the PS.
 
     Through HPC, ACP and ACE an access sees the processor's caches only where its attributes say so. On a
-    Zynq-7000 these are AxCACHE[1] and AxUSER[0] (Cortex-A9 MPCore reference manual, "ACP requests"): AXI
+    Zynq-7000 these are AxCACHE[1] and AxUSER[0] (UG585, "ACP Requests"): AXI
     DMA, which drives 0011, is coherent where AxUSER is tied to 1 (`PCW_USE_DEFAULT_ACP_USER_VAL`). A Zynq
-    UltraScale+ looks up what is cacheable (UG1085, "Cache Coherency"), which 0011 is not; then the port is
-    no better than an HP one, and buffers have to be flushed and invalidated as ever. A warning where the
+    UltraScale+ looks up nothing where AxCACHE[3:2] is 00 (UG1085, "APU Coherent Interfaces"), as in 0011;
+    then the port is no better than an HP one, and buffers have to be flushed and invalidated as ever. Its
+    CCI has to be told to snoop, too; and its ACP refuses every AxCACHE but 0111, 1011 and 1111, and bursts
+    of other lengths than 16 and 64 bytes (UG1085, "ACP Limitations"). A warning where the
     parameters say that the accesses are not coherent.
 
     Use ordinary buffers and `flush`/`invalidate`; or drive AxCACHE 1111 and AxPROT 010 (an HLS kernel: the
@@ -167,6 +169,8 @@ def coherent(facts: Facts) -> Iterator[Hit]:
         who = ", ".join(masters) or "something"
         if plain or (unset and masters):
             value = "0000" if old else "0011"
+            if "_ACP" in name and not old:
+                value += ", which the ACP refuses"
             reason = f"{', '.join(plain)} drives AxCACHE {value}" if plain else "AxUSER[0] is not tied to 1"
             yield Hit(
                 f"{ps.path}/{interface.name}",
