@@ -183,11 +183,16 @@ def test_what_can_not_be_written_is_named(
     assert list(tmp_path.iterdir()) == [target]
 
 
-def test_a_broken_image_in_an_archive_is_told_with_the_archive(
+def test_a_broken_image_in_an_archive_is_told_beside_the_design(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with zipfile.ZipFile(tmp_path / "b.xsa", "w") as archive:
+    file = tmp_path / "b.xsa"
+    with zipfile.ZipFile(file, "w") as archive:
         archive.write(FILE, "a.hwh")
         archive.writestr("a.bit", b"no bitstream")
-    assert main(["inspect", str(tmp_path / "b.xsa")]) == 1
-    assert f"{tmp_path / 'b.xsa'}/a.bit: at byte 0: this is no .bit" in capsys.readouterr().err
+    assert main(["inspect", str(file), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert f"{file}/a.bit: at byte 0: this is no .bit" in told["image"]["error"]
+    assert told["name"] == "vector_add"
+    assert main(["check", str(file)]) == 1
+    assert "bitstream-mismatch" in capsys.readouterr().out

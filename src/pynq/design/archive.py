@@ -181,14 +181,21 @@ class Archive:
 
     @cached_property
     def partials(self) -> tuple[str, ...]:
-        """Names of the partial bitstreams, by what they say of themselves."""
+        """Names of the partial bitstreams, by what they say of themselves; of one that is none, not."""
         return tuple(
             name
             for name in self.bitstreams
-            if is_partial(self._members.head(name, _HEAD), f"{self.path}/{name}")
+            if self._is_partial(name)
             # Segmented configuration: the PL's own part of a Versal, beside that for booting.
             and not self._segment(name)
         )
+
+    def _is_partial(self, name: str) -> bool:
+        head = self._members.head(name, _HEAD)
+        try:
+            return is_partial(head, self.named(name))
+        except DesignError:
+            return False  # it is no bitstream: told when it is used, and the rest can be looked at
 
     def _segment(self, name: str) -> bool:
         return name.endswith("_pld.pdi") and f"{name.removesuffix('_pld.pdi')}_boot.pdi" in self.bitstreams
