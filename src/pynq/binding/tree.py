@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from pynq import wording
 from pynq._native import Window
 from pynq.binding.drivers import registry
 from pynq.binding.ip import DefaultIP, Unusable, class_name, closed_window, missing, open_window, wire
@@ -389,7 +390,4 @@ def _address(entry: Mapping[str, Any]) -> str:
     base, size = entry.get("phys_addr"), entry.get("addr_range")
     if not isinstance(base, int) or not size:
         return ""
-    for unit, factor in (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)):
-        if size % factor == 0:
-            return f" at 0x{base:08x}, {size // factor} {unit}"
-    return f" at 0x{base:08x}, {size} bytes"
+    return f" at 0x{base:08x}, {wording.size(size)}"

@@ -15,6 +15,8 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
+from pynq.wording import size
+
 __all__ = ["cache", "devices", "doctor", "info", "inspection"]
 
 _DIM_KINDS = {"interconnect", "logic"}
@@ -225,9 +227,9 @@ def _image(console: Console, image: dict[str, Any]) -> None:
         "words turned, as FPGA managers take them" if image.get("order") == "swapped" else "",
         f"{len(image['images'])} images" if "images" in image else "",
     ]
-    console.print(f"image: {escape('; '.join(filter(None, about)))}; {_size(image['size'])}")
+    console.print(f"image: {escape('; '.join(filter(None, about)))}; {size(image['size'])}")
     for part in image.get("images", ()):
-        pieces = ", ".join(f"{piece['kind']} {_size(piece['size'])}" for piece in part["partitions"])
+        pieces = ", ".join(f"{piece['kind']} {size(piece['size'])}" for piece in part["partitions"])
         console.print(f"  {escape(part['name'])}: {escape(pieces or 'no partitions')}", style="dim")
     for note in image["notes"]:
         console.print(f"[yellow]image: {escape(note)}[/]")
@@ -309,7 +311,7 @@ def _addresses(console: Console, found: dict[str, Any]) -> None:
         )
         for base, high, slave, driver in ranges:
             last = [_short(driver)] if own else []
-            table.add_row(_hex(base), _hex(high), _size(high - base + 1), _Path(slave), *last)
+            table.add_row(_hex(base), _hex(high), size(high - base + 1), _Path(slave), *last)
         console.print(table, "")
 
 
@@ -358,7 +360,7 @@ def _rest(console: Console, found: dict[str, Any]) -> None:
     if found["memories"]:
         table = _table(console, "Memories", "memory", "kind", "from", "size", right=["from", "size"])
         for row in found["memories"]:
-            table.add_row(_Path(row["name"]), escape(row["kind"]), _hex(row["base"]), _size(row["size"]))
+            table.add_row(_Path(row["name"]), escape(row["kind"]), _hex(row["base"]), size(row["size"]))
         console.print(table, "")
     if found["emio"]:
         table = _table(
@@ -381,14 +383,6 @@ def _hex(value: int) -> str:
     groups = [digits[at : at + 4] for at in range(0, len(digits), 4)]
     groups[0] = groups[0].lstrip("0") if len(groups) > 2 else groups[0]
     return f"0x{'_'.join(groups)}"
-
-
-def _size(value: int) -> str:
-    """Bytes with a binary prefix where that is exact."""
-    for prefix, size in (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)):
-        if value >= size and value % size == 0:
-            return f"{value // size} {prefix}"
-    return f"{value} B"
 
 
 def _hertz(value: int | None) -> str:

@@ -20,6 +20,7 @@ from pynq.design.described import Where, beside
 from pynq.design.kinds import is_register_block
 from pynq.design.model import AddressBlock, Cell, Design, Register
 from pynq.errors import DesignError, DesignNotFoundError, Problem
+from pynq.wording import near
 
 __all__ = ["KEYS", "Source", "attach", "sources"]
 
@@ -165,7 +166,7 @@ class _Reader:
 
         for key, value in entry.items():
             if key not in KEYS and key != "any":
-                note(key, f"unknown key {key!r}; {tables.near(str(key), KEYS, 'the keys are')}")
+                note(key, f"unknown key {key!r}; {near(str(key), KEYS, 'the keys are')}")
             elif key == "replace":
                 if not isinstance(value, bool):
                     note(key, f"replace: expected true or false, not {value!r}")
@@ -267,8 +268,8 @@ class _Attacher:
         }
         known["any"] = [*known["instance"], *known["module"]]
         what = {"vlnv": "type", "module": "module type"}.get(source.selector, "cell")
-        near = tables.near(source.pattern, known[source.selector])
-        return f"{self._design.label} has no {what} {source.pattern!r}; {near}"
+        hint = near(source.pattern, known[source.selector])
+        return f"{self._design.label} has no {what} {source.pattern!r}; {hint}"
 
     # -- one cell
     def _with_registers(self, cell: Cell, source: Source) -> Cell:
@@ -333,7 +334,7 @@ class _Attacher:
         if source.interface:
             name = known.get(source.interface.lower())
             if name is None:
-                text = tables.near(source.interface, interfaces, "it has")
+                text = near(source.interface, interfaces, "it has")
                 message = f"{cell.path} has no slave interface {source.interface!r}; {text}"
                 self.problems.append(source.problem(message, "interface"))
                 return []

@@ -5,18 +5,17 @@ What the tables mean is for others: :mod:`pynq.design.regmaps` and, for RTL, the
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from pynq.design import bounded
 from pynq.errors import DesignError, DesignNotFoundError, MissingPackageError, Problem
 
-__all__ = ["MAX_BYTES", "MAX_TABLES", "Entry", "load", "near"]
+__all__ = ["MAX_BYTES", "MAX_TABLES", "Entry", "load"]
 
 MAX_BYTES = 1 << 20
 """Largest manifest that is read, in bytes."""
@@ -31,16 +30,6 @@ class Entry(NamedTuple):
     table: dict[str, Any]
     line: int
     lines: dict[str, int]
-
-
-def near(name: str, known: Iterable[str], what: str = "there is") -> str:
-    """Return the words of a message that name what comes near ``name``, or all there is."""
-    names = list(dict.fromkeys(known))
-    close = difflib.get_close_matches(name, names, 3, 0.5)
-    if close:
-        return f"did you mean {', '.join(close)}?"
-    shown = ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
-    return f"{what} {shown or 'none'}"
 
 
 def load(path: str | os.PathLike[str], key: str) -> tuple[list[Entry], list[Problem]]:

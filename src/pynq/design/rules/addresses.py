@@ -9,32 +9,15 @@ from pynq.design.addresses import conflicts
 from pynq.design.findings import Facts, Hit, rule, sends
 from pynq.design.kinds import is_register_block
 from pynq.design.model import CellKind, MemoryKind, MemoryRange, Processor
+from pynq.design.pswindows import PL_WINDOWS, Windows
 
 __all__ = ["RULES"]
 
 _EDIT = "change it in Vivado's Address Editor and build again"
 
-# UG585 table "System-Level Address Map"; UG1085 table "PL AXI Interface Address Map". Versal's below 4 GiB
-# are 0x8000_0000 to 0x9FFF_FFFF (LPD) and 0xA400_0000 to 0xBFFF_FFFF (FPD; AM011, "4 GB Processor System
-# Address Map"; PG313, "System Address Map"); the NoC's interfaces reach the PL, too, and above: not checked.
-_WINDOWS: dict[Processor, dict[str, tuple[tuple[int, int], ...]]] = {
-    Processor.ZYNQ: {
-        "M_AXI_GP0": ((0x4000_0000, 0x7FFF_FFFF),),
-        "M_AXI_GP1": ((0x8000_0000, 0xBFFF_FFFF),),
-    },
-    Processor.ZYNQMP: {
-        "M_AXI_HPM0_LPD": ((0x8000_0000, 0x9FFF_FFFF),),
-        "M_AXI_HPM0_FPD": (
-            (0xA000_0000, 0xAFFF_FFFF),
-            (0x4_0000_0000, 0x4_FFFF_FFFF),
-            (0x10_0000_0000, 0x47_FFFF_FFFF),
-        ),
-        "M_AXI_HPM1_FPD": (
-            (0xB000_0000, 0xBFFF_FFFF),
-            (0x5_0000_0000, 0x5_FFFF_FFFF),
-            (0x48_0000_0000, 0x7F_FFFF_FFFF),
-        ),
-    },
+_WINDOWS: dict[Processor, Windows] = {
+    Processor.ZYNQ: PL_WINDOWS["processing_system7"],
+    Processor.ZYNQMP: PL_WINDOWS["zynq_ultra_ps_e"],
 }
 
 

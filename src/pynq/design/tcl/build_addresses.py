@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from pynq.design.model import MemoryKind, MemoryRange, SourceRef
+from pynq.design.pswindows import PL_WINDOWS
 from pynq.design.tcl import catalogue_rules as rules
 from pynq.design.tcl.build_parts import Draft, Face
 from pynq.design.tcl.catalogue import integer
@@ -181,7 +182,7 @@ class _Assignment:
         fitting = [one for one in sorted(reach) if one.cell == path and (not named or one.interface in named)]
         if len(fitting) > 1 and segment.offset is not None:
             offset = segment.offset
-            windows = rules.WINDOWS.get(draft.short, {})
+            windows = PL_WINDOWS.get(draft.short, {})
             inside = [
                 one
                 for one in fitting
@@ -298,7 +299,7 @@ class _Assignment:
 
     def _free(self, master: _Master, ranges: Sequence[MemoryRange], size: int) -> int | None:
         draft = self._cells.get(master.cell)
-        windows = rules.WINDOWS.get(draft.short, {}) if draft else {}
+        windows = PL_WINDOWS.get(draft.short, {}) if draft else {}
         taken = sorted((one.base, one.high) for one in ranges)
         step = 1 << max(12, (size - 1).bit_length())
         for low, high in windows.get(master.interface, _ANYWHERE):

@@ -29,7 +29,6 @@ __all__ = [
     "STREAM_ENDS",
     "STREAM_PASSING",
     "STREAM_SIGNALS",
-    "WINDOWS",
 ]
 
 RENAMED: Mapping[str, str] = {
@@ -245,29 +244,6 @@ SPACES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     },
 }
 """The master interfaces of an address space, by type and name of the space; else its name tells."""
-
-WINDOWS: Mapping[str, Mapping[str, tuple[tuple[int, int], ...]]] = {
-    # UG585 table "System-Level Address Map"; UG1085 table "PL AXI Interface Address Map". First and last byte
-    # of what each interface sees of the PL.
-    "processing_system7": {
-        "M_AXI_GP0": ((0x4000_0000, 0x7FFF_FFFF),),
-        "M_AXI_GP1": ((0x8000_0000, 0xBFFF_FFFF),),
-    },
-    "zynq_ultra_ps_e": {
-        "M_AXI_HPM0_FPD": (
-            (0xA000_0000, 0xAFFF_FFFF),
-            (0x4_0000_0000, 0x4_FFFF_FFFF),
-            (0x10_0000_0000, 0x47_FFFF_FFFF),
-        ),
-        "M_AXI_HPM1_FPD": (
-            (0xB000_0000, 0xBFFF_FFFF),
-            (0x5_0000_0000, 0x5_FFFF_FFFF),
-            (0x48_0000_0000, 0x7F_FFFF_FFFF),
-        ),
-        "M_AXI_HPM0_LPD": ((0x8000_0000, 0x9FFF_FFFF),),
-    },
-}
-"""Where the masters of a PS see the PL: what the tool would choose addresses from."""
 
 # AMBA AXI (IHI 0022) and AXI4-Stream (IHI 0051), "Signal descriptions". Signal -> whether the master drives
 # it and its width, a number or a parameter of the interface.

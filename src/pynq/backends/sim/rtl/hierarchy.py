@@ -15,9 +15,10 @@ from types import MappingProxyType
 
 from pynq.backends.sim.rtl.buses import AXI, AXIS, answers, by_prefix
 from pynq.backends.sim.rtl.glue import RtlPort
-from pynq.backends.sim.rtl.manifest import Table, near
+from pynq.backends.sim.rtl.manifest import Table
 from pynq.backends.sim.rtl.ports import Difference
 from pynq.design.model import BusInterface, Cell, CellKind, Design, Endpoint, MemoryRange, Port
+from pynq.wording import near
 
 __all__ = ["Boundary", "Stand", "collapse", "stand_in"]
 

@@ -20,8 +20,9 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from pynq.design import tables
-from pynq.design.tables import MAX_BYTES, MAX_TABLES, near
+from pynq.design.tables import MAX_BYTES, MAX_TABLES
 from pynq.errors import DesignError, MissingPackageError, Problem, RtlBuildError
+from pynq.wording import near
 
 __all__ = [
     "KEYS",
@@ -32,7 +33,6 @@ __all__ = [
     "Table",
     "from_mapping",
     "load",
-    "near",
     "relative",
 ]
 

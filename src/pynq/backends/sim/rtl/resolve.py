@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pynq.backends.sim.rtl import declared, vhdl
 from pynq.backends.sim.rtl.files import Found, Refused, collect
-from pynq.backends.sim.rtl.manifest import Manifest, Table, near
+from pynq.backends.sim.rtl.manifest import Manifest, Table
 from pynq.backends.sim.rtl.naming import Associations
 from pynq.backends.sim.rtl.sources import Sources
 from pynq.backends.sim.rtl.toolchain import ToolMissing
@@ -19,6 +19,7 @@ from pynq.design import selection
 from pynq.design.model import Design
 from pynq.design.partial import regions
 from pynq.errors import Problem, RtlBuildError
+from pynq.wording import near
 
 __all__ = ["Block", "mapped", "resolve"]
 
