@@ -32,6 +32,6 @@ PL_WINDOWS: Mapping[str, Windows] = {
 """By type and master interface: first and last byte of each window.
 
 Versal's below 4 GiB are 0x8000_0000 to 0x9FFF_FFFF (LPD) and 0xA400_0000 to 0xBFFF_FFFF (FPD; AM011, "4 GB
-Processor System Address Map"; PG313, "System Address Map"); the NoC's interfaces reach the PL, too, and above:
-they are not in the table.
+Processor System Address Map"; PG313, "System Address Map"); the NoC's interfaces reach the PL, too. They are
+not in the table.
 """
