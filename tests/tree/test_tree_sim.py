@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import re
 import sys
 import threading
 import weakref
@@ -46,6 +47,18 @@ def test_warnings_of_the_load_point_at_the_line_of_the_program(bit: str, load: A
     with pytest.warns(pynq.errors.UnmodelledIPWarning) as caught:
         overlay.download()
     assert {(one.filename, one.lineno) for one in caught} == {(__file__, frame.f_lineno - 1)}
+
+
+@pytest.mark.filterwarnings("default")
+def test_what_has_neither_model_nor_registers_is_named_as_well(bit: str, tmp_path: Path) -> None:
+    text = Path(bit).with_suffix(".hwh").read_text()
+    bare = re.sub(r"(?s)<ADDRESSBLOCKS>.*?</ADDRESSBLOCKS>", "<ADDRESSBLOCKS/>", text)
+    assert bare != text
+    path = tmp_path / "bare.hwh"
+    path.write_text(bare)
+    with pytest.warns(pynq.errors.UnmodelledIPWarning, match="other"):
+        overlay: Any = pynq.Overlay(path, device="sim:bare")
+    assert overlay.other.read(0) == 0
 
 
 def test_a_model_may_be_bound_to_a_type_of_any_form(tmp_path: Path) -> None:

@@ -293,7 +293,6 @@ class Assembly:
     def _register_file(self, cell: Cell, slaves: Mapping[str, int]) -> None:
         host = self._host(cell, slaves, "register file")
         specs = store(host, specs_of_cell(cell), slaves)
-        streams = self._sides(cell)
         kind = cell.type or cell.module_type or "no type"
         if cell.kind is CellKind.BLOCK_CONTAINER and not specs:
             why = f"region {cell.path} holds nothing that is described: load a partial bitstream into it"
@@ -301,7 +300,7 @@ class Assembly:
             host.on_explain(lambda channel: why)
             return
         host.on_explain(lambda channel: f"{cell.path} ({kind}) has no model: it takes and gives nothing")
-        if (specs or streams) and cell.type_name not in _INFRASTRUCTURE:
+        if cell.type_name not in _INFRASTRUCTURE:
             self.plant.unmodelled.append(f"{cell.path} ({kind})")
 
     def _model(self, cell: Cell, kind: type[Model], slaves: Mapping[str, int]) -> None:
