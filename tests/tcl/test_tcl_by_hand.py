@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from tcl_scripts import needs_tcl, run, said
 
+from pynq.design.tcl import read
+from pynq.design.views import ip_dict
 from pynq.errors import DesignError
 
 pytestmark = needs_tcl
@@ -120,7 +124,7 @@ def test_regular_expressions(query: str, found: str) -> None:
 
 
 def test_what_follows_a_finished_design_can_fail() -> None:
-    after = "\n".join(["save_bd_design", "set f [open report.txt w]", "puts $f x"])
+    after = "\n".join(["save_bd_design", "set f [open report.txt r]", "puts $f x"])
     made = run(PS + after)
     assert set(made.cells) == {"ps", "dma", "gpio"}
     assert said(made).startswith("8: open is refused")
@@ -144,3 +148,63 @@ def test_what_a_script_needs_is_there() -> None:
     )
     assert made.cells["gpio"].parameters["SEEN"] == "1 1 1 1 1 0 0 0 1 0"
     assert not made.notes
+
+
+def test_addresses_that_the_tool_chooses(tmp_path: Path) -> None:
+    script = tmp_path / "sys.tcl"
+    script.write_text(
+        PS
+        + """
+        create_bd_cell -vlnv xilinx.com:ip:smartconnect smc
+        set_property CONFIG.NUM_MI 2 [get_bd_cells smc]
+        connect_bd_intf_net [get_bd_intf_pins ps/M_AXI_HPM0_FPD] [get_bd_intf_pins smc/S00_AXI]
+        connect_bd_intf_net [get_bd_intf_pins smc/M00_AXI] [get_bd_intf_pins gpio/S_AXI]
+        connect_bd_intf_net [get_bd_intf_pins smc/M01_AXI] [get_bd_intf_pins dma/S_AXI_LITE]
+        assign_bd_address
+        set_property offset 0xA0000000 [get_bd_addr_segs {ps/Data/SEG_dma_Reg}]
+        set_property range 4K [get_bd_addr_segs {ps/Data/SEG_dma_Reg}]
+        validate_bd_design
+        """
+    )
+    design = read(script)
+    found = {name: (entry["phys_addr"], entry["addr_range"]) for name, entry in ip_dict(design).items()}
+    assert found["dma"] == (0xA0000000, 0x1000)
+    assert found["gpio"] == (0xA0010000, 0x10000)
+    (note,) = [one for one in design.notes if "has no offset" in one.message]
+    assert note.message.startswith("'gpio/S_AXI/Reg' has no offset in the script: 0xa0010000 is the lowest")
+
+
+def test_the_settings_of_a_memory_controller() -> None:
+    made = run(
+        """
+proc write_mig_file_d_mig_7series_0_0 { str_mig_prj_filepath } {
+
+   file mkdir [ file dirname "$str_mig_prj_filepath" ]
+   set mig_prj_file [open $str_mig_prj_filepath  w+]
+
+   puts $mig_prj_file {<?xml version='1.0' encoding='UTF-8'?>}
+   puts $mig_prj_file {<Project NoOfControllers="1" >}
+   puts $mig_prj_file {</Project>}
+
+   close $mig_prj_file
+}
+create_bd_design d
+  set mig_7series_0 [ create_bd_cell -type ip -vlnv xilinx.com:ip:mig_7series:4.2 mig_7series_0 ]
+
+  # Generate the PRJ File for MIG
+  set str_mig_folder [get_property IP_DIR [ get_ips [ get_property CONFIG.Component_Name $mig_7series_0 ] ] ]
+  set str_mig_file_name mig_a.prj
+  set str_mig_file_path ${str_mig_folder}/${str_mig_file_name}
+  write_mig_file_d_mig_7series_0_0 $str_mig_file_path
+
+  set_property -dict [ list \\
+   CONFIG.BOARD_MIG_PARAM {Custom} \\
+   CONFIG.XML_INPUT_FILE {mig_a.prj} \\
+ ] $mig_7series_0
+        """
+    )
+    assert made.cells["mig_7series_0"].parameters == {
+        "BOARD_MIG_PARAM": "Custom",
+        "XML_INPUT_FILE": "mig_a.prj",
+    }
+    assert "nothing is written to 'mig_a.prj'" in said(made)

@@ -22,7 +22,8 @@ pytestmark = needs_tcl
 
 REFUSED = {
     "exec touch {file}": r"2: exec is refused: a description can't run programs",
-    "open {file} w": r"2: open is refused: a description can't read or write",
+    "open {file} r+": r"2: open is refused: a description can't read or write",
+    "puts [read [open {file} w+]]": r"2: read is refused",
     "open |touch": r"2: open is refused",
     "open /etc/passwd": r"2: open is refused",
     "socket localhost {port}": r"2: socket is refused",
@@ -88,6 +89,14 @@ def test_a_question_to_a_program_has_no_answer() -> None:
     )
     assert made.cells["x"].parameters == {"SEEN": "{} {} 1"}
     assert "the answer of 'git' is taken for empty" in said(made)
+
+
+@pytest.mark.parametrize("mode", ["w", "w+", "a", "a+"])
+def test_nothing_is_written(mode: str, tmp_path: Path) -> None:
+    target = tmp_path / "made"
+    made = run(f"create_bd_design d\nset f [open {target} {mode}]\nputs $f {{<a/>}}\nflush $f\nclose $f\n")
+    assert said(made) == "2: open: a description can't read or write; nothing is written to 'made'"
+    assert not list(tmp_path.iterdir())
 
 
 def test_what_passes_without_effect(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """Address maps: which master reaches what, through which of its interfaces, and where.
 
 The tool's scripts give an offset and a size for every range. A script by hand may leave them out
-(``assign_bd_address`` alone); the rule is then: the size is that of the address block, or 64 KiB; ranges
+(``assign_bd_address`` alone); the rule is then: the size is 64 KiB; ranges
 take, in the script's order, the lowest free place in the window of the master's interface that their size
 divides (4 GiB from 0 for a master without a window of its own). Vivado's own choice also depends on the kind
 of IP and on what was there when; a note says so.
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from pynq.design.model import MemoryKind, MemoryRange, SourceRef
@@ -26,6 +27,7 @@ __all__ = ["Addresses", "assign"]
 _DEFAULT_SIZE = 0x1_0000
 _MAPPED = ("aximm", "lmb", "inimm")
 """Buses with addresses."""
+_PROCESSORS = ("processing_system7", "zynq_ultra_ps_e", "versal_cips", "ps_wizard")
 _ANYWHERE = ((0, 0xFFFF_FFFF),)
 MAX_RANGES = 50_000
 """Most ranges; a script that assigns everything to every master multiplies them."""
@@ -88,9 +90,13 @@ class _Assignment:
 
     def run(self) -> Addresses:
         excluded = {(one.space, one.slave) for one in self._netlist.segments if one.excluded}
-        later = []
+        later: list[tuple[Segment, _Slave]] = []
+        rest: list[Segment] = []
         for segment in self._netlist.segments:
             if segment.excluded or (segment.space, segment.slave) in excluded:
+                continue
+            if not segment.slave:
+                rest.append(segment)
                 continue
             slave = self._slave(segment)
             if slave is None:
@@ -101,10 +107,39 @@ class _Assignment:
                 self._place(segment, slave, segment.offset)
         for segment, slave in later:
             self._place(segment, slave, None)
+        for segment in rest:
+            for slave in self._unassigned(segment):
+                named = replace(segment, slave="/".join(slave), size=None)
+                self._place(named, slave, None)
         for draft in self._cells.values():
             draft.ranges.sort(key=lambda one: one.base)
         self._boundary.sort(key=lambda one: one.base)
         return Addresses(self._boundary, self._notes, self._problems)
+
+    def _unassigned(self, segment: Segment) -> Iterator[_Slave]:
+        """What ``assign_bd_address`` without a segment means: every slave in reach that has no address.
+
+        What the PS's memory is to other masters is left out: its parameters decide on the segments.
+        """
+        given = {
+            (one.slave, one.slave_interface) for draft in self._cells.values() for one in draft.ranges
+        } | {(one.slave, one.slave_interface) for one in self._boundary}
+        owner = segment.space.rpartition("/")[0]
+        for path, draft in self._cells.items():
+            if draft.short in (*rules.PASSING, *_PROCESSORS) or draft.script.kind == "container":
+                continue
+            for face in draft.faces.values():
+                if face.sends or face.bus != "aximm" or not face.net or (path, face.name) in given:
+                    continue
+                slave = _Slave(path, face.name, self._block(draft, face.name))
+                reach = self._masters(slave)
+                if any(not segment.space or one.cell == owner for one in reach):
+                    yield slave
+
+    def _block(self, draft: Draft, interface: str) -> str:
+        """The name of an interface's first address block; HLS and packaged IP call it Reg."""
+        blocks = draft.known.blocks_of(self._netlist.version) if draft.known else []
+        return next((str(raw[0]) for raw in blocks if str(raw[1]).lower() == interface.lower()), "Reg")
 
     def _note(self, line: int, message: str) -> None:
         self._notes.append(Problem(self._file, line, message))
@@ -292,9 +327,6 @@ class _Assignment:
         if "_DDR_LOW" in slave.block:
             high = integer(draft.parameters.get("PCW_DDR_RAM_HIGHADDR", "")) or 0x7FFF_FFFF
             return high + 1
-        for block in draft.known.raw_blocks:
-            if block[0] == slave.block and isinstance(block[3], int) and block[3] >= 4096:
-                return int(block[3])
         return _DEFAULT_SIZE
 
     def _free(self, master: _Master, ranges: Sequence[MemoryRange], size: int) -> int | None:

@@ -19,7 +19,7 @@ DEFAULT_VERSION = "2023.2"
 
 REFUSED = {
     **dict.fromkeys(
-        ("open", "socket", "fcopy", "chan", "fileevent", "read", "gets"), "a description can't read or write"
+        ("socket", "fcopy", "chan", "fileevent", "read", "gets"), "a description can't read or write"
     ),
     **dict.fromkeys(
         ("load", "unload", "interp", "zlib", "thread::create"), "a description can't change the interpreter"
@@ -198,6 +198,20 @@ def exec_command(diagram: Diagram, words: Sequence[str]) -> str:
     raise CommandError(text)
 
 
+def open_command(diagram: Diagram, words: Sequence[str]) -> str:
+    """A file to be written gets a name only: exported scripts write settings of memory controllers.
+
+    There is none to read.
+    """
+    mode = words[1] if len(words) > 1 else "r"
+    text = "a description can't read or write"
+    if words and not words[0].lstrip().startswith("|") and mode in ("w", "w+", "a", "a+"):
+        diagram.note(f"open: {text}; nothing is written to {posixpath.basename(words[0])[:100]!r}")
+        return "file9"
+    diagram.note(f"open is refused: {text}")
+    raise CommandError(f"open is refused: {text}")
+
+
 def after(diagram: Diagram, words: Sequence[str]) -> str:
     if len(words) == 1 and words[0].isdigit():
         return ""
@@ -275,6 +289,7 @@ COMMANDS: Mapping[str, Callable[[Diagram, Sequence[str]], str]] = {
     "send_msg": message,
     "source": source,
     "exec": exec_command,
+    "open": open_command,
     "exit": quit_script,
     "quit": quit_script,
     "after": after,
