@@ -13,6 +13,7 @@ import argparse
 import base64
 import io
 import json
+import os
 import re
 import struct
 import subprocess
@@ -20,6 +21,7 @@ import sys
 import tempfile
 import types
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import tcl_target
@@ -268,7 +270,10 @@ def child(target: str, arguments: list[str]) -> None:
 
 
 def fuzz(target: str, seconds: int, findings: Path) -> bool:
-    before = set(findings.iterdir())
+    def written() -> set[Path]:
+        return {path for path in findings.iterdir() if re.match(rf"{target}-[a-z]+-[0-9a-f]+\Z", path.name)}
+
+    before = written()
     with tempfile.TemporaryDirectory() as scratch:
         (Path(scratch) / "seed").write_bytes(SEEDS[target])
         command = [sys.executable, __file__, "--child", target, f"-max_total_time={seconds}"]
@@ -277,7 +282,7 @@ def fuzz(target: str, seconds: int, findings: Path) -> bool:
         done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
     executions = re.search(r"stat::number_of_executed_units:\s*(\d+)", done.stderr)
     coverage = re.findall(r"cov: (\d+)", done.stderr)
-    found = sorted(str(path) for path in set(findings.iterdir()) - before)
+    found = sorted(str(path) for path in written() - before)
     result = {
         "fuzz": target,
         "executions": int(executions[1]) if executions else 0,
@@ -300,7 +305,8 @@ def main() -> int:
     parser.add_argument("--findings", type=Path, default=Path("fuzz-findings"))
     options = parser.parse_args()
     options.findings.mkdir(parents=True, exist_ok=True)
-    good = [fuzz(target, options.seconds, options.findings) for target in SEEDS]
+    with ThreadPoolExecutor(os.cpu_count()) as workers:
+        good = list(workers.map(lambda target: fuzz(target, options.seconds, options.findings), SEEDS))
     if not any(options.findings.iterdir()):
         options.findings.rmdir()
     return 0 if all(good) else 1
