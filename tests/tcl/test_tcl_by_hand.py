@@ -208,3 +208,13 @@ create_bd_design d
         "XML_INPUT_FILE": "mig_a.prj",
     }
     assert "nothing is written to 'mig_a.prj'" in said(made)
+
+
+def test_a_byte_order_mark_before_latin_1(tmp_path: Path) -> None:
+    script = tmp_path / "sys.tcl"
+    script.write_bytes(b"\xef\xbb\xbf# Gr\xf6\xdfe\r\n" + PS.replace("\n", "\r\n").encode())
+    assert not read(script).notes
+
+
+def test_the_source_of_a_design() -> None:
+    assert run("create_bd_design -bdsource SBD -srcset sources_1 d").name == "d"

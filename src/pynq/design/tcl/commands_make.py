@@ -35,7 +35,7 @@ def one(command: str, rest: Sequence[str], what: str = "name") -> str:
 
 
 def create_bd_design(diagram: Diagram, words: Sequence[str]) -> str:
-    given = options("create_bd_design", words, "cell dir boundary_from_container mode")
+    given = options("create_bd_design", words, "cell dir boundary_from_container mode bdsource srcset")
     name = one("create_bd_design", given.rest).strip()
     if not name or "/" in name or len(name) > 255:
         raise CommandError(f"{name[:60]!r} is no name for a design")

@@ -92,7 +92,7 @@ def _text(data: bytes, file: str) -> str:
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
-        text = data.decode("latin-1")
+        text = data.removeprefix(b"\xef\xbb\xbf").decode("latin-1")
     for number, line in enumerate(text.split("\n"), 1):
         # Tcl reads a file up to the first Control-Z only; other control characters are no script's.
         wrong = next((letter for letter in line if letter < " " and letter not in "\t\r\f\v"), "")
