@@ -24,7 +24,7 @@ texts = st.text(
 values = texts.map(lambda text: " ".join(text.split())).filter(bool)
 accesses = st.sampled_from(["read-write", "read-only", "write-only", "writeOnce"])
 
-fields = st.builds(F, names, st.integers(0, 63), st.integers(1, 64), accesses, values)
+fields = st.builds(F, names, st.integers(0, 31), st.integers(1, 33), accesses, values)
 registers = st.builds(
     Reg,
     values,
