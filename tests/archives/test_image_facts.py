@@ -317,7 +317,7 @@ def test_inspect_of_an_image_alone(tmp_path: Path, capsys: pytest.CaptureFixture
     found = json.loads(told(capsys, "inspect", file, "--json"))
     assert found["image"] == describe_image(file)
     (tmp_path / "a.pdi").write_bytes(pdi())
-    assert "pl_cfi: cdo 64 B" in told(capsys, "inspect", tmp_path / "a.pdi")
+    assert "pl_cfi: cdo 64 bytes" in told(capsys, "inspect", tmp_path / "a.pdi")
     file.write_bytes(b"no")
     assert "its first field has" in told(capsys, "inspect", file, code=1)
 
