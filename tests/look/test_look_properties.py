@@ -6,7 +6,7 @@ import ast
 from pathlib import Path
 
 import pytest
-from hwh_files import M, R, document, zynq
+from hwh_files import B, M, R, Reg, document, zynq
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from test_properties import cells
@@ -47,6 +47,15 @@ def test_whatever_is_read_can_be_looked_into(old: list[M], new: list[M]) -> None
     there, back = compare(*designs), compare(*reversed(designs))
     assert {one.weight for one in there} <= set(WEIGHTS)
     assert bool(there) == bool(back)
+
+
+def test_blocks_of_one_name_are_told_apart() -> None:
+    """As real IP have them: the registers of the second are not those of the first, changed."""
+    cell = M("twice", blocks=[B("S_AXI", (Reg("A", 0),)), B("S_AXI", (Reg("B", 0), Reg("C", 4)))])
+    less = M("twice", blocks=[B("S_AXI", (Reg("A", 0),)), B("S_AXI", (Reg("B", 0),))])
+    look(build([cell]))
+    (change,) = compare(build([cell]), build([less]))
+    assert (change.weight, change.subject) == ("breaks", "twice C")
 
 
 @pytest.mark.parametrize("file", SEEDS, ids=lambda file: file.stem)

@@ -7,6 +7,7 @@ connections, so that a renamed block (or a renamed hierarchy) is one change inst
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, TypeVar
 
@@ -175,9 +176,9 @@ class _Comparison:
                     new.source,
                 )
         yield from self._ports(path, old.ports, new.ports)
-        blocks = {(one.interface, one.name): one for one in reversed(old.blocks)}
-        for block in new.blocks:
-            held = blocks.get((block.interface, block.name))
+        blocks = dict(_numbered(old.blocks))
+        for key, block in _numbered(new.blocks):
+            held = blocks.get(key)
             if held is not None:
                 yield from _registers(path, held, block)
 
@@ -342,6 +343,15 @@ def _paired(
     """Every key of the two, with what it has in each."""
     for key in dict.fromkeys((*old, *new)):
         yield key, old.get(key), new.get(key)
+
+
+def _numbered(blocks: Iterable[AddressBlock]) -> Iterator[tuple[tuple[str, str, int], AddressBlock]]:
+    """Blocks by interface and name; several of one name (real files have them) by their order."""
+    seen: Counter[tuple[str, str]] = Counter()
+    for block in blocks:
+        name = (block.interface, block.name)
+        yield (*name, seen[name]), block
+        seen[name] += 1
 
 
 def _registers(path: str, old: AddressBlock, new: AddressBlock) -> Iterator[Change]:
