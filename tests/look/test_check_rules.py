@@ -176,19 +176,19 @@ def large_memory(cells: Cells) -> None:
     cells["ps7"] = new
 
 
-@case("coherent-port", "warning", "ps7/S_AXI_ACP", "dma goes through a coherent port.*AxUSER.0. is not tied")
+@case("coherent-port", "warning", "ps7/S_AXI_ACP", "a coherent port for dma, .*AxUSER.0. is not tied")
 def acp(cells: Cells) -> None:
     bus(cells["ps7"], "S_AXI_HP0", name="S_AXI_ACP")
     cells["ps7"].parameters["PCW_USE_DEFAULT_ACP_USER_VAL"] = "0"
 
 
-@case("coherent-port", "note", "ps7/S_AXI_ACP", "dma goes through a coherent port: caches are seen only if")
+@case("coherent-port", "note", "ps7/S_AXI_ACP", "a coherent port for dma: caches are seen only where")
 def acp_of_a_dma(cells: Cells) -> None:
     bus(cells["ps7"], "S_AXI_HP0", name="S_AXI_ACP")
     cells["ps7"].parameters["PCW_USE_DEFAULT_ACP_USER_VAL"] = "1"
 
 
-@case("coherent-port", "warning", "ps7/S_AXI_ACP_FPD", "dma goes .*AxCACHE 0011, which the ACP refuses")
+@case("coherent-port", "warning", "ps7/S_AXI_ACP_FPD", "for dma, .*AxCACHE is 0011, which the ACP refuses")
 def acp_of_an_ultrascale(cells: Cells) -> None:
     bus(cells["ps7"], "S_AXI_HP0", name="S_AXI_ACP_FPD")
     old = cells["ps7"]
@@ -196,7 +196,7 @@ def acp_of_an_ultrascale(cells: Cells) -> None:
     cells["ps7"].interfaces = old.interfaces
 
 
-@case("coherent-port", "warning", "ps7/S_AXI_HPC0_FPD", "dma goes through a coherent port.*AxCACHE 0011")
+@case("coherent-port", "warning", "ps7/S_AXI_HPC0_FPD", "a coherent port for dma, .*AxCACHE is 0011")
 def hpc(cells: Cells) -> None:
     bus(cells["ps7"], "S_AXI_HP0", name="S_AXI_HPC0_FPD")
     old = cells["ps7"]
@@ -204,9 +204,7 @@ def hpc(cells: Cells) -> None:
     cells["ps7"].interfaces = old.interfaces
 
 
-@case(
-    "coherent-port", "note", "ps7/S_AXI_ACP", "writer goes through a coherent port: caches are seen only if"
-)
+@case("coherent-port", "note", "ps7/S_AXI_ACP", "a coherent port for writer: caches are seen only where")
 def acp_of_a_kernel(cells: Cells) -> None:
     bus(cells["ps7"], "S_AXI_HP0", name="S_AXI_ACP")
     bus(cells["dma"], "M_AXI_S2MM", net="__NOC__")

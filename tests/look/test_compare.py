@@ -365,3 +365,11 @@ def test_every_file_equals_itself_and_differs_from_its_neighbour(corpus: Path) -
     for one, other in zip(designs, [*designs[1:], designs[0]], strict=True):
         assert compare(one, one) == ()
         assert compare(one, other)
+
+
+@pytest.mark.parametrize("example", ["dma_loopback", "image_filter"])
+def test_what_only_one_kind_of_description_has_is_no_change(example: str) -> None:
+    file = Path(__file__).resolve().parents[2] / "examples" / example / example
+    found = compare(read(file.with_suffix(".hwh")), read(file.with_suffix(".tcl")))
+    assert not [one for one in found if one.weight == "breaks"]
+    assert not [one for one in found if one.kind == "parameter" and "" in (one.old, one.new)]

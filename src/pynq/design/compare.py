@@ -85,7 +85,8 @@ class Change(NamedTuple):
 def compare(old: Design, new: Design) -> tuple[Change, ...]:
     """Return what changed: what breaks programs first, then by kind, then in the order of the files.
 
-    When a design was made, and the names of its files, are no changes.
+    When a design was made, and the names of its files, are no changes; nor is what one kind of description
+    has and the other has not: the parameters that a script leaves to their defaults, say.
     """
     found = _Comparison(old, new).changes()
     order = {kind: number for number, kind in enumerate(KINDS)}
@@ -95,6 +96,8 @@ def compare(old: Design, new: Design) -> tuple[Change, ...]:
 class _Comparison:
     def __init__(self, old: Design, new: Design) -> None:
         self.old, self.new = old, new
+        #: Of two kinds of description one tells more than the other, which is no change of the design.
+        self.alike = old.format == new.format
         self.old_facts, self.new_facts = Facts(old), Facts(new)
         self.renamed = renames(self.old_facts, self.new_facts)
         #: Cells that are in both, by their new paths.
@@ -163,8 +166,11 @@ class _Comparison:
             return
         if old.type != new.type:
             yield Change("behaves", "version", path, old.type, new.type, old.source, new.source)
-        for name in dict.fromkeys((*old.parameters, *new.parameters)):
+        names = dict.fromkeys((*old.parameters, *new.parameters))
+        for name in names:
             before, after = old.parameters.get(name), new.parameters.get(name)
+            if not self.alike and (before is None or after is None):
+                continue
             if before != after and not _ignored(name):
                 yield Change(
                     "behaves",
@@ -321,13 +327,16 @@ class _Comparison:
             if plain_type(old) != plain_type(new):
                 continue
             for name, before, after in _paired(old.interfaces, new.interfaces):
+                if not self.alike and (before is None or after is None):
+                    continue
                 where = f"{path}/{name}"
                 shapes = [
                     f"{one.protocol or one.role} {one.data_width or '?'} bits" if one else ""
                     for one in (before, after)
                 ]
                 sources = (before.source if before else None, after.source if after else None)
-                if shapes[0] != shapes[1]:
+                known = before is None or after is None or None not in (before.data_width, after.data_width)
+                if shapes[0] != shapes[1] and (self.alike or known):
                     yield Change(
                         "behaves" if before else "harmless", "bus", where, shapes[0], shapes[1], *sources
                     )

@@ -171,10 +171,12 @@ def coherent(facts: Facts) -> Iterator[Hit]:
             value = "0000" if old else "0011"
             if "_ACP" in name and not old:
                 value += ", which the ACP refuses"
-            reason = f"{', '.join(plain)} drives AxCACHE {value}" if plain else "AxUSER[0] is not tied to 1"
+            reason = f"AxCACHE is {value}" if plain else "AxUSER[0] is not tied to 1"
+            if plain and plain != masters:
+                reason = f"{', '.join(plain)}: {reason}"
             yield Hit(
                 f"{ps.path}/{interface.name}",
-                f"{who} goes through a coherent port, but its accesses are not coherent: {reason}",
+                f"a coherent port for {who}, but accesses are not coherent: {reason}",
                 "flush and invalidate buffers as with an HP port, or make the accesses coherent",
                 interface.source,
                 "warning",
@@ -182,7 +184,7 @@ def coherent(facts: Facts) -> Iterator[Hit]:
         else:
             yield Hit(
                 f"{ps.path}/{interface.name}",
-                f"{who} goes through a coherent port: caches are seen only if its AxCACHE says so",
+                f"a coherent port for {who}: caches are seen only where AxCACHE says so",
                 "check AxCACHE (1111) and AxPROT (010); else flush and invalidate buffers",
                 interface.source,
             )
