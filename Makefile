@@ -74,7 +74,7 @@ docs: setup ## the documentation, into site/
 fuzz: setup ## fuzz every parser for a short while (FUZZ_SECONDS each)
 	$(PY) -m pip install -q --group fuzz
 	$(PY) tests/fuzz/fuzz_hwh.py --seconds $(FUZZ_SECONDS)
-	$(PY) tests/fuzz/fuzz_readers.py --seconds 5
+	$(PY) tests/fuzz/fuzz_readers.py --seconds 4
 
 # Screenshots go to out/browser.
 browser: setup ## the page of a design and the notebooks in a real browser (Debian's chromium)

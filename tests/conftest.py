@@ -14,7 +14,17 @@ from pynq.binding import drivers
 from pynq.device import registry
 from pynq.sim import models
 
-hypothesis.settings.register_profile("pynq", deadline=None)  # a busy machine is no failure
+hypothesis.settings.register_profile(
+    "pynq",
+    deadline=None,  # a busy machine is no failure
+    # Not "explain", which traces every line: slow, and seen to leave CPython 3.11 in an endless loop beside V8.
+    phases=[
+        hypothesis.Phase.explicit,
+        hypothesis.Phase.reuse,
+        hypothesis.Phase.generate,
+        hypothesis.Phase.shrink,
+    ],
+)
 hypothesis.settings.load_profile("pynq")
 
 ROOT = Path(__file__).resolve().parent.parent
