@@ -17,7 +17,8 @@ from pynq.sim import models
 hypothesis.settings.register_profile(
     "pynq",
     deadline=None,  # a busy machine is no failure
-    # Not "explain", which traces every line: slow, and seen to leave CPython 3.11 in an endless loop beside V8.
+    # Not "explain", which traces every line: that is slow, and was seen to leave CPython 3.11 in an endless
+    # loop beside V8.
     phases=[
         hypothesis.Phase.explicit,
         hypothesis.Phase.reuse,
