@@ -166,6 +166,20 @@ def graphs(draw: st.DrawFn) -> dict[str, Any]:
     return {"version": 1, "name": "any", "nodes": nodes, "edges": edges}
 
 
+def test_processors_may_be_connected_with_each_other(engine: Engine) -> None:
+    def cell(number: int, role: str) -> dict[str, Any]:
+        made = {"id": f"cell{number}", "parent": "", "kind": "cell", "role": role, "name": "x", "type": "x"}
+        return {**made, "version": "", "driver": None, "ports": [], "finding": None}
+
+    nodes = [cell(0, "peripheral"), cell(3, "processor"), cell(4, "processor")]
+    edges = [
+        {"from": [one, "M_AXI"], "to": [two, "S_AXI"], "kind": "axi", "net": "net"}
+        for one, two in (("cell0", "cell0"), ("cell3", "cell4"))
+    ]
+    found = engine.layout({"version": 1, "name": "any", "nodes": nodes, "edges": edges}, 0, LAYERS)
+    assert found["problems"] == []
+
+
 @settings(max_examples=40, suppress_health_check=list(HealthCheck))
 @given(graph=graphs(), depth=st.integers(0, 3))
 def test_any_graph_is_laid_out_well(graph: dict[str, Any], depth: int, engine: Engine) -> None:

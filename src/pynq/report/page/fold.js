@@ -140,10 +140,13 @@ export function fold(graph, index, state) {
   const top = { children: [], edges: [] };
   place("", top.children);
   join(scene, index, bundles, top);
+  // One block only may come before all others: ELK refuses wires between two such.
+  const isProcessor = (box) => box.node.role === "processor";
+  const first = top.children.find(isProcessor) || scene.boxes.find(isProcessor);
   scene.elk = {
     id: "root",
     layoutOptions: rootOptions(scene),
-    children: top.children.map((box) => elkNode(box)),
+    children: top.children.map((box) => elkNode(box, first)),
     edges: top.edges,
   };
   return scene;
@@ -257,7 +260,7 @@ function measure(box) {
   box.height = Math.ceil(needed);
 }
 
-function elkNode(box) {
+function elkNode(box, first) {
   const node = box.node;
   measure(box);
   // The processor and what only passes on have their ports where the way is short; blocks have slaves in the
@@ -284,14 +287,14 @@ function elkNode(box) {
     made.layoutOptions["elk.nodeSize.constraints"] = "PORTS MINIMUM_SIZE";
     made.layoutOptions["elk.nodeSize.minimum"] = `(${box.width}, ${box.height})`;
   }
-  if (node.role === "processor") made.layoutOptions["elk.layered.layering.layerConstraint"] = "FIRST";
+  if (box === first) made.layoutOptions["elk.layered.layering.layerConstraint"] = "FIRST";
   if (box.open) {
     Object.assign(made.layoutOptions, SPACING, {
       "elk.padding": `[top=${box.header + 14},left=22,bottom=16,right=22]`,
       "elk.nodeSize.constraints": "MINIMUM_SIZE",
       "elk.nodeSize.minimum": `(${box.width}, ${box.height})`,
     });
-    made.children = box.children.map((child) => elkNode(child));
+    made.children = box.children.map((child) => elkNode(child, first));
     made.edges = box.edges;
   } else {
     made.width = box.width;
