@@ -80,7 +80,7 @@ fuzz: setup ## fuzz every parser for a short while (FUZZ_SECONDS each)
 browser: setup ## the page of a design and the notebooks in a real browser (Debian's chromium)
 	sh scripts/chromium.sh
 	$(PY) -m pip install -q --group browser
-	$(PY) -m pytest -n auto tests/browser
+	$(PY) -m pytest tests/browser
 
 clean: ## remove what was built
 	rm -rf build dist out site $(VENV) $(PEER) .venv-hdl .venv-cocotbpynq

@@ -39,11 +39,18 @@ def page(browser: Any, request: pytest.FixtureRequest) -> Iterator[Any]:
     """An empty page, in a context of its own. How it looked when a test failed is in out/browser."""
     context = browser.new_context()
     page = context.new_page()
+    page.set_default_timeout(90_000)  # of a machine with much to do
     yield page
     if hasattr(request.node, "failed"):
         OUT.mkdir(parents=True, exist_ok=True)
         page.screenshot(path=OUT / f"failed_{request.node.name}.png")
     context.close()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in item.path.parents and item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(300))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -28,6 +28,11 @@ CORPUS = [
 ]
 EXAMPLES = ["buttons_leds", "dma_loopback", "image_filter", "polynomial", "vector_add"]
 
+#: Where a part of the page is on it.
+_PLACE = """(part) => {
+  const at = document.querySelector(part).getBoundingClientRect();
+  return { x: at.left + scrollX, y: at.top + scrollY, width: at.width, height: at.height };
+}"""
 #: Labels that leave their block, blocks of one level that overlap, and the smallest text, as it is drawn.
 _LOOK = """() => {
   const found = [], shapes = new Map();
@@ -66,6 +71,7 @@ Open = Callable[[Path], Any]
 def open_page(browser: Any, tmp_path: Path) -> Iterator[Open]:
     """Opens the page about a design; after the test nothing may have been said in the console."""
     context = browser.new_context(viewport={"width": 1500, "height": 950})
+    context.set_default_timeout(90_000)
     said: list[str] = []
 
     def opened(file: Path, before: str = "") -> Any:
@@ -89,7 +95,10 @@ def open_page(browser: Any, tmp_path: Path) -> Iterator[Open]:
 
 def shot(page: Any, name: str, part: str = "") -> None:
     OUT.mkdir(parents=True, exist_ok=True)
-    (page.locator(part) if part else page).screenshot(path=OUT / f"{name}.png")
+    # By its place, not by the element: Playwright would wait for two like frames, which a busy machine
+    # without a graphics card may not give.
+    place = page.evaluate(_PLACE, part) if part else None
+    page.screenshot(path=OUT / f"{name}.png", full_page=bool(part), clip=place, animations="disabled")
 
 
 def settled(page: Any) -> None:
