@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 import os
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pynq.design import archive, devicetree, hwh, images, ipxact, litex, read, regmaps, systemrdl, tcl, xclbin
+from pynq.design import (
+    archive,
+    bounded,
+    devicetree,
+    hwh,
+    images,
+    ipxact,
+    litex,
+    read,
+    regmaps,
+    systemrdl,
+    tcl,
+    xclbin,
+)
 from pynq.design.expressions import Unresolved, evaluate
 from pynq.errors import DesignError, DesignNotFoundError
 
@@ -101,3 +115,15 @@ def test_formulas_that_refer_too_often() -> None:
     names: dict[str, str | int] = {f"a{n}": " + ".join([f"a{n + 1}"] * 30) for n in range(4)}
     with pytest.raises(Unresolved, match="its parameters refer to others too often"):
         evaluate("a0", {**names, "a4": 1})
+
+
+def test_a_small_file_takes_little_memory(tmp_path: Path) -> None:
+    """A board may have less memory than the largest file allowed."""
+    file = tmp_path / "small.bit"
+    file.write_bytes(b"0123456789" * 1000)
+    tracemalloc.start()
+    try:
+        assert bounded.load(file, 1 << 40) == file.read_bytes()
+        assert tracemalloc.get_traced_memory()[1] < 4 << 20
+    finally:
+        tracemalloc.stop()

@@ -10,6 +10,8 @@ from pynq.errors import DesignError, DesignNotFoundError, Problem
 
 __all__ = ["check_size", "load", "opened"]
 
+_PIECE = 1 << 20  # bytes
+
 
 def opened(path: str | os.PathLike[str]) -> BinaryIO:
     """Open a file for reading.
@@ -42,19 +44,30 @@ def load(path: str | os.PathLike[str], limit: int, kind: str = "such file") -> b
     name = os.fspath(path)
     with opened(name) as stream:
         try:
-            # One byte more than allowed tells an oversized file without reading all of it (it may be a
-            # device).
-            data = stream.read(limit + 1)
+            # Python makes room for all that is asked for: never ask a board for as much as the limit. A
+            # device's size is 0, so one byte more than allowed tells that it is too large.
+            size = os.fstat(stream.fileno()).st_size
+            parts = []
+            room = limit + 1 if size <= limit else 0
+            while room and (part := stream.read(min(room, max(_PIECE, size)))):
+                parts.append(part)
+                room -= len(part)
+            data = b"".join(parts)
         except OSError as error:
             raise _refusal(name, f"can't be read: {error.strerror}") from error
-    check_size(data, name, limit, kind)
+    if room == 0:
+        raise _too_large(name, limit, kind)
     return data
 
 
 def check_size(data: bytes, name: str, limit: int, kind: str = "such file") -> None:
     """Raise :class:`~pynq.errors.DesignError` for contents of more than ``limit`` bytes."""
     if len(data) > limit:
-        raise _refusal(name, f"is larger than {limit >> 20} MiB: no {kind} is that large")
+        raise _too_large(name, limit, kind)
+
+
+def _too_large(name: str, limit: int, kind: str) -> DesignError:
+    return _refusal(name, f"is larger than {limit >> 20} MiB: no {kind} is that large")
 
 
 def _refusal(name: str, what: str) -> DesignError:
