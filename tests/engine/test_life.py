@@ -5,21 +5,17 @@ from __future__ import annotations
 import gc
 import os
 import resource
-import threading
 import weakref
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from tests import leaks
 
 from pynq.backends.sim._engine import Engine
 from pynq.errors import DesignError, OverlayNotLoadedError
 
 from .boards import HostBoard, LoopBoard
-
-
-def count_files() -> int:
-    return len(os.listdir("/proc/self/fd"))
 
 
 def count_mappings() -> int:
@@ -48,7 +44,7 @@ class Model:
 @pytest.mark.parametrize("explicit", [True, False])
 def test_a_hundred_boards_leave_nothing(explicit: bool) -> None:
     gc.collect()
-    files, mappings, threads = count_files(), count_mappings(), threading.active_count()
+    files, mappings, threads = leaks.descriptors(), count_mappings(), leaks.threads()
     refs: list[weakref.ref[Any]] = []
     for i in range(100):
         engine = Engine(i)
@@ -67,9 +63,9 @@ def test_a_hundred_boards_leave_nothing(explicit: bool) -> None:
     del engine, board
     gc.collect()
     assert [ref for ref in refs if ref() is not None] == []
-    assert count_files() == files
+    assert leaks.opened(files) == []
     assert count_mappings() == mappings
-    assert threading.active_count() == threads
+    assert leaks.started(threads) == []
 
 
 def test_memory_does_not_grow() -> None:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import gc
-import os
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from fakeboard import PINS, Bench, FakeBoard, interrupt_design
+from tests import leaks
 
 from pynq.backends.sim.device import SimDevice
 from pynq.design.model import Design
@@ -73,9 +71,7 @@ def fake(design: Design) -> Iterator[Bench]:
 @pytest.fixture(autouse=True)
 def no_leaks() -> Iterator[None]:
     """Threads and files that a test leaves behind are a fault of the handles."""
-    threads, files = threading.active_count(), len(os.listdir("/proc/self/fd"))
+    threads, files = leaks.threads(), leaks.descriptors()
     yield
-    assert threading.active_count() <= threads
-    if len(os.listdir("/proc/self/fd")) > files:
-        gc.collect()
-        assert len(os.listdir("/proc/self/fd")) <= files
+    assert leaks.started(threads) == []
+    assert leaks.opened(files) == []

@@ -26,6 +26,7 @@ import shutil
 import socket
 import struct
 import weakref
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
@@ -397,9 +398,10 @@ class FakeSystem:
         self.openers[uio.name] = uio.open
         return uio
 
-    def descriptors(self) -> int:
-        """Return how many descriptors the UIO devices themselves hold open."""
-        return sum(2 * len(uio._ends) for uio in self.uios.values())
+    def descriptors(self) -> Counter[str]:
+        """Return what the UIO devices themselves hold open."""
+        ends = [end for uio in self.uios.values() for pair in uio._ends for end in pair]
+        return Counter(os.readlink(f"/proc/self/fd/{end.fileno()}") for end in ends)
 
     def remove_uio(self, uio: FakeUio) -> None:
         """Take a UIO device out again."""

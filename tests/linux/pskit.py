@@ -201,8 +201,3 @@ def put(root: Path, name: str, data: bytes | str) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(data.encode() if isinstance(data, str) else data)
     return path
-
-
-def descriptors() -> set[str]:
-    """The descriptors of this process."""
-    return set(os.listdir("/proc/self/fd"))

@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 from fakesystem import FakeSystem
 from memory import FakeHeap, FakeUDmaBuf, FakeZocl
+from tests import leaks
 
 from pynq.backends.linux.board import Board
 from pynq.backends.linux.buffers import Memory
@@ -35,11 +36,11 @@ PAGE = 4096
 @pytest.fixture
 def system(tmp_path: Path) -> Iterator[FakeSystem]:
     """Files and mappings that a test leaves behind are a fault."""
-    files = len(os.listdir("/proc/self/fd"))
+    files = leaks.descriptors()
     system = FakeSystem(tmp_path / "root", "zynqmp")
     yield system
+    assert leaks.opened(files) == []
     gc.collect()
-    assert len(os.listdir("/proc/self/fd")) == files
     assert str(tmp_path) not in Path("/proc/self/maps").read_text()
 
 
@@ -511,8 +512,7 @@ def test_every_call_that_fails_gives_one_error_and_the_next_works(
         for number in (errno.ENOMEM if key[0].isupper() or key[0] == "mmap" else errno.EACCES, errno.EINTR):
             system = FakeSystem(tmp_path / f"{number}-{index}", "zynqmp")
             SETUPS[source](system)
-            gc.collect(1)
-            files = len(os.listdir("/proc/self/fd"))
+            files = leaks.descriptors()
             memory = memory_of(system, fail={key: number})
             text = refusal(memory, cacheable)
             assert not text or number != errno.EINTR, (key, text)
@@ -522,5 +522,5 @@ def test_every_call_that_fails_gives_one_error_and_the_next_works(
             if key[0] != "GEM_CLOSE":  # the driver frees it with the file, of which the fake does not know
                 assert again == address, (key, number)
             memory.close()
-            assert len(os.listdir("/proc/self/fd")) <= files, (key, number)
+            assert leaks.opened(files) == [], (key, number)
             assert str(system.root) not in Path("/proc/self/maps").read_text(), (key, number)

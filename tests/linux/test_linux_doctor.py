@@ -15,6 +15,7 @@ import pytest
 from fakesystem import FakeSystem, FaultyKernel
 from memory import FakeUDmaBuf
 from test_linux_faults import NUMBERS, OneFails
+from tests import leaks
 
 from pynq.backends.kernel import Kernel
 from pynq.backends.linux import udev
@@ -56,7 +57,7 @@ def snapshot(system: FakeSystem) -> dict[str, bytes]:
 
 def test_a_whole_board_lacks_nothing_and_stays_as_it_is(tmp_path: Path) -> None:
     system = whole(tmp_path)
-    before, open_files = snapshot(system), len(os.listdir("/proc/self/fd"))
+    before, files = snapshot(system), leaks.descriptors()
     findings = examine(system.kernel())
     assert [one for one in findings if one.level in ("missing", "warning")] == []
     assert "a fake board: zynq" in said(findings, "board")
@@ -68,7 +69,7 @@ def test_a_whole_board_lacks_nothing_and_stays_as_it_is(tmp_path: Path) -> None:
     assert "0: 100 MHz" in said(findings, "PL clocks", "ok")
     assert "/d/base.bit, loaded by process 12" in said(findings, "running design", "ok")
     assert snapshot(system) == before
-    assert len(os.listdir("/proc/self/fd")) == open_files
+    assert leaks.opened(files) == []
 
 
 @pytest.mark.parametrize("family", ["zynq", "zynqmp", "versal", "virtual"])
@@ -195,7 +196,7 @@ def test_every_call_fails_in_turn(tmp_path: Path, family: str, manager: str) -> 
     kernel = system.kernel()
     examine(kernel)
     assert len(kernel.calls) > 100
-    before, open_files = snapshot(system), len(os.listdir("/proc/self/fd"))
+    before, files = snapshot(system), leaks.descriptors()
     for at, call in enumerate(kernel.calls, 1):
         failing = OneFails(system)
         failing.at, failing.refusal = at, NUMBERS[at % len(NUMBERS)]
@@ -203,7 +204,7 @@ def test_every_call_fails_in_turn(tmp_path: Path, family: str, manager: str) -> 
         assert findings, call
         assert {one.level for one in findings} <= {"ok", "hint", "warning", "missing"}
     assert snapshot(system) == before
-    assert len(os.listdir("/proc/self/fd")) <= open_files
+    assert leaks.opened(files) == []
     every = FaultyKernel(system, {("*", "*"): errno.EACCES}, nth=0)
     assert [one.level for one in examine(every)] == ["warning"]
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from bits import bitfile, overlay_blob
 from fakesystem import OVERLAYS, FakeSystem, FaultyKernel
+from tests import leaks
 
 from pynq.backends.linux import LinuxDevice
 from pynq.design import read
@@ -87,7 +88,7 @@ def test_every_call_fails_in_turn(
         failing.at, failing.refusal = at, NUMBERS[at % len(NUMBERS)]
         if call[0] == "unlink":  # ENOENT would say that the file is gone, which is not so
             failing.refusal = errno.EIO
-        before = len(os.listdir("/proc/self/fd"))
+        before = leaks.descriptors()
         where = ""
         with LinuxDevice(kernel=failing) as device:
             try:
@@ -109,5 +110,4 @@ def test_every_call_fails_in_turn(
         for uio in list(system.uios.values()):
             uio.close()
         del device, failing, system
-        gc.collect()
-        assert len(os.listdir("/proc/self/fd")) <= before, where
+        assert leaks.opened(before) == [], where

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 from psdesigns import with_ps
-from pskit import Chip, GpioKernel, descriptors, put
+from pskit import Chip, GpioKernel, put
+from tests import leaks
 
 from pynq.backends.linux.gpio import open_line, open_pin
 from pynq.design.model import Design, Processor
@@ -73,19 +74,19 @@ def test_the_chip_is_found_by_its_node_without_opening_others(tmp_path: Path) ->
 def test_a_line_goes_back_with_its_pin(tmp_path: Path) -> None:
     kernel, chip, design = board(tmp_path)
     gc.collect()  # what tests before have left
-    before = descriptors()
+    before = leaks.descriptors()
     pin = open_pin(kernel, design, 2, "out")
     assert chip.line(56).consumer == "pynq"
     pin.release()
     pin.release()
-    assert descriptors() == before
+    assert leaks.opened(before) == []
     with pytest.raises(KernelError, match="closed"):
         pin.write(1)
     dropped = open_pin(kernel, design, 2, "in")
     del dropped
     gc.collect()
     assert chip.line(56).consumer == ""
-    assert descriptors() == before
+    assert leaks.opened(before) == []
 
 
 @pytest.mark.parametrize(
@@ -100,14 +101,14 @@ def test_a_busy_line_names_its_holder(tmp_path: Path, who: str, output: bool, sa
     kernel, chip, design = board(tmp_path)
     line = chip.line(57)
     line.consumer, line.output = who, output
-    before = descriptors()
+    before = leaks.descriptors()
     with pytest.raises(BoardBusyError) as caught:
         open_pin(kernel, design, 3, "in")
     assert "EMIO GPIO 3 (line 57 of zynq_gpio, /dev/gpiochip3) is held by " + said in str(caught.value)
     kernel.fail["GPIO_V2_GET_LINEINFO"] = errno.ENODEV
     with pytest.raises(BoardBusyError, match="does not name"):
         open_pin(kernel, design, 3, "in")
-    assert descriptors() == before
+    assert leaks.opened(before) == []
 
 
 def test_an_input_is_not_written_and_a_level_is_0_or_1(tmp_path: Path) -> None:
@@ -173,7 +174,7 @@ ERRORS = [errno.EACCES, errno.ENODEV, errno.ENOMEM, errno.EIO, errno.EPERM, errn
 @pytest.mark.parametrize("operation", OPERATIONS + USES)
 def test_every_call_fails_clearly_and_the_next_works(tmp_path: Path, operation: str, number: int) -> None:
     kernel, chip, design = board(tmp_path)
-    before = descriptors()
+    before = leaks.descriptors()
     pin = open_pin(kernel, design, 1, "out") if operation in USES else None
     kernel.fail[operation] = number
     act: Callable[[], object] = partial(open_pin, kernel, design, 1, "out")
@@ -190,4 +191,4 @@ def test_every_call_fails_clearly_and_the_next_works(tmp_path: Path, operation: 
     pin.write(1)
     assert chip.line(55).level == 1
     pin.release()
-    assert descriptors() == before
+    assert leaks.opened(before) == []

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import gc
 import os
 import selectors
 import signal
@@ -17,6 +16,7 @@ from typing import Any
 
 import pytest
 from fakesystem import FakeSystem, FakeUio
+from tests import leaks
 
 from pynq.backends.linux.board import Board
 from pynq.backends.linux.interrupts import UioLine, interrupt_line
@@ -29,15 +29,13 @@ GIC = 61
 @pytest.fixture
 def system(tmp_path: Path) -> Iterator[FakeSystem]:
     """Threads, files and locks that a test leaves behind are a fault."""
-    threads, files = threading.active_count(), len(os.listdir("/proc/self/fd"))
+    threads, files = leaks.threads(), leaks.descriptors()
     system = FakeSystem(tmp_path / "root")
     yield system
     for uio in system.uios.values():
         uio.close()
-    assert threading.active_count() == threads
-    if len(os.listdir("/proc/self/fd")) > files:
-        gc.collect()
-        assert len(os.listdir("/proc/self/fd")) <= files
+    assert leaks.started(threads) == []
+    assert leaks.opened(files) == []
 
 
 @pytest.fixture

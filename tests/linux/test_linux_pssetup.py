@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 from psdesigns import of_corpus, with_ps
-from pskit import Chip, GpioKernel, Registers, descriptors
+from pskit import Chip, GpioKernel, Registers
+from tests import leaks
 
 from pynq.backends.kernel import Kernel
 from pynq.backends.linux.pssetup import Setting, after, before, settings
@@ -148,13 +149,13 @@ def test_on_versal_nothing_is_to_be_done() -> None:
 def test_resets_of_zynqmp_are_released_through_their_driver(tmp_path: Path, count: int) -> None:
     chip = Chip("zynqmp_gpio", 174)
     kernel = GpioKernel(tmp_path, {"gpiochip0": chip})
-    before_it = descriptors()
+    before_it = leaks.descriptors()
     design = with_ps(Processor.ZYNQMP, {"PSU__NUM_FABRIC_RESETS": str(count)})
     assert after(design, Registers({}, denied=True).physical, kernel) == [
         f"pl_resetn{number} released" for number in range(count)
     ]
     assert {number: line.level for number, line in chip.lines.items()} == {173 - n: 1 for n in range(count)}
-    assert descriptors() == before_it
+    assert leaks.opened(before_it) == []
 
 
 def test_a_reset_that_somebody_manages_is_theirs(tmp_path: Path) -> None:

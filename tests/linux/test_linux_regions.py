@@ -14,6 +14,7 @@ from bits import SYNC, TURNED, bitfile, overlay_blob
 from fakesystem import OVERLAYS, FakeSystem
 from memory import FakeUDmaBuf
 from partial import regionkit
+from tests import leaks
 
 from pynq import Overlay
 from pynq.backends.linux import LinuxDevice
@@ -175,13 +176,13 @@ def test_interrupted_by_the_user(
     design = read(ROOT / "examples/polynomial/polynomial.hwh")
     file = tmp_path / "polynomial.bit"
     file.write_bytes(bitfile())
-    before = len(os.listdir("/proc/self/fd"))
+    before = leaks.descriptors()
     system.on(operation, name, interrupt)
     with pytest.raises(KeyboardInterrupt):
         board.download(design, file)
     system.hooks.clear()
     assert board.design is None
     assert list(system.path("/lib/firmware").iterdir()) == []
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert leaks.opened(before) == []
     board.download(design, file)
     assert board.design is design

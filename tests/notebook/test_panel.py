@@ -185,6 +185,19 @@ def test_activity_follows_transfers_and_interrupts(overlay: Any, panel: Panel) -
     assert pins["axi_dma_0/s2mm_introut"]["delivered"] == 1
 
 
+def test_a_driver_that_fails_is_told_in_the_page(overlay: Any) -> None:
+    class Failing(pynq.DefaultIP):
+        bindto = ["xilinx.com:ip:axi_dma:7.1"]
+
+        def __init__(self, description: Any) -> None:
+            raise ValueError("nothing I can drive")
+
+    file = EXAMPLES / "dma_loopback" / "dma_loopback.hwh"
+    failing = pynq.Overlay(file, device=overlay.device)
+    assert refused(Panel(failing), "read", path=DMA, names=None) == "ValueError: nothing I can drive"
+    assert ask(Panel(failing), "outline")["kind"] == "outline"
+
+
 def test_an_overlay_that_is_not_loaded_says_so(panel: Panel, overlay: Any) -> None:
     other = pynq.Overlay(EXAMPLES / "buttons_leds" / "buttons_leds.hwh", device=overlay.device)
     found = ask(panel, "outline")["outline"]

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from partial import regionkit
 from partial.regionkit import ADDER, partial, write
+from tests import leaks
 
 import pynq
 from pynq.backends.sim import SimDevice
@@ -70,7 +71,7 @@ def held(device: SimDevice) -> tuple[Any, ...]:
         plant.rtl,
     )
     counts = [len(table) for table in (*tables, plant.nets.made(), plant.arenas, plant.reach)]
-    return (*counts, len(device.statistics()), threading.active_count())
+    return (*counts, len(device.statistics()))
 
 
 @pytest.fixture
@@ -154,11 +155,12 @@ def test_the_old_contents_go_on(
     message: str,
 ) -> None:
     goes_on(busy)
-    before = held(busy.device)
+    before, threads = held(busy.device), leaks.threads()
     with pytest.raises(error, match=message):
         fail(busy, folder)
     goes_on(busy)
     assert held(busy.device) == before
+    assert leaks.started(threads) == []
     for name in ("multiplier.hwh", "multiplier.bit"):
         (folder / name).unlink(missing_ok=True)
     (folder / "multiplier.sim.toml").unlink(missing_ok=True)
@@ -231,10 +233,11 @@ def test_many_failures_leave_nothing(busy: Any) -> None:
             broken_off(busy, ValueError)
 
     fail()
-    before = held(busy.device)
+    before, threads = held(busy.device), leaks.threads()
     for _ in range(5):
         fail()
     assert held(busy.device) == before
+    assert leaks.started(threads) == []
     works_again(busy)
 
 

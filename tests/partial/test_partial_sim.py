@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from partial import regionkit
 from partial.regionkit import ADDER, FAULTY, MULTIPLIER, PR_0, RP, partial, write
+from tests import leaks
 
 import pynq
 from pynq.backends.sim import SimDevice
@@ -561,14 +562,16 @@ def test_nothing_leaks_over_many_swaps(overlay: Any, folder: Path) -> None:
         plant = device.plant
         tables = (plant.components, plant.models, plant.memories, plant.spaces, plant.links, plant.clocks)
         sizes = [len(table) for table in (*tables, plant.nets.made(), plant.unmodelled, plant.limited)]
-        return (*sizes, len(device.statistics()), len(os.listdir("/proc/self/fd")), len(overlay._followers))
+        return (*sizes, len(device.statistics()), len(overlay._followers))
 
     def resident() -> int:
         return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
     swap(50)
     before, memory, objects = held(), resident(), len(gc.get_objects())
+    files = leaks.descriptors()
     swap(500)
     assert held() == before
+    assert leaks.opened(files) == []
     assert len(gc.get_objects()) - objects < 2000
     assert resident() - memory < 8 << 20

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests import leaks
 
 import pynq
 from pynq.backends.kernel import Kernel
@@ -236,7 +237,7 @@ class Faulty(Kernel):
 )  # fmt: skip
 def test_every_call_may_fail(root: Path, operation: str, part: str, number: int) -> None:
     kernel = Faulty(root)
-    before = len(os.listdir("/proc/self/fd"))
+    before = leaks.descriptors()
 
     def use(device: XdmaDevice) -> None:
         device.download(read(HWH), None)
@@ -256,7 +257,7 @@ def test_every_call_may_fail(root: Path, operation: str, part: str, number: int)
     kernel.failing = None
     use(device)  # the next call works
     device.close()
-    assert len(os.listdir("/proc/self/fd")) <= before
+    assert leaks.opened(before) == []
 
 
 def test_a_wait_with_a_limit_ends(device: XdmaDevice) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import os
 import warnings
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from tests import leaks
 
 from pynq.backends.sim import BACKEND, SimDevice
 from pynq.errors import (
@@ -148,11 +148,11 @@ def test_nothing_is_left_of_a_board_that_was_dropped() -> None:
 
     use(True)
     gc.collect()
-    files, maps = len(os.listdir("/proc/self/fd")), Path("/proc/self/maps").read_text().count("pynq-sim")
+    files, maps = leaks.descriptors(), Path("/proc/self/maps").read_text().count("pynq-sim")
     for close in (True, False) * 3:
         use(close)
+    assert leaks.opened(files) == []
     gc.collect()
-    assert len(os.listdir("/proc/self/fd")) == files
     assert Path("/proc/self/maps").read_text().count("pynq-sim") == maps
 
 

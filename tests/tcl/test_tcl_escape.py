@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import re
 import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 
 import pytest
 from tcl_scripts import needs_tcl, run, said
+from tests import leaks
 
 from pynq.design.tcl import sandbox, wire
 from pynq.errors import DesignError, MissingPackageError
@@ -272,12 +271,13 @@ def _children() -> set[str]:
 
 
 def test_nothing_stays_behind() -> None:
-    before = len(os.listdir("/proc/self/fd")), threading.active_count()
+    files, threads = leaks.descriptors(), leaks.threads()
     children = _children()
     with pytest.raises(DesignError, match=r"x.tcl: the script takes more than 0.3 seconds"):
         run("create_bd_design d\nwhile 1 {}", "x.tcl", seconds=0.3)
     run("create_bd_design d\n")
-    assert (len(os.listdir("/proc/self/fd")), threading.active_count()) == before
+    assert leaks.opened(files) == []
+    assert leaks.started(threads) == []
     assert _children() <= children
 
 

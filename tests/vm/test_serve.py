@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests import leaks
 from vfio_kit import (
     BAR,
     BOOL,
@@ -615,12 +616,9 @@ def test_one_client_after_the_other(served: Served, caplog: pytest.LogCaptureFix
 
 
 def test_what_a_client_gave_goes_with_it(served: Served) -> None:
-    def descriptors() -> int:
-        return len(os.listdir("/proc/self/fd"))
-
     with Client(served.socket) as client:
         client.read(MM2S_SA)
-    before = descriptors()
+    before = leaks.descriptors()
     for _ in range(5):
         with Client(served.socket) as client:
             client.listen()
@@ -632,7 +630,7 @@ def test_what_a_client_gave_goes_with_it(served: Served) -> None:
             client.ask(GET_INFO, struct.pack("<IIII", 16, 0, 0, 0), fds=[client.event, client.event])
     with Client(served.socket) as client:
         client.read(MM2S_SA)
-    until(lambda: descriptors() <= before)  # the server may not have seen the first one go
+    until(lambda: leaks.opened(before) == [])  # the server may not have seen the first one go
 
 
 def test_dma_maps(client: Client) -> None:
@@ -819,9 +817,9 @@ def test_closing_the_board_ends_the_service(board: Callable[..., SimDevice], tmp
     with Client(served.socket) as client:
         start = device.engine.now
         until(lambda: device.engine.now > start)
-        threads = threading.active_count()
+        threads = leaks.threads()
         device.close()
-        assert threading.active_count() == threads - 1
+        assert len(threads - leaks.threads()) == 1
         with pytest.raises((EOFError, ConnectionError)):
             client.read(0)
     served.close()

@@ -240,6 +240,8 @@ def zynq_ultra_ps_e(design: BlockDesign, path: str, clock: Clocking, *, hp: bool
         "PSU__FPGA_PL2_ENABLE": "0",
         "PSU__FPGA_PL3_ENABLE": "0",
         "PSU__GPIO_EMIO__PERIPHERAL__ENABLE": "0",
+        "PSU__MAXIGP0__DATA_WIDTH": "32",
+        "PSU__SAXIGP2__DATA_WIDTH": "64",
         "PSU__USE__M_AXI_GP0": "1",
         "PSU__USE__M_AXI_GP1": "0",
         "PSU__USE__M_AXI_GP2": "0",

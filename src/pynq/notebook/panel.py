@@ -51,7 +51,7 @@ class Panel:
         }
 
     def answer(self, question: Message) -> Answer:
-        """Return the answer to a question; whatever it asks, this raises nothing of this package's."""
+        """Return the answer to a question; what fails, a driver of the user's too, is an answer as well."""
         kind = question.get("kind")
         try:
             overlay = self._overlay()
@@ -64,6 +64,8 @@ class Panel:
         except (PynqError, KeyError, AttributeError) as error:
             text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
             return {"kind": "error", "of": str(kind), "error": text or type(error).__name__}
+        except Exception as error:  # noqa: BLE001 (drivers are anybody's; the page has to hear of it)
+            return {"kind": "error", "of": str(kind), "error": f"{type(error).__name__}: {error}"}
 
     # -- registers -------------------------------------------------------------------------------------
     def _registers(self, overlay: Any, question: Message) -> Answer:
