@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pynq.design import Located, described, inside, locate
-from pynq.design.described import Where as Registers
 from pynq.design.images import SUFFIXES, Identity, identify, misfit
 from pynq.design.locate import image_of
 from pynq.design.partial import merge
+from pynq.design.regmap_files import Where as Registers
 from pynq.device import Device, resolve
 from pynq.errors import DesignError, DesignNotFoundError, ProgrammingError
 

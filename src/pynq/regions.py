@@ -20,7 +20,7 @@ from pynq.binding import (
     within,
 )
 from pynq.bitstream import Bitstream, PartialBitstream, Registers, Rtl
-from pynq.design.inside import is_archive
+from pynq.design.archive_paths import is_archive
 from pynq.design.partial import changes, find_region, inside, regions
 from pynq.device.notes import emit
 from pynq.errors import OverlayNotLoadedError, UnsupportedByDeviceError

@@ -19,7 +19,8 @@ from pynq.cli import main
 from pynq.design.bitfile import image_for, parse_bitfile, turned
 from pynq.design.configdata import walk
 from pynq.design.idcodes import devices_of
-from pynq.design.images import Identity, describe, describe_image, family_of, identify, misfit, same_device
+from pynq.design.image_files import describe_image
+from pynq.design.images import Identity, describe, family_of, identify, misfit, same_device
 from pynq.design.model import Processor
 from pynq.errors import DesignError
 

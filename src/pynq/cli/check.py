@@ -21,7 +21,7 @@ from pynq.design.bitfile import parse_bitfile
 from pynq.design.check import RULES as DESIGN_RULES
 from pynq.design.check import check, ordered
 from pynq.design.findings import SEVERITIES, Facts, Finding, Hit, Rule, rule
-from pynq.design.images import mismatch
+from pynq.design.image_files import mismatch
 from pynq.design.inside import contents
 from pynq.design.locate import Located, image_of, locate
 from pynq.design.memories import is_memory

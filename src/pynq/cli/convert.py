@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from pynq.cli.output import write
+from pynq.design.archive_paths import is_archive
 from pynq.design.bitfile import image_of
 from pynq.design.images import family_of, identify
-from pynq.design.inside import contents, image_in, is_archive
+from pynq.design.inside import contents, image_in
 from pynq.design.model import Processor
 from pynq.errors import DesignError, Problem
 

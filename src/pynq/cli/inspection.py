@@ -14,7 +14,8 @@ from pynq.binding import bind, class_name, companion
 from pynq.binding.drivers import registry
 from pynq.cli.check import findings_of
 from pynq.design import Design, described
-from pynq.design.images import SUFFIXES, describe_image
+from pynq.design.image_files import describe_image
+from pynq.design.images import SUFFIXES
 from pynq.design.inside import describe_archive
 from pynq.design.locate import image_of, locate
 from pynq.design.xclbin_container import describe_container

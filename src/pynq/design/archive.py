@@ -22,8 +22,8 @@ from typing import Any
 
 from pynq.cachedir import CacheDir, user_folder
 from pynq.design import hwh
+from pynq.design.archive_paths import SUFFIXES, Inside, split
 from pynq.design.images import is_partial
-from pynq.design.inside import SUFFIXES, Inside, split
 from pynq.design.kinds import PROCESSORS
 from pynq.design.manifest import MAX_BYTES as MAX_MANIFEST
 from pynq.design.manifest import NAMES as MANIFESTS

@@ -3,25 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
 
 from pynq.design.formats import read
 from pynq.design.model import Design
+from pynq.design.regmap_files import Where, beside
 
-__all__ = ["SUFFIX", "Where", "beside", "described"]
-
-#: What a program may say: None (the manifest beside the description), False (none), a manifest, a dictionary.
-Where = str | os.PathLike[str] | Mapping[str, Any] | bool | None
-
-SUFFIX = ".registers.toml"
-
-
-def beside(description: str | os.PathLike[str]) -> Path | None:
-    """Return the manifest of register maps that lies beside a description; None where there is none."""
-    path = Path(description).absolute().with_suffix(SUFFIX)
-    return path if path.is_file() else None
+__all__ = ["described"]
 
 
 def described(description: str | os.PathLike[str], registers: Where = None) -> Design:
@@ -42,6 +29,6 @@ def described(description: str | os.PathLike[str], registers: Where = None) -> D
     design = read(description)
     if registers is False or (registers is None and beside(description) is None):
         return design
-    from pynq.design import regmaps
+    from pynq.design import regmaps  # only where there are maps: its readers are slow to import
 
     return regmaps.attach(design, regmaps.sources(registers, description))

@@ -7,7 +7,6 @@ by an identification code (:mod:`pynq.design.idcodes`).
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,21 +14,17 @@ from typing import Any, NamedTuple
 from pynq.design.bitfile import parse_bitfile
 from pynq.design.configdata import Configuration, walk
 from pynq.design.idcodes import devices_of
-from pynq.design.inside import contents, image_in, is_archive
 from pynq.design.model import Design, Processor
 from pynq.design.pdi import Pdi, begins_whole, read_pdi
-from pynq.errors import DesignError, Problem
 
 __all__ = [
     "SUFFIXES",
     "Identity",
     "describe",
-    "describe_image",
     "family_of",
     "identify",
     "is_partial",
     "misfit",
-    "mismatch",
     "same_device",
 ]
 
@@ -146,17 +141,6 @@ def family_of(image: Identity) -> Processor | None:
     return None
 
 
-def mismatch(path: str | os.PathLike[str], design: Design) -> str:
-    """Return why a bitstream, which may be in an archive, is not for a design's part; "" for nothing.
-
-    Raises :class:`~pynq.errors.DesignError` for one that can't be read.
-    """
-    name = os.fspath(path)
-    if Path(name).suffix.lower() not in SUFFIXES:
-        return ""
-    return misfit(name, identify(contents(path), name), design)
-
-
 def describe(data: bytes, name: str) -> dict[str, Any]:
     """Return the facts of a bitstream, as JSON can say them; ``name`` tells the kind by its ending.
 
@@ -259,23 +243,6 @@ def _of_pdi(facts: dict[str, Any], found: Pdi) -> None:
             for image in found.images
         ],
     }
-
-
-def describe_image(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Return the facts of a bitstream, which may be in an archive; of an archive, those of its own.
-
-    The keys are those of :func:`describe`.
-
-    Raises :class:`~pynq.errors.DesignError` for a file that is no bitstream, or an archive without one.
-    """
-    if is_archive(path):
-        found = image_in(path)
-        if found is None:
-            raise DesignError(
-                [Problem(os.fspath(path), 0, "holds no bitstream: export it with the bitstream")]
-            )
-        path = found
-    return describe(contents(path), os.fspath(path))
 
 
 def same_device(part: str, device: str) -> bool:

@@ -1,59 +1,21 @@
-"""Paths through archives, and the bytes of files that may be in one.
+"""The bytes of files that may be in an archive (:mod:`pynq.design.archive_paths`).
 
-``board.xsa/design_1.hwh`` is a member of ``board.xsa``. What reads archives (:mod:`pynq.design.archive`) is
-imported when the first one is met.
+What reads archives (:mod:`pynq.design.archive`) is imported when the first one is met: it is slow to import.
 """
 
 from __future__ import annotations
 
-import importlib
 import os
-from pathlib import Path, PurePosixPath
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import Any
 
+from pynq.design.archive_paths import Inside, is_archive, split
 from pynq.design.bounded import load
 
-__all__ = [
-    "MAX_BYTES",
-    "SUFFIXES",
-    "Inside",
-    "contents",
-    "describe_archive",
-    "image_in",
-    "is_archive",
-    "locate_inside",
-    "real_file",
-    "split",
-]
+__all__ = ["MAX_BYTES", "contents", "describe_archive", "image_in", "locate_inside", "real_file"]
 
-SUFFIXES = (".xsa", ".hdf")
 MAX_BYTES = 512 << 20
 """Largest file that is read, in bytes; the bitstream of the largest device has 250 MB."""
-
-
-class Inside(NamedTuple):
-    """A path through an archive: the archive, and the member's name."""
-
-    archive: Path
-    member: str
-
-
-def split(path: str | os.PathLike[str]) -> Inside | None:
-    """Return the archive and the member that a path names, None for one that leads through no archive."""
-    whole = Path(path)
-    for parent in whole.parents:
-        if parent.suffix.lower() in SUFFIXES and parent.is_file():
-            return Inside(parent, PurePosixPath(whole.relative_to(parent)).as_posix())
-    return None
-
-
-def is_archive(path: str | os.PathLike[str]) -> bool:
-    """Whether a file is a hardware archive by its name."""
-    return Path(path).suffix.lower() in SUFFIXES
-
-
-def _reader() -> Any:
-    return importlib.import_module("pynq.design.archive")
 
 
 def contents(path: str | os.PathLike[str]) -> bytes:
@@ -65,8 +27,9 @@ def contents(path: str | os.PathLike[str]) -> bytes:
     """
     inside = split(path)
     if inside is not None or is_archive(path):
-        found: bytes = _reader().member_bytes(*(inside or (path,)))
-        return found
+        from pynq.design import archive
+
+        return archive.member_bytes(*(inside or (path,)))
     return load(path, MAX_BYTES)
 
 
@@ -75,8 +38,9 @@ def image_in(path: str | os.PathLike[str]) -> Path | None:
 
     Raises :class:`~pynq.errors.DesignError` where several could be it, or for an archive that is refused.
     """
-    found: Path | None = _reader().image_in(path)
-    return found
+    from pynq.design import archive
+
+    return archive.image_in(path)
 
 
 def locate_inside(inside: Inside) -> tuple[Path, Path | None]:
@@ -85,8 +49,9 @@ def locate_inside(inside: Inside) -> tuple[Path, Path | None]:
     Raises :class:`~pynq.errors.DesignNotFoundError` where there is no such member, and
     :class:`~pynq.errors.DesignError` where it is neither, or for an archive that is refused.
     """
-    found: tuple[Path, Path | None] = _reader().locate_inside(inside)
-    return found
+    from pynq.design import archive
+
+    return archive.locate_inside(inside)
 
 
 def describe_archive(path: str | os.PathLike[str]) -> dict[str, Any] | None:
@@ -101,9 +66,10 @@ def describe_archive(path: str | os.PathLike[str]) -> dict[str, Any] | None:
     inside = split(path)
     if inside is None and not is_archive(path):
         return None
-    with _reader().Archive(path if inside is None else inside.archive) as archive:
-        found: dict[str, Any] = archive.facts()
-    return found
+    from pynq.design import archive
+
+    with archive.Archive(path if inside is None else inside.archive) as opened:
+        return opened.facts()
 
 
 def real_file(path: str | os.PathLike[str]) -> Path:
@@ -116,5 +82,6 @@ def real_file(path: str | os.PathLike[str]) -> Path:
     inside = split(path)
     if inside is None:
         return Path(path)
-    found: Path = _reader().cached(inside)
-    return found
+    from pynq.design import archive
+
+    return archive.cached(inside)

@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from pynq.design.archive_paths import is_archive, split
 from pynq.design.formats import FORMATS, Format, format_of
-from pynq.design.inside import image_in, is_archive, locate_inside, split
+from pynq.design.inside import image_in, locate_inside
 from pynq.errors import DesignNotFoundError
 
 __all__ = ["Located", "image_of", "locate", "overlay_folders"]

@@ -16,9 +16,9 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from pynq.design import ipxact, selection, systemrdl, tables
-from pynq.design.described import Where, beside
 from pynq.design.kinds import is_register_block
 from pynq.design.model import AddressBlock, Cell, Design, Register
+from pynq.design.regmap_files import Where, beside
 from pynq.errors import DesignError, DesignNotFoundError, Problem
 from pynq.wording import near
 

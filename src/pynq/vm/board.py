@@ -23,7 +23,7 @@ from pynq.backends.sim.device import SimDevice
 from pynq.backends.sim.serve import Served
 from pynq.design import described, locate
 from pynq.design.bitfile import image_for
-from pynq.design.described import Where as Registers
+from pynq.design.regmap_files import Where as Registers
 from pynq.errors import DesignError, VirtualBoardError
 from pynq.vm.assets import Assets, Kernel
 from pynq.vm.console import Console, Interrupts, Keyboard, terminal_size
