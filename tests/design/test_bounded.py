@@ -15,7 +15,7 @@ from pynq.design import (
     bounded,
     devicetree,
     hwh,
-    images,
+    image_files,
     ipxact,
     litex,
     read,
@@ -32,9 +32,9 @@ READERS: list[tuple[str, Callable[[Any], Any]]] = [
     ("a.tcl", tcl.read),
     ("a.xsa", archive.read),
     ("a.hdf", archive.read),
-    ("a.bit", images.describe_image),
-    ("a.bin", images.describe_image),
-    ("a.pdi", images.describe_image),
+    ("a.bit", image_files.describe_image),
+    ("a.bin", image_files.describe_image),
+    ("a.pdi", image_files.describe_image),
     ("a.xclbin", xclbin.read),
     ("a.json", litex.read),
     ("a.csv", litex.read),
@@ -108,7 +108,7 @@ def test_a_field_of_a_bitstream_that_is_too_long(tmp_path: Path) -> None:
         bytes.fromhex("00090ff00ff00ff00ff0000001") + b"a\xff\xff" + bytes(1 << 16)
     )
     with pytest.raises(DesignError, match=r"a\.bit: at byte \d+: the field design has 65535 bytes"):
-        images.describe_image(tmp_path / "a.bit")
+        image_files.describe_image(tmp_path / "a.bit")
 
 
 def test_formulas_that_refer_too_often() -> None:
