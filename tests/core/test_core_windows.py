@@ -446,7 +446,7 @@ def test_wait_until(registers: Registers, kind: str) -> None:
         WaitTimeoutError, match=r"offset 0x4 still reads 0xF2 after 0.02 s; waited for 0x1 under the mask 0x1"
     ):
         window.wait_until(4, 1, 1, timeout=0.02)
-    assert 0.02 <= time.monotonic() - started < 5
+    assert 0.02 <= time.monotonic() - started < 30
     with pytest.raises(FieldValueError, match="can never end"):
         window.wait_until(4, 1, 2)
     with pytest.raises(ValueError, match="timeout is -1"):

@@ -113,20 +113,20 @@ def test_all_reasons_in_the_order_of_the_file() -> None:
     ids=["root", "modules", "attributes", "value", "brackets", "comment", "siblings"],
 )
 def test_absurd_input_ends_soon(data: bytes) -> None:
-    start = time.perf_counter()
+    start = time.thread_time()
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with contextlib.suppress(DesignError):
         assert not read_bytes(data).cells
-    assert time.perf_counter() - start < 5
+    assert time.thread_time() - start < 5
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 500_000  # kB
 
 
 def test_overlap_check_is_not_quadratic() -> None:
     ranges = [R("ip", 0x1000 * i, 0x1000) for i in range(20_000)]
     data = document([zynq(ranges=ranges), M("ip")])
-    start = time.perf_counter()
+    start = time.thread_time()
     assert len(read_bytes(data).ps_ranges) == 20_000
-    assert time.perf_counter() - start < 5
+    assert time.thread_time() - start < 5
 
 
 def test_long_chains_of_concatenations_do_not_overflow_the_stack() -> None:
@@ -151,10 +151,10 @@ def test_exponential_fan_in_is_bounded() -> None:
         for i in range(40)
     ]
     ps = zynq(ports=[P("IRQ_F2P", "I", "n0", 0, "INTERRUPT")])
-    start = time.perf_counter()
+    start = time.thread_time()
     with pytest.raises(DesignError, match="interrupt"):
         read_bytes(document([ps, *cells]))
-    assert time.perf_counter() - start < 5
+    assert time.thread_time() - start < 5
 
 
 @pytest.mark.parametrize(

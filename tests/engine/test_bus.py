@@ -72,7 +72,7 @@ def test_poll_knows_a_deadlock(loop: LoopBoard, window: Window) -> None:
         match=r"stays 0x0 .*axi_dma_0 S2MM waits for TVALID: 0 of 64 bytes received from axis_data_fifo_0",
     ):
         window.poll(S2MM_SR, IOC, IOC)
-    assert time.perf_counter() - start < 10
+    assert time.perf_counter() - start < 30
 
 
 def test_poll_sees_what_another_thread_does(engines: Callable[..., Engine]) -> None:
@@ -145,7 +145,7 @@ def test_ctrl_c_stops_a_poll(engines: Callable[..., Engine], busy: bool) -> None
     start = time.perf_counter()
     with pytest.raises(KeyboardInterrupt):
         window.poll(S2MM_SR, IOC, IOC)
-    assert time.perf_counter() - start < 5
+    assert time.perf_counter() - start < 30
     stay.set()
     other.join()
     board.send(0, 64)

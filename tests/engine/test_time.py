@@ -155,7 +155,7 @@ def test_ctrl_c_stops_a_run(engine: Engine) -> None:
     start = time.perf_counter()
     with pytest.raises(KeyboardInterrupt):
         engine.run(2**62)
-    assert time.perf_counter() - start < 5
+    assert time.perf_counter() - start < 30
     now = engine.now
     engine.run(1000)
     assert engine.now == now + 1000, "usable afterwards"
@@ -171,7 +171,7 @@ def test_ctrl_c_stops_a_wait_in_a_quiet_engine(engines: Callable[..., Engine]) -
     start = time.perf_counter()
     with pytest.raises(KeyboardInterrupt):
         engine.run_until(net)
-    assert time.perf_counter() - start < 5
+    assert time.perf_counter() - start < 30
     stop.set()
     other.join()
 
@@ -180,7 +180,7 @@ def test_a_single_thread_is_told_at_once(engines: Callable[..., Engine]) -> None
     engine = engines(patience=60)
     start = time.perf_counter()
     assert engine.run_until(engine.net("n")) == "quiet"
-    assert time.perf_counter() - start < 10
+    assert time.perf_counter() - start < 30
 
 
 def test_another_thread_may_act(engines: Callable[..., Engine]) -> None:
@@ -199,7 +199,7 @@ def test_patience_ends(engines: Callable[..., Engine]) -> None:
     other.start()
     start = time.perf_counter()
     assert engine.run_until(engine.net("n")) == "quiet"
-    assert 0.15 < time.perf_counter() - start < 5
+    assert 0.15 < time.perf_counter() - start < 30
     assert engine.run_until(engine.net("m"), patience=0) == "quiet"
     stop.set()
     other.join()
@@ -235,7 +235,7 @@ def test_closing_ends_a_wait_in_another_thread(engines: Callable[..., Engine]) -
         thread.start()
         time.sleep(0.1)
         engine.close()
-        thread.join(5)
+        thread.join(60)
         assert not thread.is_alive()
         assert len(caught) == 1
 
@@ -323,7 +323,7 @@ def test_a_long_run_lets_others_in(engine: Engine) -> None:
         board.write(S2MM_CR, RS)
         worst = max(worst, time.perf_counter() - start)
     done.append(True)
-    thread.join(10)
+    thread.join(60)
     assert not thread.is_alive()
     assert ticker.ticks > 100
     assert worst < 2
@@ -396,7 +396,7 @@ def test_ctrl_c_while_another_thread_sits_in_a_hook(engine: Engine) -> None:
     with pytest.raises(KeyboardInterrupt):
         engine.run(1)
     leave.set()
-    thread.join(5)
+    thread.join(60)
     assert engine.now == 10**6
 
 

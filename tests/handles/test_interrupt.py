@@ -107,7 +107,7 @@ def test_interrupt_that_comes_later_wakes_a_task(bench: Bench, name: str) -> Non
         await asyncio.sleep(0.01)
         assert not task.done()
         bench.raise_(name)
-        await asyncio.wait_for(task, 5)
+        await asyncio.wait_for(task, 30)
         bench.clear(name)
 
     asyncio.run(main())
@@ -237,7 +237,7 @@ def test_pins_of_one_line_wake_their_own_waiters(bench: Bench) -> None:
         await asyncio.sleep(0.01)
         for name in ["edge1", "level0", "edge0", "level1"]:
             bench.raise_(name)
-            await asyncio.wait_for(tasks.pop(name), 5)
+            await asyncio.wait_for(tasks.pop(name), 30)
             bench.clear(name)
             assert not any(task.done() for task in tasks.values())
 
@@ -316,7 +316,7 @@ def test_blocked_threads_and_loops_on_one_pin(bench: Bench) -> None:
     time.sleep(0.1)
     bench.pulse("edge1")
     for thread in threads:
-        thread.join(10)
+        thread.join(60)
     assert sorted(done) == ["loop", "loop", "thread", "thread"]
 
 
@@ -331,7 +331,7 @@ def test_thread_is_served_while_the_loop_with_the_first_wait_is_blocked(bench: B
         time.sleep(0.05)
         bench.pulse("edge1")
         await asyncio.sleep(0) if not thread.is_alive() else None
-        thread.join(10)
+        thread.join(60)
         assert not thread.is_alive()
         bench.raise_("level0")
         await asyncio.wait_for(task, 10)
@@ -348,7 +348,7 @@ def test_blocking_wait_inside_of_a_loop_with_waiting_tasks(bench: Bench) -> None
         bench.pulse("edge1")
         interrupt.wait_sync(5)
         bench.pulse("edge0")
-        await asyncio.wait_for(task, 5)
+        await asyncio.wait_for(task, 30)
 
     asyncio.run(main())
 
@@ -362,11 +362,11 @@ def test_blocked_thread_serves_the_tasks_of_others(bench: Bench) -> None:
         task = asyncio.create_task(pin(bench, "edge1").wait(10))
         await asyncio.sleep(0.02)
         bench.pulse("edge1")
-        await asyncio.wait_for(task, 5)
+        await asyncio.wait_for(task, 30)
 
     asyncio.run(main())
     bench.pulse("edge0")
-    thread.join(10)
+    thread.join(60)
     assert not thread.is_alive()
 
 
@@ -432,7 +432,7 @@ def test_wait_of_one_task_survives_the_cancellation_of_another(bench: Bench) -> 
         first.cancel()
         await asyncio.sleep(0.01)
         bench.pulse("edge1")
-        await asyncio.wait_for(second, 5)
+        await asyncio.wait_for(second, 30)
         assert first.cancelled()
 
     asyncio.run(main())
@@ -772,7 +772,7 @@ def test_controller_that_cannot_be_read_fails_all_blocked_threads(fake: Bench) -
         window.invalidate("gone")
     board.parts["axi_intc_0"].inputs[1].drive(1)
     for thread in threads:
-        thread.join(5)
+        thread.join(60)
     assert len(errors) == 3
     assert all("gone" in str(error) for error in errors)
 

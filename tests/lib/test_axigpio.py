@@ -166,7 +166,7 @@ def test_wait_for_value(load: Load, buttons: Design) -> None:
     assert keys.has_interrupts
     thread = threading.Timer(0.05, press, (device, "buttons", 0b0010))
     thread.start()
-    keys[1].wait_for_value(1, timeout=5)
+    keys[1].wait_for_value(1, timeout=30)
     thread.join()
     keys[1].wait_for_value(1)
     with pytest.raises((WaitTimeoutError, DeadlockError)):
@@ -180,7 +180,7 @@ def test_wait_for_value_async(load: Load, buttons: Design) -> None:
     async def main() -> None:
         for value in (1, 0, 1, 0):
             waits = [
-                asyncio.create_task(keys[wire].wait_for_value_async(value, timeout=5)) for wire in (0, 2, 2)
+                asyncio.create_task(keys[wire].wait_for_value_async(value, timeout=30)) for wire in (0, 2, 2)
             ]
             await asyncio.sleep(0.005)
             press(device, "buttons", value | 0b100 * (1 - value))  # the other wire keeps its level
@@ -207,10 +207,10 @@ def test_two_blocks_and_two_loops(load: Load, buttons: Design) -> None:
         thread.start()
     time.sleep(0.1)
     press(device, "switches", 1)
-    threads[1].join(10)
+    threads[1].join(60)
     assert done == ["sliders"]
     press(device, "buttons", 1)
-    threads[0].join(10)
+    threads[0].join(60)
     assert done == ["sliders", "keys"]
 
 
@@ -268,11 +268,11 @@ def test_without_interrupt_it_polls(load: Load, buttons: Design) -> None:
     assert not keys.has_interrupts
     thread = threading.Timer(0.05, press, (device, "buttons", 1))
     thread.start()
-    keys[0].wait_for_value(1, timeout=5)
+    keys[0].wait_for_value(1, timeout=30)
     thread.join()
 
     async def main() -> None:
-        task = asyncio.create_task(keys[0].wait_for_value_async(0, timeout=5))
+        task = asyncio.create_task(keys[0].wait_for_value_async(0, timeout=30))
         await asyncio.sleep(0.01)
         press(device, "buttons", 0)
         await task

@@ -205,7 +205,7 @@ def test_wait_async_in_a_thread_of_its_own(load: Load, loopback: Design) -> None
     time.sleep(0.05)
     send.transfer(out)
     send.wait()
-    thread.join(10)
+    thread.join(60)
     assert not errors
     assert list(back) == [9] * 16
 

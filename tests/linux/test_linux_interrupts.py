@@ -114,7 +114,7 @@ def test_time_out(line: UioLine) -> None:
     line.enable()
     start = time.monotonic()
     assert not line.wait(0.05)
-    assert 0.04 < time.monotonic() - start < 10
+    assert 0.04 < time.monotonic() - start < 30
 
 
 def test_ctrl_c_ends_a_wait_at_once(line: UioLine, uio: FakeUio) -> None:
@@ -123,7 +123,7 @@ def test_ctrl_c_ends_a_wait_at_once(line: UioLine, uio: FakeUio) -> None:
     start = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
         line.wait()
-    assert time.monotonic() - start < 10
+    assert time.monotonic() - start < 30
     timer.join()
     uio.pulse()
     assert line.wait(1)
@@ -170,7 +170,7 @@ def test_tasks_and_threads_wait_for_one_line(line: UioLine, uio: FakeUio) -> Non
             await asyncio.sleep(0.01)
             line.enable()
             uio.pulse()
-        await asyncio.wait_for(asyncio.gather(*tasks), 5)
+        await asyncio.wait_for(asyncio.gather(*tasks), 30)
         await asyncio.to_thread(thread.join)
 
     asyncio.run(main())
@@ -198,7 +198,7 @@ def test_cancelled_wait_leaves_no_reader(line: UioLine, uio: FakeUio) -> None:
         loop: Any = asyncio.get_running_loop()
         assert not loop.remove_reader(line._device)
         uio.pulse()
-        await asyncio.wait_for(line.wait_async(), 1)  # the firing is still there
+        await asyncio.wait_for(line.wait_async(), 30)  # the firing is still there
 
     asyncio.run(main())
 
@@ -213,7 +213,7 @@ def test_firing_that_was_taken_for_a_cancelled_wait_goes_to_the_next(line: UioLi
         uio.pulse()
         line._readable(asyncio.get_running_loop())  # the firing is on its way to the first
         first.cancel()
-        await asyncio.wait_for(second, 1)
+        await asyncio.wait_for(second, 30)
         with pytest.raises(asyncio.CancelledError):
             await first
         assert not line.wait(0)
@@ -240,7 +240,7 @@ def test_loop_without_readers(line: UioLine, uio: FakeUio) -> None:
         with pytest.raises(asyncio.CancelledError):
             await cancelled
         timer = later(uio.pulse)
-        await asyncio.wait_for(line.wait_async(), 5)
+        await asyncio.wait_for(line.wait_async(), 30)
         timer.join()
         closing = asyncio.create_task(line.wait_async())
         await asyncio.sleep(0.01)

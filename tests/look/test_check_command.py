@@ -207,9 +207,9 @@ def test_a_tangle_of_wires_takes_no_time(tmp_path: Path, cells: dict[str, M]) ->
         "many", ports=[P(f"irq{number}", "O", "t0", None, "INTERRUPT") for number in range(400)]
     )
     design = read(write(tmp_path, cells))
-    start = time.perf_counter()
+    start = time.thread_time()
     assert check.check(design) is not None
-    assert time.perf_counter() - start < 5
+    assert time.thread_time() - start < 5
 
 
 @pytest.mark.corpus

@@ -293,9 +293,9 @@ def test_many_cells_of_one_type_take_no_time() -> None:
         return {f"{prefix}{n}": M(f"{prefix}{n}", interfaces=[lite("S", "SLAVE", "n")]) for n in range(1500)}
 
     old, new = made(build("a")), made(build("b"))
-    start = time.perf_counter()
+    start = time.thread_time()
     assert len(compare(old, new)) == 3000
-    assert time.perf_counter() - start < 5
+    assert time.thread_time() - start < 5
 
 
 @pytest.fixture

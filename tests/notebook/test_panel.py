@@ -180,7 +180,7 @@ def test_activity_follows_transfers_and_interrupts(overlay: Any, panel: Panel) -
     pins = {one["path"]: one for one in answer["interrupts"]}
     assert pins["axi_dma_0/s2mm_introut"]["edges"] == 1
     assert pins["axi_dma_0/s2mm_introut"]["level"] is True
-    dma.s2mm_introut.wait_sync(timeout=1)
+    dma.s2mm_introut.wait_sync(timeout=30)
     pins = {one["path"]: one for one in ask(panel, "activity")["interrupts"]}
     assert pins["axi_dma_0/s2mm_introut"]["delivered"] == 1
 

@@ -255,7 +255,7 @@ def test_a_second_download_meanwhile_is_refused(busy: Any) -> None:
         if level == 0:
             thread = threading.Thread(target=other)
             thread.start()
-            thread.join(10)
+            thread.join(60)
 
     def other() -> None:
         try:

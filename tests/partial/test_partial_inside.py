@@ -47,7 +47,7 @@ class TestController:
             for ip in (overlay[f"pr_0/{name}_ip"], overlay.pr_0.second):
                 for _ in range(3):
                     ip.write(0xC, 1)
-                    ip.irq.wait_sync(timeout=1)
+                    ip.irq.wait_sync(timeout=30)
                     ip.write(0xC, 0)
 
     def test_a_wait_ends_with_the_region(self, overlay: Any, files: Path) -> None:
@@ -81,7 +81,7 @@ class TestController:
         asyncio.run(main())
         fresh = overlay.pr_0.second
         fresh.write(0xC, 1)
-        fresh.irq.wait_sync(timeout=1)
+        fresh.irq.wait_sync(timeout=30)
 
     def test_the_controller_is_a_fresh_one(self, overlay: Any, files: Path) -> None:
         def controller() -> Any:
@@ -89,7 +89,7 @@ class TestController:
 
         overlay.pr_download("pr_0", "one.bit")
         overlay.pr_0.second.write(0xC, 1)
-        overlay.pr_0.second.irq.wait_sync(timeout=1)
+        overlay.pr_0.second.irq.wait_sync(timeout=30)
         assert controller().read(0x00) == 2
         overlay.pr_download("pr_0", "other.bit")
         assert controller().read(0x00) == 0
@@ -139,7 +139,7 @@ class TestLevels:
         assert through(overlay, [1, 2, 3]) == [2, 3, 4]
         assert calculate(adder, 20, 3) == 23
         adder.write(0xC, 1)
-        adder.irq.wait_sync(timeout=1)
+        adder.irq.wait_sync(timeout=30)
         most.download("wire.bit")
         assert through(overlay, list(range(3000))) == list(range(3000))
         with pytest.raises(OverlayNotLoadedError, match="pr_0/deep/inner/most/adder"):

@@ -143,7 +143,7 @@ def test_to_forget_the_decoupler_does_not_hang(pipeline: Any) -> None:
     pipeline.axi_dma_0.sendchannel.transfer(out)
     pipeline.device.run(1e-6)
     pipeline.pr_download("pr_0", str(FOLDER / "limit.bit"))  # in the middle of a packet
-    pipeline.axi_dma_0.sendchannel.wait(timeout=1)
+    pipeline.axi_dma_0.sendchannel.wait(timeout=30)
     pipeline.device.run()
     if not pipeline.axi_dma_0.recvchannel.idle:  # what was within the region is lost
         with pytest.raises(DeadlockError):

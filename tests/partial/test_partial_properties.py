@@ -67,7 +67,7 @@ def check(overlay: Any, holds: dict[str, str | None]) -> None:
         assert node["ip"][path.rpartition("/")[2]] is entry
         assert entry["interrupts"]["irq"] == overlay.interrupt_pins[f"{full}/irq"]
         ip.write(0xC, 1)
-        ip.irq.wait_sync(timeout=1)
+        ip.irq.wait_sync(timeout=30)
         ip.write(0xC, 0)
     regions = tuple(f"{region}/" for region in BASES)
     assert {key for key in overlay.ip_dict if key.startswith(regions)} == paths

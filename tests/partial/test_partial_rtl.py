@@ -89,7 +89,7 @@ def test_rtl_and_models_change_places(overlay: Any, folder: Path) -> None:
             assert rtl.read(0) == 0x1234, "it came out of a reset"
             rtl.write(0, 0x8000_0007)
             assert rtl.read(0) == 0x8000_0007
-            rtl.irq.wait_sync(timeout=1)
+            rtl.irq.wait_sync(timeout=30)
             rtl.write(0, 7)
             assert through(overlay, [1, 2, 3]) == [1 + step, 2 + step, 3 + step]
             assert overlay.device.board.sample("leds") == 0xA0
@@ -195,6 +195,6 @@ def test_all_of_a_region_as_one_module(folder: Path, device: SimDevice) -> None:
         ip = overlay["pr_0/adder" if name == "adder.bit" else "pr_0/sub/mul"]
         assert ip.read(0) == 0x1234
         ip.write(0, 0x8000_0007)
-        ip.irq.wait_sync(timeout=1)
+        ip.irq.wait_sync(timeout=30)
     overlay.pr_download("pr_0", "adder.bit", rtl=False)
     assert through(overlay, [1, 2, 3]) == [2, 3, 4]

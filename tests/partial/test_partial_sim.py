@@ -274,7 +274,7 @@ class TestInterrupts:
             ip = overlay["pr_0/" + path]
             for _ in range(3):
                 ip.write(0xC, 1)
-                ip.irq.wait_sync(timeout=1)
+                ip.irq.wait_sync(timeout=30)
                 ip.write(0xC, 0)
         assert "pr_0/adder/irq" not in overlay.interrupt_pins
 
@@ -334,7 +334,7 @@ class TestStaleObjects:
 
             def wait(adder: Any = adder, ends: list[Any] = ends) -> None:
                 try:
-                    ends.append(adder.mmio.wait_until(0x8, 0xFF, 0x77, timeout=5))
+                    ends.append(adder.mmio.wait_until(0x8, 0xFF, 0x77, timeout=30))
                 except Exception as error:  # noqa: BLE001  told below
                     ends.append(error)
 
@@ -413,7 +413,7 @@ class TestErrors:
         assert calculate(overlay.pr_0.adder, 40, 2) == 42
         assert through(overlay, [1, 2, 3]) == [2, 3, 4]
         overlay.pr_0.adder.write(0xC, 1)
-        overlay.pr_0.adder.irq.wait_sync(timeout=1)
+        overlay.pr_0.adder.irq.wait_sync(timeout=30)
         overlay.pr_0.adder.write(0xC, 0)
 
     @pytest.fixture

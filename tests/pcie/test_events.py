@@ -46,7 +46,7 @@ def test_an_interrupt_of_a_wait_that_was_just_cancelled_is_the_next_ones() -> No
         first.cancel()
         file.fire()
         time.sleep(0.3)
-        await asyncio.wait_for(second, 5)
+        await asyncio.wait_for(second, 30)
 
     try:
         asyncio.run(main())

@@ -157,7 +157,7 @@ def test_lines_time_out_and_end_with_the_device(device: XdmaDevice) -> None:
     thread.start()
     time.sleep(0.05)
     device.close()
-    thread.join(5)
+    thread.join(60)
     assert not thread.is_alive()
     assert "was closed" in str(failed[0])
 

@@ -50,7 +50,7 @@ def buttons(board: SimDevice) -> Overlay:
     return Overlay(str(EXAMPLES / "buttons_leds" / "buttons_leds.hwh"), device=board)
 
 
-def quickly(seconds: float = 2.0) -> Any:
+def quickly(seconds: float = 20.0) -> Any:
     class Timer:
         def __enter__(self) -> None:
             self.began = time.monotonic()
@@ -165,7 +165,7 @@ class TestPain09Interrupts:
                 await asyncio.sleep(0.02)
                 assert not waiting.done()
                 board.board.drive("btns_4bits_tri_i", value)
-                await asyncio.wait_for(waiting, 5)
+                await asyncio.wait_for(waiting, 30)
 
         asyncio.run(main())
 

@@ -271,7 +271,7 @@ def test_ctrl_c_kills_the_tools_and_leaves_no_mess(cache: Path, tmp_path: Path) 
     assert child.stdout.read() == b"interrupted\n"
     child.wait()
     child.stdout.close()
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < 30
     assert list((cache / "work").iterdir()) == []
     commands = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if _readable(path)]
     assert not any(str(tmp_path).encode() in command for command in commands if b"cc1plus" in command)

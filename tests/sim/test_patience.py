@@ -80,7 +80,7 @@ def test_without_company_nobody_can_press(device: SimDevice) -> None:
         asyncio.run(Interrupt(BUTTONS, device=device).wait())
     with pytest.raises(DeadlockError, match=r"from buttons/ip2intc_irpt"):
         Interrupt(BUTTONS, device=device).wait_sync()
-    assert time.monotonic() - began < 20 * PATIENCE
+    assert time.monotonic() - began < 200 * PATIENCE
 
 
 def test_what_no_button_can_bring_ends_in_company_too(device: SimDevice) -> None:

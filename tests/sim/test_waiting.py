@@ -49,7 +49,7 @@ def test_wait_jumps_over_idle_time(load: Load, deterministic: bool) -> None:
     began = time.monotonic()
     assert line.wait()
     assert device.now > 42
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 30
 
 
 def test_wait_with_timeout_is_in_virtual_time(load: Load) -> None:
@@ -65,7 +65,7 @@ def test_wait_with_timeout_is_in_virtual_time(load: Load) -> None:
     line.enable()
     before = time.monotonic()
     assert not line.wait(60.0)  # nothing can come: no need to sit it out
-    assert time.monotonic() - before < 10
+    assert time.monotonic() - before < 30
 
 
 def test_dead_wait_ends_at_once_and_says_why(load: Load) -> None:
@@ -75,7 +75,7 @@ def test_dead_wait_ends_at_once_and_says_why(load: Load) -> None:
     before = time.monotonic()
     with pytest.raises(DeadlockError, match=r"interrupt 62 .*sub/core"):
         line.wait()
-    assert time.monotonic() - before < 10
+    assert time.monotonic() - before < 30
 
 
 def test_another_thread_may_act_within_the_patience(load: Load) -> None:
@@ -104,7 +104,7 @@ def test_another_thread_may_act_within_the_patience(load: Load) -> None:
     before = time.monotonic()
     with pytest.raises(DeadlockError):
         line.wait()
-    assert 0.05 < time.monotonic() - before < 10
+    assert 0.05 < time.monotonic() - before < 30
     sleeper.cancel()
     sleeper.join()
 
@@ -132,7 +132,7 @@ def test_event_loops_in_several_threads(load: Load, deterministic: bool) -> None
     start_timer(device, 100_000)
     worker = threading.Thread(target=lambda: asyncio.run(one()))
     worker.start()
-    worker.join(10)
+    worker.join(60)
     assert not worker.is_alive()
     assert others == 20
 
@@ -162,7 +162,7 @@ def test_async_dead_wait_is_told_after_the_patience_unless_a_timer_is_pending(lo
     before = time.monotonic()
     with pytest.raises(DeadlockError, match="interrupt 62"):
         asyncio.run(dead())
-    assert 0.05 < time.monotonic() - before < 10
+    assert 0.05 < time.monotonic() - before < 30
 
     async def both() -> None:
         lines = [device.interrupt_line(number) for number in (62, 63)]
@@ -173,7 +173,7 @@ def test_async_dead_wait_is_told_after_the_patience_unless_a_timer_is_pending(lo
 
     before = time.monotonic()
     asyncio.run(both())  # neither takes the other's nap for a sign of life
-    assert time.monotonic() - before < 10
+    assert time.monotonic() - before < 30
 
     async def late() -> None:
         async def press() -> None:
@@ -197,7 +197,7 @@ def test_cancelled_waits_leave_nothing_behind(load: Load) -> None:
             await asyncio.wait_for(line.wait_async(), 0.05)
         assert not device._ears
         start_timer(device, 100)
-        await asyncio.wait_for(line.wait_async(), 5)
+        await asyncio.wait_for(line.wait_async(), 30)
 
     asyncio.run(main())
 
@@ -350,6 +350,6 @@ def test_many_threads_and_loops_at_once(load: Load) -> None:
         device.interrupt_line(61).enable()
     stop.set()
     for thread in threads:
-        thread.join(10)
+        thread.join(60)
     assert not failures
     assert not any(thread.is_alive() for thread in threads)

@@ -45,10 +45,10 @@ def test_call(overlay: Any) -> None:
     assert np.array_equal(buffers[2], np.arange(1000, 1100))
     buffers[2][:] = 0
     run = kernel.start(*buffers[:2], n=50, c=buffers[2])
-    run.wait(timeout=5)
+    run.wait(timeout=30)
     assert buffers[2][49] == 1049
     assert buffers[2][50] == 0
-    kernel.call(*buffers, n=1, timeout=5)
+    kernel.call(*buffers, n=1, timeout=30)
 
 
 def test_wrong_arguments(overlay: Any) -> None:

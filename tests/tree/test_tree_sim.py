@@ -94,7 +94,7 @@ def test_objects_live_on_over_a_reload(bit: str) -> None:
     knob.write(4, 6)
     assert registers.LEVEL.LEVEL == 6
     knob.write(0, 1)
-    irq.wait_sync(timeout=5)
+    irq.wait_sync(timeout=30)
     knob.write(0, 0)
     gate.write(1)
     assert knob.read(4) >> 31 == 1
@@ -124,7 +124,7 @@ def test_another_overlay_takes_the_registers_away_and_they_come_back(bit: str, t
         first.other.read(0)
     first.download()
     knob.write(0, 1)
-    irq.wait_sync(timeout=5)
+    irq.wait_sync(timeout=30)
     with pytest.raises(OverlayNotLoadedError):
         second.other_0.read(4)
 
@@ -136,7 +136,7 @@ def test_two_boards_at_once(bit: str) -> None:
     two.knob_0.write(4, 2)
     assert (one.knob_0.read(4), two.knob_0.read(4)) == (1, 2)
     one.knob_0.write(0, 1)
-    one.knob_0.irq.wait_sync(timeout=5)
+    one.knob_0.irq.wait_sync(timeout=30)
     with pytest.raises((DeadlockError, TimeoutError)):
         two.knob_0.irq.wait_sync(timeout=0.05)
     assert one.device is pynq.device.resolve("sim:a")

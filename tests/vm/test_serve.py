@@ -795,7 +795,7 @@ def test_close_while_a_client_waits(board: Callable[..., SimDevice], tmp_path: P
         thread.start()
         until(lambda: served.figures["accesses"] > 100)
         served.close()
-        thread.join(5)
+        thread.join(60)
         assert ended
     assert not served.socket.exists()
     served.close()

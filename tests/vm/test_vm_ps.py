@@ -482,7 +482,7 @@ def test_wires_and_registers_change_from_two_threads(device: SimDevice) -> None:
         step += 1
         drive(machine, step % 8, step & 1)
         machine.write(base + 0x14, 0xFFFF_FFFF)
-    thread.join(10)
+    thread.join(60)
     assert not thread.is_alive()
     assert machine.read(GPIO + 0x68) == 399 & 0xFF
     machine.write(base + 0x14, 0xFFFF_FFFF)
