@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hwh_files import B, M, P, R, Reg, zynqmp
+from hwh_files import B, M, P, R, Reg, versal, zynqmp
 from look_designs import bus, clocked, full, lite, made, parts, port, stream
 
 from pynq.cli import check as command
@@ -234,6 +234,24 @@ def other_frequency(cells: Cells) -> None:
     bus(cells["dma"], "S_AXIS_S2MM", {"FREQ_HZ": "50000000"})
 
 
+@case(
+    "clock-crossing",
+    "warning",
+    "kernel/s_axi_control",
+    "comes from wizard/clk_out1, at bus/M01_AXI from ps7/FCLK_CLK0",
+)
+def other_clock_wire(cells: Cells) -> None:
+    """A module without CLK_DOMAIN and FREQ_HZ, behind an interconnect with a clock for each port."""
+    for cell, name in (("kernel", "s_axi_control"), ("bus", "M01_AXI")):
+        bus(cells[cell], name, {"CLK_DOMAIN": "", "FREQ_HZ": ""})
+    cells["bus"].ports += [P("M00_ACLK", "I", "fast", None, "clk"), P("M01_ACLK", "I", "clk", None, "clk")]
+    port(cells["kernel"], "aclk", net="fast")
+    bus(cells["kernel"], "out_r", {"CLK_DOMAIN": "fast"})
+    bus(cells["dma"], "S_AXIS_S2MM", {"CLK_DOMAIN": "fast"})
+    outputs = [P("clk_in1", "I", "clk", None, "clk"), P("clk_out1", "O", "fast", None, "clk")]
+    cells["wizard"] = M("wizard", "xilinx.com:ip:clk_wiz:6.0", outputs)
+
+
 @case("stream-open", "warning", "kernel/out_r", "nothing takes the stream's data")
 def no_receiver(cells: Cells) -> None:
     bus(cells["kernel"], "out_r", net="__NOC__")
@@ -304,6 +322,11 @@ def clock_off(cells: Cells) -> None:
 @case("reset-unconnected", "warning", "kernel/aresetn", "the reset input is open")
 def no_reset(cells: Cells) -> None:
     port(cells["kernel"], "aresetn", net="")
+
+
+@case("reset-unconnected", "note", "kernel/also_n", "the reset input is open")
+def no_second_reset(cells: Cells) -> None:
+    cells["kernel"].ports.append(P("also_n", "I", "", None, "rst", {"POLARITY": "ACTIVE_LOW"}))
 
 
 @case("reset-unconnected", "note", "dma/aresetn", "the reset input is open")
@@ -413,6 +436,47 @@ def test_in_a_script_nothing_is_built_on_what_vivado_works_out() -> None:
     assert {one.rule for one in check(design)} == {"bus-width", "reset-polarity", "clock-unconnected"}
     (one,) = check(dataclasses.replace(design, format="tcl"))
     assert (one.rule, one.severity) == ("clock-unconnected", "warning")
+
+
+def versal_design(entry: R) -> Design:
+    """A block behind M_AXI_FPD and one of the NoC's interfaces of a Versal."""
+    ps = versal(
+        ports=[P("pl0_ref_clk", "O", "clk", None, "clk")],
+        interfaces=[
+            full(name, "MASTER", net)
+            for name, net in (("M_AXI_FPD", "fpd"), ("M_AXI_LPD", "lpd"), ("FPD_CCI_NOC_0", "noc"))
+        ],
+        ranges=[entry],
+    )
+    names = {"fpd": "on_fpd", "lpd": "on_lpd", "noc": "on_noc"}
+    cells = [
+        M(name, "xilinx.com:hls:fill:1.0", clocked(), [full("s_axi", "SLAVE", net)])
+        for net, name in names.items()
+    ]
+    return made({one.path: one for one in (ps, *cells)})
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        (R("on_fpd", 0xA400_0000, 0x1_0000, "s_axi", "M_AXI_FPD"), ""),
+        (R("on_fpd", 0x5_FFFF_0000, 0x1_0000, "s_axi", "M_AXI_FPD"), ""),
+        (R("on_fpd", 0xA000_0000, 0x1_0000, "s_axi", "M_AXI_FPD"), "0xa4000000 to 0xbfffffff or 0x400000000"),
+        (R("on_lpd", 0x9FFF_0000, 0x1_0000, "s_axi", "M_AXI_LPD"), ""),
+        (R("on_lpd", 0xA400_0000, 0x1_0000, "s_axi", "M_AXI_LPD"), "0x80000000 to 0x9fffffff"),
+        (R("on_noc", 0x201_0000_0000, 0x1_0000, "s_axi", "FPD_CCI_NOC_0"), ""),
+        (
+            R("on_noc", 0xA400_0000, 0x1_0000, "s_axi", "FPD_CCI_NOC_0"),
+            "in the window of M_AXI_FPD .* reached",
+        ),
+    ],
+)
+def test_windows_of_a_versal(entry: R, message: str) -> None:
+    hits = found(versal_design(entry), "address-outside-window")
+    assert len(hits) == bool(message)
+    for one in hits:
+        assert (one.severity, one.subject) == ("error", f"{entry.slave}/s_axi")
+        assert re.search(message, one.message), one.message
 
 
 @pytest.mark.corpus

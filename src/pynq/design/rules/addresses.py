@@ -18,6 +18,7 @@ _EDIT = "change it in Vivado's Address Editor and build again"
 _WINDOWS: dict[Processor, Windows] = {
     Processor.ZYNQ: PL_WINDOWS["processing_system7"],
     Processor.ZYNQMP: PL_WINDOWS["zynq_ultra_ps_e"],
+    Processor.VERSAL: PL_WINDOWS["versal_cips"],
 }
 
 
@@ -66,28 +67,47 @@ def _overlap(earlier: MemoryRange, later: MemoryRange) -> Hit:
 def outside(facts: Facts) -> Iterator[Hit]:
     """An address is not one that the PS sends to that interface.
 
-    The PS decides by address which interface an access takes (UG585, UG1085): an access to such an address
-    goes elsewhere, or nowhere, and the processor may hang. Checked for Zynq-7000 and Zynq UltraScale+.
+    The PS decides by address which interface an access takes (UG585, UG1085, AM011): an access to such an
+    address goes elsewhere, or nowhere, and the processor may hang. A Versal's NoC interfaces have no window
+    of their own, but nothing behind them may be in one of `M_AXI_FPD` or `M_AXI_LPD`.
 
     Move the block into the window of its interface, or connect it to the interface of that window.
     """
     processor = facts.design.processor
     windows = _WINDOWS.get(processor, {}) if processor else {}
     for entry in facts.design.ps_ranges:
-        allowed = windows.get(entry.master_interface)
-        if allowed and not any(
+        own = entry.master_interface
+        if own not in windows:
+            yield from _taken(facts, entry, windows)
+        elif not any(
             low <= entry.base and entry.high <= high
             for name, windows_of in windows.items()
-            if name == entry.master_interface or _leads(facts, name, entry)
+            if name == own or _leads(facts, name, entry)
             for low, high in windows_of
         ):
-            text = " or ".join(f"{low:#x} to {high:#x}" for low, high in allowed)
+            text = " or ".join(f"{low:#x} to {high:#x}" for low, high in windows[own])
             yield Hit(
                 _what(entry),
-                f"{_span(entry)} is not in the window of {entry.master_interface}: {text}",
+                f"{_span(entry)} is not in the window of {own}: {text}",
                 f"choose an address there: {_EDIT}",
                 entry.source,
             )
+
+
+def _taken(facts: Facts, entry: MemoryRange, windows: Windows) -> Iterator[Hit]:
+    """What is behind an interface without a window (the NoC's) may not be in that of another."""
+    if "NOC" not in entry.master_interface or not entry.slave:
+        return
+    for name, windows_of in windows.items():
+        for low, high in windows_of:
+            if entry.base <= high and low <= entry.high and not _leads(facts, name, entry):
+                yield Hit(
+                    _what(entry),
+                    f"{_span(entry)} is in the window of {name} ({low:#x} to {high:#x}), but reached through "
+                    f"{entry.master_interface}",
+                    f"choose an address outside of it, or connect the block to {name}: {_EDIT}",
+                    entry.source,
+                )
 
 
 @rule("address-alignment", "error")

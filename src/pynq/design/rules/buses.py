@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pynq.design.findings import Facts, Hit, rule
+from pynq.design.findings import End, Facts, Hit, rule
+from pynq.design.interrupts import str_path
+from pynq.design.model import Endpoint
 
 __all__ = ["RULES"]
 
@@ -54,7 +56,9 @@ def protocol(facts: Facts) -> Iterator[Hit]:
 def crossing(facts: Facts) -> Iterator[Hit]:
     """The two ends of a bus run on different clocks.
 
-    Without a converter handshakes are sampled at the wrong time: data is lost or doubled, now and then.
+    Without a converter handshakes are sampled at the wrong time: data is lost or doubled, now and then. Where
+    the description does not say on which clock a bus runs, as of older RTL modules, the clock wires are
+    followed, and it is a warning.
 
     Put a clock converter in between (`axi_clock_converter`, `axis_clock_converter`, an asynchronous
     `axis_data_fifo`; interconnects convert by themselves), or connect both to one clock.
@@ -63,6 +67,17 @@ def crossing(facts: Facts) -> Iterator[Hit]:
         if not sender.interface.protocol or sender.interface.source.file != receiver.interface.source.file:
             continue  # a clock has another name in the description of what was loaded into a region
         one, other = sender.interface.parameters, receiver.interface.parameters
+        if not (one.get("CLK_DOMAIN") and other.get("CLK_DOMAIN")):
+            ours, theirs = _clock(facts, receiver), _clock(facts, sender)
+            if ours is not None and theirs is not None and ours != theirs:
+                yield Hit(
+                    receiver.path,
+                    f"the clock comes from {str_path(ours)}, at {sender.path} from {str_path(theirs)}",
+                    "put a clock converter in between, or connect both to one clock",
+                    receiver.interface.source,
+                    "warning",
+                )
+                continue
         for name, what in (("CLK_DOMAIN", "clock"), ("FREQ_HZ", "frequency")):
             here, there = other.get(name), one.get(name)
             if here and there and here != there:
@@ -73,6 +88,23 @@ def crossing(facts: Facts) -> Iterator[Hit]:
                     receiver.interface.source,
                 )
                 break
+
+
+def _clock(facts: Facts, end: End) -> Endpoint | None:
+    """What drives the clock of an interface: the block's only clock, or that named after the interface."""
+    if end.cell is None:
+        return None
+    clocks = [port for port in end.cell.ports.values() if port.kind == "clk" and port.direction == "I"]
+    if len(clocks) > 1:
+        bus = _plain(end.interface.name)
+        # M_AXI_HPM0_FPD has maxihpm0_fpd_aclk, S00_AXI of an interconnect S00_ACLK.
+        names = {f"{stem}{clock}" for stem in (bus, bus.removesuffix("axi")) for clock in ("aclk", "clk")}
+        clocks = [port for port in clocks if _plain(port.name) in names - {"aclk", "clk"}]
+    return facts.wiring.driver(Endpoint(end.cell.path, clocks[0].name)) if len(clocks) == 1 else None
+
+
+def _plain(name: str) -> str:
+    return name.lower().replace("_", "")
 
 
 RULES = (width, protocol, crossing)

@@ -25,8 +25,8 @@ def _inputs(facts: Facts) -> Iterator[tuple[Cell, Port]]:
 def unconnected(facts: Facts) -> Iterator[Hit]:
     """A reset input is open.
 
-    The block may never be reset, or never leave its reset. IP of the vendor has defaults for open inputs: a
-    note there.
+    The block may never be reset, or never leave its reset. IP of the vendor has defaults for open inputs, and
+    a block of which another reset is connected may do without this one: notes.
 
     Connect it to `peripheral_aresetn` of the `proc_sys_reset` on the same clock.
     """
@@ -35,13 +35,17 @@ def unconnected(facts: Facts) -> Iterator[Hit]:
             continue
         if any(port.name in one.port_map.values() for one in cell.interfaces.values()):
             continue
+        another = any(
+            one.kind == "rst" and one.direction == "I" and facts.driven(cell, one)
+            for one in cell.ports.values()
+        )
         vendor = cell.vlnv is not None and (cell.vlnv.vendor, cell.vlnv.library) == ("xilinx.com", "ip")
         yield Hit(
             f"{cell.path}/{port.name}",
             "the reset input is open",
             "connect it to the reset of its clock (proc_sys_reset, peripheral_aresetn)",
             facts.design.where(port),
-            "note" if vendor else "",
+            "note" if vendor or another else "",
         )
 
 

@@ -30,7 +30,7 @@ def open_end(facts: Facts) -> Iterator[Hit]:
     What an open input waits for never comes, and an open output may hold its block up for ever, since nobody
     takes the data. Inputs are notes: many blocks work without.
 
-    Connect it; or end an output in an `axis_terminator`, or tie its TREADY to 1.
+    Connect it; or tie the TREADY of an output to 1 (an `xlconstant`), so that its data is thrown away.
     """
     for cell, interface in facts.buses("AXIS"):
         if interface.name in _OPTIONAL or cell.path == facts.design.ps or facts.connected(cell, interface):
@@ -42,7 +42,7 @@ def open_end(facts: Facts) -> Iterator[Hit]:
             yield Hit(
                 f"{cell.path}/{interface.name}",
                 "nothing takes the stream's data: the block may wait for ever",
-                "connect it, end it in an axis_terminator, or tie its TREADY to 1",
+                "connect it, or tie its TREADY to 1",
                 interface.source,
             )
         elif not _held(facts, cell, _port(cell, interface, "TVALID")):
