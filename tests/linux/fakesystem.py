@@ -271,6 +271,7 @@ class FakeSystem:
         self.openers: dict[str, Callable[[], int]] = {}
         self.hooks: list[tuple[str, str, str, Callable[[str], None]]] = []
         self.overlays: dict[str, list[Callable[[], None]]] = {}  # how to take each out again
+        self.regions: set[str] = set()  # those that an overlay has programmed
         self.uio_driver = True  # uio_pdrv_genirq, with of_id=generic-uio
         self.manager = FakeManager(self)
         families, title, self.cells = FAMILIES[family]
@@ -453,11 +454,9 @@ class FakeSystem:
         if operation == "open" and self._attribute(name):
             self.path(name).write_bytes(b"")  # each write of an attribute is a value of its own
         if operation == "rmdir" and name.startswith(OVERLAYS + "/"):
-            if name not in self.overlays:
-                raise OSError(errno.ENOENT, "no such overlay")
-            for undo in reversed(self.overlays.pop(name)):
+            for undo in reversed(self.overlays.pop(name, [])):
                 undo()
-            for file in self.path(name).iterdir():
+            for file in self.path(name).glob("*"):
                 file.unlink()
         self._hook("before", operation, name)
 
@@ -520,7 +519,12 @@ class FakeSystem:
         if contents is None or not target or not self.path(f"{TREE}/{target.strip('/')}").is_dir():
             raise OSError(errno.EINVAL, f"no target {target!r}")
         firmware = contents.text("firmware-name")
+        if target in self.regions:  # of_fpga_region_parse_ov()
+            self.manager.log = "fpga_region region0: Region already has overlay applied."
+            raise OSError(errno.EINVAL, self.manager.log)
         if firmware:  # an fpga-region is programmed before its children appear
+            self.regions.add(target)
+            undo.append(lambda: self.regions.discard(target))
             partial = "partial-fpga-config" in contents.properties
             self.manager.load(firmware, int(partial) | 4 * ("encrypted-fpga-config" in contents.properties))
         for path, node in self._nodes(contents, target.rstrip("/")):
@@ -533,7 +537,7 @@ class FakeSystem:
                     int.from_bytes(node.properties["reg"][i : i + 4 * self.cells], "big")
                     for i in range(0, len(node.properties["reg"]), 4 * self.cells)
                 ]
-                uio = self.uio_of(path, list(zip(numbers[::2], numbers[1::2], strict=True)))
+                uio = self.uio_of(path, list(zip(numbers[::2], numbers[1::2], strict=False)))
                 undo.append(lambda uio=uio: self.remove_uio(uio))
 
     def _nodes(self, node: Node, path: str) -> Iterator[tuple[str, Node]]:

@@ -76,14 +76,20 @@ def test_addresses_go_through_every_parent(tmp_path: Path) -> None:
         Registers(system.kernel(), board).map(0x4FFF_FF00, 0x200)
 
 
-def test_bus_of_images_without_amba_pl(tmp_path: Path) -> None:
-    """PYNQ's images for Zynq-7000 have IP below the SoC's own bus, mainline's below the region."""
+@pytest.mark.parametrize("bus", ["axi", "amba"])
+def test_bus_of_images_without_amba_pl(tmp_path: Path, bus: str) -> None:
+    """zynq-7000.dtsi, zynqmp.dtsi and versal.dtsi have the SoC's own bus and a region beside it."""
     system = FakeSystem(tmp_path / "root")
-    shutil.rmtree(system.path("/sys/firmware/devicetree/base/amba_pl"))
+    tree = system.path("/sys/firmware/devicetree/base")
+    shutil.rmtree(tree / "amba_pl")
+    system.node("/axi@0", compatible=["simple-bus"], ranges=b"", **system.sizes())  # that of a ZynqMP's GIC
+    system.node(f"/{bus}", compatible=["simple-bus"], ranges=b"", **system.sizes())
+    assert Board(system.kernel()).bus.name == bus
+    shutil.rmtree(tree / bus)
     assert Board(system.kernel()).bus.name == "fpga-full"
-    shutil.rmtree(system.path("/sys/firmware/devicetree/base/fpga-full"))
-    system.node("/axi", compatible=["simple-bus"], ranges=b"", **system.sizes())
-    assert Board(system.kernel()).bus.name == "axi"
+    (tree / "fpga-full" / "ranges").unlink()  # as Versal's: nothing below it has an address
+    assert Board(system.kernel()).bus is not None
+    assert Board(system.kernel()).bus.parent is None
 
 
 def test_uio_inside_of_a_page(tmp_path: Path) -> None:

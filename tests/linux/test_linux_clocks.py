@@ -277,14 +277,14 @@ class ClockFramework(Kernel):
         put(self.root, name, f"{int(best.max())}\n")
 
 
-@pytest.mark.parametrize("prefix", ["", "amba:"])
+@pytest.mark.parametrize("prefix", ["fclk", "amba:fclk", "axi:clocking"])
 @given(hertz=st.floats(3e5, 9e8))
 def test_the_driver_reaches_the_nearest(
     tmp_path_factory: pytest.TempPathFactory, prefix: str, hertz: float
 ) -> None:
     registers = Registers(dict(ZYNQ))
     kernel = ClockFramework(
-        tmp_path_factory.mktemp("fclk"), registers, [f"{prefix}fclk{i}" for i in range(4)], 1e9
+        tmp_path_factory.mktemp("fclk"), registers, [f"{prefix}{i}" for i in range(4)], 1e9
     )
     clocks = Clocks(kernel, Board(Processor.ZYNQ), registers.physical, reference=50e6)
     first, second = nearest(1e9, hertz, (63, 63))

@@ -6,6 +6,7 @@ import errno
 import gc
 import json
 import os
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -16,7 +17,7 @@ from pathlib import Path
 
 import pytest
 from bits import SYNC, TURNED, bitfile, overlay_blob
-from fakesystem import OVERLAYS, FakeSystem
+from fakesystem import OVERLAYS, TREE, FakeSystem
 from tests import leaks
 
 from pynq import Overlay
@@ -95,16 +96,45 @@ def test_load(system: FakeSystem, files: Path, board: LinuxDevice) -> None:
     assert record["timestamp"] == overlay.timestamp == board.timestamp
 
 
-def test_mainline_kernel_loads_through_a_region(tmp_path: Path, files: Path) -> None:
+@pytest.mark.parametrize("bus", ["/amba_pl", "/axi", "/fpga-full", "/"])
+def test_mainline_kernel_loads_through_a_region(tmp_path: Path, files: Path, bus: str) -> None:
+    """A region takes one overlay that programs it, and none beside that."""
     system = FakeSystem(tmp_path / "root", manager="mainline")
+    if bus != "/amba_pl":
+        shutil.rmtree(system.path(f"{TREE}/amba_pl"))
+    if bus == "/axi":
+        system.node(bus, compatible=["simple-bus"], ranges=b"", **system.sizes())
+    elif bus == "/":
+        system.path(f"{TREE}/fpga-full/ranges").unlink()
     with LinuxDevice(kernel=system.kernel()) as device:
         device.open()
         design = read(files.with_suffix(".hwh"))
         for _ in range(2):
             device.download(design, files)
-    assert system.manager.images == [(TURNED, 0)] * 2
-    assert "pynq-image" in os.listdir(system.path(OVERLAYS))
+            above = {uio.node.rpartition("/")[0] for uio in device.registers.uios()}
+            assert above == {f"{TREE}{bus}".rstrip("/")}
+            assert len(device.registers.uios()) == 3
+        own = files.with_suffix(".dtbo")
+        own.write_bytes(overlay_blob("/fpga-full", "user@43d00000", 0x43D0_0000))
+        device.download(design, files, dtbo=own)
+        assert [uio.name for uio in device.registers.uios()] == ["user"]
+    assert system.manager.images == [(TURNED, 0)] * 3
+    assert os.listdir(system.path(OVERLAYS)) == [f"pynq-{own.stem}"]
     assert not any(system.path("/lib/firmware").iterdir())
+
+
+@pytest.mark.parametrize("needs", ["fpga-bridges", "power-domains"])
+def test_a_region_with_bridges_keeps_its_overlay(tmp_path: Path, files: Path, needs: str) -> None:
+    """They close, and the PL's power goes off, when the overlay that opened them is taken out."""
+    system = FakeSystem(tmp_path / "root", manager="mainline")
+    system.node("/fpga-full", **{needs: 7})
+    with LinuxDevice(kernel=system.kernel()) as device:
+        device.open()
+        design = read(files.with_suffix(".hwh"))
+        for _ in range(2):
+            device.download(design, files)
+            assert sorted(os.listdir(system.path(OVERLAYS))) == ["pynq-image", "pynq-uio"]
+    assert system.manager.images == [(TURNED, 0)] * 2
 
 
 def test_no_way_to_load(tmp_path: Path, files: Path) -> None:

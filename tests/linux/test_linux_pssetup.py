@@ -70,6 +70,12 @@ def test_the_width_may_be_in_the_cells_own_parameter() -> None:
     assert [one.value for one in settings(with_ps(Processor.ZYNQ, parameters))] == [1, 1]
 
 
+def test_widths_that_a_description_leaves_out_are_those_of_the_ip() -> None:
+    parameters = {f"PSU__USE__M_AXI_GP{port}": "1" for port in range(3)}
+    wanted = settings(with_ps(Processor.ZYNQMP, parameters))
+    assert [one.what.split()[1] for one in wanted] == ["128", "128", "32"]
+
+
 def test_ports_of_zynqmp() -> None:
     registers = Registers(dict(ZYNQMP))
     registers.words[0xFD1A_0100] |= 1 << 9 | 1 << 12  # a boot loader that used neither AFIFM2 nor AFIFM5

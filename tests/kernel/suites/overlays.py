@@ -17,6 +17,7 @@ from public import TLR, refused
 import pynq
 from pynq.backends.kernel import Kernel
 from pynq.backends.linux.board import Board
+from pynq.backends.linux.programming import Programmer
 from pynq.backends.linux.uio import scan
 from pynq.devicetree import Fragment, Node, make, write
 from pynq.errors import KernelError, ProgrammingError
@@ -131,6 +132,32 @@ def test_a_region_is_programmed_by_an_overlay(overlay: Any) -> None:
         device.insert_device_tree(str(path))
     overlay.download()
     assert KERNEL.text(MANAGER + "/state") == "operating"
+
+
+class Mainline(Kernel):
+    """The same system with a manager that has no ``firmware``."""
+
+    def exists(self, name: str) -> bool:
+        return name != f"{MANAGER}/firmware" and super().exists(name)
+
+
+def test_a_region_takes_overlays_after_a_load(overlay: Any) -> None:
+    """The real core refuses a second overlay for a region while the one that programs it is in."""
+    device = overlay.device
+    from pynq.design.bitfile import image_for
+
+    programmer = Programmer(Mainline(), device.board)
+    overlay.timer_0.write(TLR, 99)
+    before = inserted()
+    programmer.load(image_for(Path("bench.bit"), device.board.processor))
+    assert KERNEL.text(MANAGER + "/state") == "operating"
+    assert overlay.timer_0.read(TLR) == 0, "the PL was not configured"
+    assert inserted() == before
+    node = Node("", children=[Node("of_the_region", {"compatible": b"acme,thing\0"})])
+    name = programmer.insert("region", write(make([Fragment(programmer.region(), node)])))
+    assert device.board.nodes("acme,thing")
+    programmer.remove(name)
+    overlay.download()
 
 
 def test_states_of_the_core(overlay: Any) -> None:

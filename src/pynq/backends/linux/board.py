@@ -135,19 +135,23 @@ class Board:
     # -- addresses -------------------------------------------------------------------------------------------
     @cached_property
     def bus(self) -> LiveNode:
-        """The bus that the PL's IP are on: ``amba_pl``, else an ``fpga-region``, else the SoC's own, else the
+        """The bus that the PL's IP are on: ``amba_pl``, else the SoC's own, else an ``fpga-region``, else the
         root.
+
+        A region comes late: while an overlay that programs it is in, it takes no other one
+        (``of_fpga_region_parse_ov`` of ``drivers/fpga``), and Versal's has no ``ranges``, without which the
+        kernel gives the nodes below it no addresses.
         """
         top = self.root.children()
         second = [child for node in top if "simple-bus" in node.compatible for child in node.children()]
         for node in (*top, *second):
             if node.name.partition("@")[0] in ("amba_pl", "amba-pl"):
                 return node
-        for node in (*top, *second):
-            if "fpga-region" in node.compatible:
+        for node in top:  # not ``axi@0``, which has the GIC of a ZynqMP alone
+            if "simple-bus" in node.compatible and node.name in ("axi", "amba"):
                 return node
-        for node in top:
-            if "simple-bus" in node.compatible and node.name.partition("@")[0] in ("axi", "amba", "amba_apu"):
+        for node in (*top, *second):
+            if "fpga-region" in node.compatible and node.get("ranges") is not None:
                 return node
         return self.root
 

@@ -32,7 +32,7 @@ DEFAULT_REFERENCE = 33_333_333.0  # Hz; what nearly every board but those with 5
 
 _PAGE = 0x1000
 _DEVICES = "/sys/bus/platform/devices"
-_FCLK = re.compile(r"(?:.*:)?fclk([0-3])\Z")
+_FCLK = re.compile(r"(?:.*:)?(?:fclk|clocking)([0-3])\Z")
 _DEBUG = "/sys/kernel/debug/clk"
 _TREE = "/proc/device-tree"
 
@@ -201,7 +201,8 @@ def _divided(source: float, divisors: tuple[int, ...]) -> float:
 def driver_attribute(kernel: Kernel, index: int) -> str:
     """Return the attribute with the frequency of PL clock ``index`` in Hz, "" without AMD's driver xlnx,fclk.
 
-    Its devices are named after their nodes, ``fclk0`` or ``amba:fclk0``.
+    Its devices are named after their nodes: ``fclk0`` or ``amba:fclk0``, and ``axi:clocking0`` in overlays of
+    AMD's generator.
     """
     for name in kernel.names(_DEVICES):
         match = _FCLK.match(name)

@@ -164,20 +164,30 @@ class Programmer:
             raise _refused(
                 "this kernel takes no user key: its FPGA manager has no `key` (AMD's kernels have)"
             )
-        region = self.region()
+        node = self._region()
         content = Node("")
         content.set("firmware-name", name)
         if flags & Flags.PARTIAL:
             content.set("partial-fpga-config")
         if flags & Flags.DEVICE_KEY:
             content.set("encrypted-fpga-config")
-        self._insert(_IMAGE, write(make([Fragment(region, content)])))
+        self._insert(_IMAGE, write(make([Fragment(_path(self.kernel, node), content)])))
+        if node.get("fpga-bridges") is None and node.get("power-domains") is None:
+            # Until it is out the region takes no other overlay (of_fpga_region_parse_ov). With it go bridges,
+            # and on AMD's kernels the power of the PL, but not what is in the PL.
+            try:
+                self.remove(_IMAGE)
+            except KernelError as error:
+                emit(PynqWarning(f"overlays for {node.name} will be refused, since {_IMAGE} stays: {error}"))
 
     def region(self) -> str:
         """Return the path of the ``fpga-region`` that is the whole PL."""
+        return _path(self.kernel, self._region())
+
+    def _region(self) -> LiveNode:
         for node in self.board.nodes("fpga-region"):
             if node.get("fpga-mgr") is not None:
-                return _path(self.kernel, node)
+                return node
         raise _refused(
             "the device tree has no fpga-region with an fpga-mgr, which this kernel needs to load a "
             "bitstream: add one (bindings/fpga/fpga-region.yaml), or use AMD's kernel"

@@ -60,11 +60,12 @@ _AFIFM_RESETS = (*((0xFD1A_0100, 7 + port) for port in range(6)), (0xFF5E_023C, 
 _AFIFM_WIDTHS = {"128": 0, "64": 1, "32": 2}
 _READ, _WRITE = 0x00, 0x14  # offsets of the control registers of both kinds of AFI
 _SLAVES = ("HPC0_FPD", "HPC1_FPD", "HP0_FPD", "HP1_FPD", "HP2_FPD", "HP3_FPD", "LPD")
-# UG1087, afi_fs: dw_ss0_sel, dw_ss1_sel (FPD_SLCR) and dw_ss2_sel (LPD_SLCR).
+# UG1087, afi_fs: dw_ss0_sel, dw_ss1_sel (FPD_SLCR) and dw_ss2_sel (LPD_SLCR). The width is that of a PS whose
+# description does not tell, since Tcl scripts tell what differs from the IP's own values.
 _MASTERS = (
-    ("M_AXI_HPM0_FPD", 0xFD61_5000, 8),
-    ("M_AXI_HPM1_FPD", 0xFD61_5000, 10),
-    ("M_AXI_HPM0_LPD", 0xFF41_9000, 8),
+    ("M_AXI_HPM0_FPD", 0xFD61_5000, 8, "128"),
+    ("M_AXI_HPM1_FPD", 0xFD61_5000, 10, "128"),
+    ("M_AXI_HPM0_LPD", 0xFF41_9000, 8, "32"),
 )
 _AFI_FS_WIDTHS = {"32": 0, "64": 1, "128": 2}
 # pl_resetn{n} is EMIO GPIO 95 - n of the 96, that is line 173 - n.
@@ -141,11 +142,11 @@ def _zynqmp(design: Design) -> Iterator[Setting]:
             for offset in (_READ, _WRITE):
                 what = f"S_AXI_{name} {width} bits wide"
                 yield Setting(what, _AFIFM[port] + offset, 3, code, code == 0, _LOST)
-    for port, (name, address, low) in enumerate(_MASTERS):
+    for port, (name, address, low, default) in enumerate(_MASTERS):
         if parameters.get(f"PSU__USE__M_AXI_GP{port}") != "1":
             continue
         parameter = f"PSU__MAXIGP{port}__DATA_WIDTH"
-        width = parameters.get(parameter, "128")
+        width = parameters.get(parameter, default)
         code = _code(design, parameter, width, _AFI_FS_WIDTHS)
         if code is not None:
             yield Setting(f"{name} {width} bits wide", address, 3 << low, code << low, code == 2, _HANGS)

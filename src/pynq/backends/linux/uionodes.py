@@ -61,13 +61,14 @@ def await_devices(nodes: list[Node], registers: Registers, timeout: float) -> li
     """Wait until nodes have UIO devices, which udev lets this user open; return those that have none."""
     kernel, board = registers.kernel, registers.board
     wanted = {node.name for node in nodes}
+    bus = kernel.resolve(board.bus.place)
     end = time.monotonic() + timeout
     while True:
         registers.forget()
         ready = {
             uio.node.rpartition("/")[2]
             for uio in registers.uios()
-            if uio.node.rpartition("/")[0].endswith(board.bus.name) and kernel.exists(uio.path)
+            if uio.node.rpartition("/")[0] == bus and kernel.exists(uio.path)
         }
         usable = {uio.node.rpartition("/")[2] for uio in registers.uios() if kernel.writable(uio.path)}
         if wanted <= ready & usable or time.monotonic() >= end:
