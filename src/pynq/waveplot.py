@@ -5,17 +5,15 @@ from __future__ import annotations
 import math
 import os
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple, Protocol
 
 from pynq.wavenames import choose
+from pynq.wavetrace import Trace, Value
 
-if TYPE_CHECKING:
-    from pynq.waves import Trace, Value, Waveform
-
-__all__ = ["RADIXES", "WavePlot", "format_value"]
+__all__ = ["RADIXES", "Drawable", "WavePlot", "format_value"]
 
 RADIXES = ("hex", "bin", "dec", "signed", "ascii", "analog")
 
@@ -59,6 +57,22 @@ class _Row(NamedTuple):
     height: float
 
 
+class Drawable(Protocol):
+    """What is drawn: a :class:`pynq.waves.Waveform`."""
+
+    @property
+    def traces(self) -> Sequence[Trace]: ...
+
+    @property
+    def names(self) -> list[str]: ...
+
+    @property
+    def begin(self) -> int: ...
+
+    @property
+    def end(self) -> int: ...
+
+
 class WavePlot:
     """A drawing of a waveform. Notebooks show it; :meth:`save` writes it.
 
@@ -75,7 +89,7 @@ class WavePlot:
     """
 
     def __init__(
-        self, wave: Waveform, *, radix: str | Mapping[str, str] = "hex", width: int = 960, title: str = ""
+        self, wave: Drawable, *, radix: str | Mapping[str, str] = "hex", width: int = 960, title: str = ""
     ) -> None:
         if width < 200:
             raise ValueError(f"width={width}: at least 200 pixels are needed")

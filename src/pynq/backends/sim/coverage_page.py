@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from html import escape
 
-from pynq.backends.sim.coverage import Coverage, FileCoverage, Tally, missed_toggles
+from pynq.backends.sim.coverage_counts import Counts, FileCoverage, Tally, missed_toggles
 
 __all__ = ["page"]
 
@@ -56,12 +56,12 @@ tr.bad{background:var(--bad-bg)}
 """
 
 
-def page(coverage: Coverage, files: Sequence[tuple[str, FileCoverage]]) -> str:
+def page(coverage: Counts, files: Sequence[tuple[str, FileCoverage]]) -> str:
     """Return the page; ``files`` are the names to show and the files."""
     return "".join(_page(coverage, files))
 
 
-def _page(coverage: Coverage, files: Sequence[tuple[str, FileCoverage]]) -> Iterator[str]:
+def _page(coverage: Counts, files: Sequence[tuple[str, FileCoverage]]) -> Iterator[str]:
     yield (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1"><title>RTL coverage</title>'

@@ -25,7 +25,8 @@ from pynq.backends.sim.lines import SimInterruptLine, SimPin
 from pynq.backends.sim.model import Model, models
 from pynq.backends.sim.observe import Observed
 from pynq.backends.sim.plant import Plant
-from pynq.backends.sim.rtl.prepared import SUFFIX, Where, beside, prepare
+from pynq.backends.sim.rtl.door import prepare
+from pynq.backends.sim.rtl.prepared import SUFFIX, Where, beside
 from pynq.backends.sim.serve import Serving
 from pynq.design.model import Cell, Design, Endpoint
 from pynq.design.partial import empty

@@ -5,20 +5,34 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, MutableMapping
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
 
 from pynq.backends.sim._engine import Engine, Irq, Net
 from pynq.device.contract import InterruptLine
 from pynq.errors import DeadlockError
-
-if TYPE_CHECKING:
-    from pynq.backends.sim.device import SimDevice
 
 __all__ = ["SimInterruptLine", "SimPin"]
 
 _SLICE = 0.001  # seconds of the host that an event loop is held up
 _SHORTEST, _LONGEST = 10_000_000, 1_000_000_000  # picoseconds; slices of virtual time in deterministic mode
 _PS = 1_000_000_000_000
+
+
+class Waiting(Protocol):
+    """What a wait asks of its device: how it is to wait, and who else does."""
+
+    @property
+    def patience(self) -> float: ...
+
+    @property
+    def deterministic(self) -> bool: ...
+
+    @property
+    def naps(self) -> MutableMapping[asyncio.AbstractEventLoop, int]: ...
+
+    def listening(self, ring: Callable[[], None]) -> AbstractContextManager[None]: ...
 
 
 class SimInterruptLine(InterruptLine):
@@ -28,7 +42,7 @@ class SimInterruptLine(InterruptLine):
     at a time between the other tasks of the event loop (:meth:`wait_async`). There is no thread behind it.
     """
 
-    def __init__(self, device: SimDevice, engine: Engine, irq: Irq) -> None:
+    def __init__(self, device: Waiting, engine: Engine, irq: Irq) -> None:
         self._device = device
         self._engine = engine
         self._irq = irq

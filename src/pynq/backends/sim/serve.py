@@ -21,9 +21,6 @@ from pynq.backends.sim.plant import Plant
 from pynq.design.model import Design, MemoryRange
 from pynq.errors import UnsupportedConfiguration, VirtualBoardError
 
-if TYPE_CHECKING:
-    from pynq.backends.sim.device import SimDevice
-
 __all__ = ["Aperture", "PsBlock", "Served", "Serving"]
 
 PAGE = 4096
@@ -77,7 +74,7 @@ class Served:
     once.
     """
 
-    def __init__(self, device: SimDevice, folder: Path, blocks: Sequence[PsBlock]) -> None:
+    def __init__(self, device: Serving, folder: Path, blocks: Sequence[PsBlock]) -> None:
         plant = device.plant
         self._device = device
         self._closed = False
@@ -215,8 +212,7 @@ class Serving:
             raise VirtualBoardError(
                 f"device {self.name!r} is served on {self._served.socket} already: close that first"
             )
-        device: Any = self
-        self._served = Served(device, Path(folder), tuple(blocks))
+        self._served = Served(self, Path(folder), tuple(blocks))
         return self._served
 
     @property
