@@ -290,3 +290,51 @@ def test_print_leaves_out_the_controls(open_page: Open) -> None:
         assert page.locator(part).is_hidden()
     assert page.locator("#addresses .map-block").first.is_visible()
     assert len(page.pdf()) > 20_000
+
+
+def test_paper_has_the_whole_diagram(open_page: Open) -> None:
+    """Whatever was seen of it on the screen, which it is again after printing."""
+    page = open_page(ROOT / "examples" / "image_filter" / "image_filter.hwh")
+    page.get_by_text("Unfold all", exact=True).click()
+    settled(page)
+    page.evaluate("pynqDiagram.select('filter/axi_dma')")
+    page.get_by_role("button", name="Zoom in").click()
+    page.get_by_role("button", name="Zoom in").click()
+    before = page.locator(".pd-frame > svg > g").get_attribute("transform")
+    page.emulate_media(media="print")
+    page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    frame = page.locator(".pd-frame").bounding_box()
+    for box in page.locator(".pd-shape").all():
+        at = box.bounding_box()
+        assert at["x"] >= frame["x"] - 1
+        assert at["y"] >= frame["y"] - 1
+        assert at["x"] + at["width"] <= frame["x"] + frame["width"] + 1
+        assert at["y"] + at["height"] <= frame["y"] + frame["height"] + 1
+    page.evaluate("window.dispatchEvent(new Event('afterprint'))")
+    page.emulate_media(media="screen")
+    assert page.locator(".pd-frame > svg > g").get_attribute("transform") == before
+
+
+def test_on_a_phone(open_page: Open) -> None:
+    """Nothing is wider than the window but what scrolls, and headings are not under the bar."""
+    page = open_page(ROOT / "examples" / "image_filter" / "image_filter.hwh")
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    for name in ("Addresses", "Clocks"):
+        page.locator("nav").get_by_text(name).click()
+        heading = page.get_by_role("heading", name=name, exact=True)
+        bar = page.locator("nav").bounding_box()
+        assert heading.bounding_box()["y"] >= bar["y"] + bar["height"]
+    assert bar["height"] < 60
+    shot(page, "phone")
+    page.evaluate("window.scrollTo(0, 0)")
+    page.locator(".pd-frame").scroll_into_view_if_needed()
+    # Two fingers, as touch screens tell of them.
+    session = page.context.new_cdp_session(page)
+    frame = page.locator(".pd-frame").bounding_box()
+    x, y = frame["x"] + frame["width"] / 2, frame["y"] + frame["height"] / 2
+    before = page.evaluate("pynqDiagram.view.scale")
+    for kind, apart in (("touchStart", 20), ("touchMove", 50), ("touchMove", 80), ("touchEnd", 0)):
+        points = [{"x": x - apart, "y": y, "id": 0}, {"x": x + apart, "y": y, "id": 1}] if apart else []
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+    page.wait_for_function(f"pynqDiagram.view.scale > {before * 2}")

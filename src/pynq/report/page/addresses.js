@@ -80,7 +80,7 @@ function block(entry, widest, drivers, page) {
   if (driver) lines.push(`driver ${driver}`);
   const made = el("button", { type: "button", class: `map-block ${entry.kind === "MEMORY" ? "map-memory" : "map-registers"}`, title: lines.join("\n"),
     "aria-label": lines.join(", "), onclick: () => page.choose(entry.slave) },
-    el("span", { class: "map-base" }, hex(entry.base, widest)), el("span", { class: "map-name" }, entry.slave, page.isProcessor(entry.slave) ? el("span", { class: "soft" }, ` ${entry.block || entry.slave_interface}`) : null), el("span", { class: "map-size" }, bytes(entry.size)));
+    el("span", { class: "map-base" }, hex(entry.base, widest)), el("span", { class: "map-name" }, el("bdi", { dir: "ltr" }, entry.slave, page.isProcessor(entry.slave) ? el("span", { class: "soft" }, ` ${entry.block || entry.slave_interface}`) : null)), el("span", { class: "map-size" }, bytes(entry.size)));
   made.style.height = `${heightOf(entry.size)}px`;
   return made;
 }

@@ -6,6 +6,9 @@ import { registerSection, blocksTable } from "./registers.js";
 import { interruptTree, clockTable, findingList, details } from "./sections.js";
 import { mount } from "./diagram.js";
 
+const PROCESSORS = { zynq: "Zynq-7000", zynqmp: "Zynq UltraScale+", versal: "Versal" };
+const FORMATS = { hwh: "hand-off file", tcl: "block-design script" };
+
 function start() {
   const { facts, graph, made } = JSON.parse(document.getElementById("data").textContent);
   const nodes = new Set(graph.nodes.map((node) => node.id));
@@ -54,17 +57,18 @@ function start() {
     },
   });
   window.pynqDiagram = diagram;
-  window.addEventListener("beforeprint", () => diagram.fit());
+  window.addEventListener("beforeprint", () => place.parentElement.style.setProperty("--ratio", diagram.toPaper(true)));
+  window.addEventListener("afterprint", () => diagram.toPaper(false));
   main.append(el("footer", {}, made));
 }
 
 function hint() {
-  return el("p", { class: "hint" }, "Click a block for what is known of it, a hierarchy to unfold it. Drag moves, Ctrl and the wheel zoom; with the keyboard: arrows, Enter, + and −.");
+  return el("p", { class: "hint" }, "Click a block for what is known of it, a hierarchy to unfold it. Drag moves, Ctrl and the wheel zoom, or two fingers; with the keyboard: arrows, Enter, + and −.");
 }
 
 function header(facts) {
-  const chips = [["Part", facts.part], ["Board", facts.board], ["Processor", facts.processor || "none in this design"], ["Tool", facts.tool && (facts.format === "hwh" || facts.format === "tcl" ? `Vivado ${facts.tool}` : facts.tool)],
-    ["Made", facts.timestamp], ["Format", facts.format], ["Bitstream", facts.bitstream || "none beside it"]];
+  const chips = [["Part", facts.part], ["Board", facts.board], ["Processor", PROCESSORS[facts.processor] || "none in this design"], ["Tool", facts.tool && (facts.format === "hwh" || facts.format === "tcl" ? `Vivado ${facts.tool}` : facts.tool)],
+    ["Made", facts.timestamp], ["Read from", FORMATS[facts.format] || facts.format], ["Bitstream", facts.bitstream || "none beside it"]];
   document.getElementById("head").append(el("h1", {}, facts.name || "(no name)"), el("p", { class: "path soft" }, facts.description || ""),
     el("dl", { class: "chips" }, chips.filter(([, value]) => value).map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value)))));
 }

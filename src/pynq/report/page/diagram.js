@@ -23,7 +23,7 @@ function make(name, classes, parent, text) {
 export function mount(element, graph, options) {
   const index = indexGraph(graph), elk = startElk(options.elk);
   const state = { unfolded: new Set((options.unfold || []).map((path) => `${path}/`)), layers: new Set(SHOWN), externals: true };
-  let scene = null, chosen = null, found = [], view = { x: 0, y: 0, scale: 1 }, turn = 0, gone = false, touchedView = false;
+  let scene = null, chosen = null, found = [], view = { x: 0, y: 0, scale: 1 }, turn = 0, gone = false, touchedView = false, paper = false;
 
   const root = make("div", "pynq-diagram", element);
   if (options.theme) root.dataset.theme = options.theme;
@@ -53,6 +53,7 @@ export function mount(element, graph, options) {
       else delete root.dataset.theme;
     },
     fit: () => fit(false),
+    toPaper,
     get scene() { return scene; },
     get view() { return { ...view }; },
     destroy() {
@@ -98,6 +99,7 @@ export function mount(element, graph, options) {
 
   function setView(next) {
     view = next;
+    if (paper) return;
     ground.setAttribute("transform", `translate(${view.x.toFixed(2)} ${view.y.toFixed(2)}) scale(${view.scale.toFixed(4)})`);
   }
 
@@ -131,6 +133,22 @@ export function mount(element, graph, options) {
       const middle = height / 2 - (ps.y + ps.height / 2) * scale;
       setView({ ...view, y: Math.min(0, Math.max(height - scene.height * scale, middle)) });
     }
+  }
+
+  // On paper the frame has a size of its own, of which nobody is told: there the picture scales itself.
+  // Returns its width over its height.
+  function toPaper(on) {
+    paper = on && scene !== null;
+    if (!scene) return 1;
+    const width = Math.max(scene.width, 900), height = Math.max(scene.height, 1);
+    if (on) {
+      svg.setAttribute("viewBox", `${(scene.width - width) / 2} 0 ${width} ${height}`);
+      ground.removeAttribute("transform");
+    } else {
+      svg.removeAttribute("viewBox");
+      setView(view);
+    }
+    return width / height;
   }
 
   function zoom(factor, x = frame.clientWidth / 2, y = frame.clientHeight / 2) {
@@ -275,12 +293,30 @@ export function mount(element, graph, options) {
 
   // -- mouse and keys ----------------------------------------------------------------------------------------
   let drag = null;
+  const fingers = new Map();
+  const spread = () => {
+    const [one, two] = [...fingers.values()], at = frame.getBoundingClientRect();
+    return { x: (one[0] + two[0]) / 2 - at.left, y: (one[1] + two[1]) / 2 - at.top, apart: Math.hypot(one[0] - two[0], one[1] - two[1]) };
+  };
   frame.addEventListener("pointerdown", (event) => {
     if (event.button !== 0) return;
+    fingers.set(event.pointerId, [event.clientX, event.clientY]);
+    if (fingers.size === 2 && drag) {
+      drag.moved = true; // no click
+      return;
+    }
     drag = { x: event.clientX, y: event.clientY, view: { ...view }, moved: false };
   });
   frame.addEventListener("pointermove", (event) => {
     if (!drag) return;
+    if (fingers.size === 2 && fingers.has(event.pointerId)) {
+      const before = spread();
+      fingers.set(event.pointerId, [event.clientX, event.clientY]);
+      const after = spread();
+      setView({ ...view, x: view.x + after.x - before.x, y: view.y + after.y - before.y });
+      zoom(after.apart / Math.max(before.apart, 1), after.x, after.y);
+      return;
+    }
     const [x, y] = [event.clientX - drag.x, event.clientY - drag.y];
     if (!drag.moved && Math.hypot(x, y) < 4) return;
     if (!drag.moved) frame.setPointerCapture(event.pointerId);
@@ -289,8 +325,9 @@ export function mount(element, graph, options) {
   });
   for (const end of ["pointerup", "pointercancel"]) {
     frame.addEventListener(end, (event) => {
-      const was = drag;
-      drag = null;
+      fingers.delete(event.pointerId);
+      const was = drag, left = [...fingers.values()][0];
+      drag = left ? { x: left[0], y: left[1], view: { ...view }, moved: true } : null;
       if (was && !was.moved && end === "pointerup") click(event);
     });
   }
