@@ -25,7 +25,7 @@ pytestmark = [
     pytest.mark.skipif(
         not os.environ.get("PYNQ_KERNEL"), reason="boots a kernel: make kernel, or set PYNQ_KERNEL=1"
     ),
-    pytest.mark.timeout(900),
+    pytest.mark.timeout(3600),  # one of them builds a kernel; a run of a board has a limit of its own
 ]
 
 SUITES = Path(__file__).resolve().parent / "suites"
