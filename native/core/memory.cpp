@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -122,22 +123,28 @@ bool valid_alignment(uint64_t alignment) {
     return false;
 }
 
-PyObject *exhausted(const Ranges &ranges, const char *name, uint64_t nbytes, uint64_t idle) {
+// What messages and figures() say, taken at once: making a Python object may collect garbage, and a buffer in that
+// garbage gives its memory back here.
+struct Figures {
+    explicit Figures(const Ranges &ranges, uint64_t idle = 0, size_t idle_blocks = 0)
+        : base(ranges.base), size(ranges.size), free(ranges.size - ranges.in_use + idle), largest(ranges.largest()),
+          pieces(ranges.by_address.size()), used(ranges.used.size()), blocks(used - idle_blocks) {}
+    ull base, size, free, largest;
+    size_t pieces, used, blocks;  // used: with those in quarantine
+};
+
+PyObject *exhausted(const Figures &now, const char *name, uint64_t nbytes) {
     return raise("AllocationError",
                  "%s: no room for %llu bytes: %llu of %llu bytes are free in %zu pieces, the largest %llu bytes; %zu "
                  "blocks are in use. Free buffers that are no longer needed (freebuffer, or a with statement); "
                  "PYNQ_DEBUG=leaks shows where they came from",
-                 name, static_cast<ull>(nbytes), static_cast<ull>(ranges.size - ranges.in_use + idle),
-                 static_cast<ull>(ranges.size), ranges.by_address.size(), static_cast<ull>(ranges.largest()),
-                 ranges.used.size());
+                 name, static_cast<ull>(nbytes), now.free, now.size, now.pieces, now.largest, now.used);
 }
 
-PyObject *figures_of(const Ranges &ranges, uint64_t idle, size_t idle_blocks) {
-    return Py_BuildValue("{s:K,s:K,s:K,s:K,s:n,s:n}", "base", static_cast<ull>(ranges.base), "size",
-                         static_cast<ull>(ranges.size), "free", static_cast<ull>(ranges.size - ranges.in_use + idle),
-                         "largest", static_cast<ull>(ranges.largest()), "pieces",
-                         static_cast<Py_ssize_t>(ranges.by_address.size()), "blocks",
-                         static_cast<Py_ssize_t>(ranges.used.size() - idle_blocks));
+PyObject *figures_dict(const Figures &now) {
+    return Py_BuildValue("{s:K,s:K,s:K,s:K,s:n,s:n}", "base", now.base, "size", now.size, "free", now.free, "largest",
+                         now.largest, "pieces", static_cast<Py_ssize_t>(now.pieces), "blocks",
+                         static_cast<Py_ssize_t>(now.blocks));
 }
 
 // ---- Pool --------------------------------------------------------------------------------------------------------
@@ -202,16 +209,20 @@ PyObject *pool_allocate(PoolObject *self, PyObject *const *args, Py_ssize_t narg
         !valid_alignment(alignment)) {
         return nullptr;
     }
-    const std::lock_guard<std::mutex> guard(*self->lock);
-    if (!self->ranges->take(nbytes, alignment, &address)) return exhausted(*self->ranges, self->name, nbytes, 0);
-    return PyLong_FromUnsignedLongLong(address);
+    std::unique_lock<std::mutex> guard(*self->lock);
+    if (self->ranges->take(nbytes, alignment, &address)) return PyLong_FromUnsignedLongLong(address);
+    const Figures now(*self->ranges);
+    guard.unlock();
+    return exhausted(now, self->name, nbytes);
 }
 
 PyObject *pool_free(PoolObject *self, PyObject *value) {
     uint64_t address;
     if (!to_size(value, "address", &address)) return nullptr;
-    const std::lock_guard<std::mutex> guard(*self->lock);
-    if (!self->ranges->give(address)) {
+    std::unique_lock<std::mutex> guard(*self->lock);
+    const bool given = self->ranges->give(address);
+    guard.unlock();
+    if (!given) {
         PyErr_Format(PyExc_ValueError, "%s: no block starts at address %llu", self->name, static_cast<ull>(address));
         return nullptr;
     }
@@ -219,8 +230,10 @@ PyObject *pool_free(PoolObject *self, PyObject *value) {
 }
 
 PyObject *pool_figures(PoolObject *self, PyObject *) {
-    const std::lock_guard<std::mutex> guard(*self->lock);
-    return figures_of(*self->ranges, 0, 0);
+    std::unique_lock<std::mutex> guard(*self->lock);
+    const Figures now(*self->ranges);
+    guard.unlock();
+    return figures_dict(now);
 }
 
 PyMethodDef pool_methods[] = {
@@ -298,6 +311,21 @@ PyObject *os_error(const char *what) {
 bool mappable(uint64_t nbytes) {
     errno = ENOMEM;
     return nbytes <= static_cast<uint64_t>(PTRDIFF_MAX);
+}
+
+// Whether a file has what is to be mapped; false with an exception set. Memory beyond a file's end raises SIGBUS when it
+// is looked at. Devices and dma-bufs are no regular files: they refuse by themselves.
+bool has_bytes(int fd, uint64_t offset, uint64_t nbytes) {
+    struct stat about;
+    if (fstat(fd, &about) != 0) {
+        os_error("can't map device memory");
+        return false;
+    }
+    const auto size = static_cast<uint64_t>(about.st_size);
+    if (!S_ISREG(about.st_mode) || (offset <= size && nbytes <= size - offset)) return true;
+    PyErr_Format(PyExc_ValueError, "can't map %llu bytes from offset %llu on: the file has %llu bytes",
+                 static_cast<ull>(nbytes), static_cast<ull>(offset), static_cast<ull>(size));
+    return false;
 }
 
 // Zero pages in the place of the device's memory. False with errno: the mapping is unchanged.
@@ -461,6 +489,7 @@ PyObject *block_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
     }
     const uint64_t mapped = round_up(nbytes, page_size());
     if (!mappable(mapped) || mapped < nbytes) return os_error("can't map device memory");
+    if (!has_bytes(fd, offset, nbytes)) return nullptr;
     void *pointer = mmap(nullptr, static_cast<size_t>(mapped), PROT_READ | PROT_WRITE, MAP_SHARED, fd, static_cast<off_t>(offset));
     if (pointer == MAP_FAILED) return os_error("can't map device memory");
     auto *self = reinterpret_cast<BlockObject *>(type->tp_alloc(type, 0));
@@ -559,6 +588,7 @@ PyObject *arena_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
         return nullptr;
     }
     if (!mappable(size)) return os_error("can't map the device's memory");
+    if (!has_bytes(fd, offset, size)) return nullptr;
     const int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
     if (own < 0) return os_error("can't duplicate the file descriptor of the device's memory");
     void *mapping = mmap(nullptr, static_cast<size_t>(size), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, own, static_cast<off_t>(offset));
@@ -617,7 +647,7 @@ PyObject *arena_allocate(ArenaObject *self, PyObject *const *args, Py_ssize_t na
     if (!self->ranges->take(nbytes, alignment, &physical)) {
         if (!reclaim(self) || !self->ranges->take(nbytes, alignment, &physical)) {
             Py_DECREF(block);
-            return exhausted(*self->ranges, self->name, nbytes, self->idle);
+            return exhausted(Figures(*self->ranges, self->idle), self->name, nbytes);
         }
     }
     const uint64_t mapped = round_up(nbytes ? nbytes : 1, page);
@@ -648,7 +678,9 @@ PyObject *arena_allocate(ArenaObject *self, PyObject *const *args, Py_ssize_t na
     return reinterpret_cast<PyObject *>(block);
 }
 
-PyObject *arena_figures(ArenaObject *self, PyObject *) { return figures_of(*self->ranges, self->idle, self->idle_blocks); }
+PyObject *arena_figures(ArenaObject *self, PyObject *) {
+    return figures_dict(Figures(*self->ranges, self->idle, self->idle_blocks));
+}
 
 PyMethodDef arena_methods[] = {
     {"allocate", method(arena_allocate), METH_FASTCALL | METH_KEYWORDS,

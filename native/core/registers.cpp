@@ -386,7 +386,7 @@ PyObject *field_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
                                      &readable, &writable, &doc, &values)) {
         return nullptr;
     }
-    if (lower < 0 || bits < 1 || lower + bits > 64) {
+    if (lower < 0 || bits < 1 || bits > 64 || lower > 64 - bits) {
         PyErr_Format(PyExc_ValueError, "field %U: %d bits from bit %d on don't fit a register", name, bits, lower);
         return nullptr;
     }
@@ -449,6 +449,7 @@ PyObject *field_get(FieldObject *self, PyObject *owner, PyObject *) {
 int field_set(FieldObject *self, PyObject *owner, PyObject *value) {
     if (!owner_is_register(self, owner)) return -1;
     auto *reg = reinterpret_cast<RegisterObject *>(owner);
+    if (!bound(reg)) return -1;
     if (!value) {
         PyErr_Format(PyExc_TypeError, "field %U can't be deleted", self->name);
         return -1;

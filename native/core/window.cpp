@@ -59,11 +59,8 @@ bool usable(const Window *w) {
         PyErr_SetString(PyExc_TypeError, "this window was never initialised: call super().__init__ with a window");
         return false;
     }
-    if (w->port->reason) {
-        Py_INCREF(w->port->reason);
-        raise_text("OverlayNotLoadedError",
-                   PyUnicode_FromFormat("%s: %U", label(w).c_str(), w->port->reason));
-        Py_DECREF(w->port->reason);
+    if (PyObject *reason = w->port->reason) {  // which may be another one when the exception has been made
+        raise_text("OverlayNotLoadedError", PyUnicode_FromFormat("%s: %U", label(w).c_str(), reason));
         return false;
     }
     return true;
@@ -102,6 +99,23 @@ bool check(const Window *w, const char *what, uint64_t offset, uint32_t width, u
     if (!inside(w, offset, width)) return refuse_range(w, what, offset, width);
     return true;
 }
+
+// A window as it was when an access or a wait began: while a bus or a Python function is at it, __init__ may aim the
+// window elsewhere (the same design is downloaded again), and what began goes on with what was checked, which stays
+// alive. Made and ended with the interpreter's lock.
+struct Aim {
+    explicit Aim(const Window *w) : window(*w) {
+        Py_INCREF(window.port);
+        Py_XINCREF(window.name);
+    }
+    ~Aim() {
+        Py_XDECREF(window.name);
+        Py_DECREF(window.port);
+    }
+    Aim(const Aim &) = delete;
+    Aim &operator=(const Aim &) = delete;
+    Window window;
+};
 
 // ---- single beats ------------------------------------------------------------------------------------------------
 
@@ -189,19 +203,30 @@ template <class Action> int with_lock(Failure *failure, Action action) {
     return status;
 }
 
-template <class Beat> int try_beats(Window *w, uint64_t offset, uint32_t width, Failure *failure, Beat beat) {
-    int status = admit(w, offset, width, 1, failure);
+// An access of a C driver: check it, then let `action` do it on the window that was checked. Python functions are called
+// with the interpreter's lock, which may have been waited for: what was checked before counts no more.
+template <class Action>
+int try_access(Window *w, uint64_t offset, uint32_t width, uint64_t count, Failure *failure, Action action) {
+    int status = admit(w, offset, width, count, failure);
     if (status != PYNQ_OK) return status;
-    auto run = [&]() -> int {
-        if (split(w, offset, width)) {
-            const int first = beat(offset, 4u, 0u);
-            return first != PYNQ_OK ? first : beat(offset + 4, 4u, 32u);
-        }
-        return beat(offset, width, 0u);
-    };
-    status = w->port->kind == Kind::functions ? with_lock(failure, run) : run();
+    if (w->port->kind == Kind::functions) {
+        return with_lock(failure, [&]() -> int {
+            Aim aim(w);
+            const int again = admit(&aim.window, offset, width, count, failure);
+            return again == PYNQ_OK ? action(&aim.window) : again;
+        });
+    }
+    status = action(w);
     note_bus_error(w, status, failure);
     return status;
+}
+
+template <class Beat> int try_beats(Window *w, uint64_t offset, uint32_t width, Failure *failure, Beat beat) {
+    return try_access(w, offset, width, 1, failure, [&](Window *now) -> int {
+        if (!split(now, offset, width)) return beat(now, offset, width, 0u);
+        const int first = beat(now, offset, 4u, 0u);
+        return first != PYNQ_OK ? first : beat(now, offset + 4, 4u, 32u);
+    });
 }
 
 // ---- waiting -----------------------------------------------------------------------------------------------------
@@ -211,22 +236,6 @@ int64_t now_ns() {
     clock_gettime(CLOCK_MONOTONIC, &t);
     return static_cast<int64_t>(t.tv_sec) * 1000000000 + t.tv_nsec;
 }
-
-// A window as it was when a wait began: __init__ may aim it elsewhere meanwhile (the same design is downloaded again), and
-// the wait goes on with what it had. Made and ended with the interpreter's lock.
-struct Aim {
-    explicit Aim(const Window *w) : window(*w) {
-        Py_INCREF(window.port);
-        Py_XINCREF(window.name);
-    }
-    ~Aim() {
-        Py_XDECREF(window.name);
-        Py_DECREF(window.port);
-    }
-    Aim(const Aim &) = delete;
-    Aim &operator=(const Aim &) = delete;
-    Window window;
-};
 
 inline void relax() {
 #if defined(__x86_64__) || defined(__i386__)
@@ -281,13 +290,14 @@ uint32_t block_width(const Window *w, uint64_t offset, uint32_t width) {
 }
 
 bool check_block(const Window *w, const char *what, uint64_t offset, uint32_t width, uint64_t nbytes) {
+    const uint32_t alignment = std::min(width, 4u);
     if (nbytes % width) {
         raise("AlignmentError", "%s: %s of a block of %llu bytes at offset 0x%llX: the size must be a multiple of %u",
               label(w).c_str(), what, static_cast<ull>(nbytes), static_cast<ull>(offset), width);
         return false;
     }
     if (!usable(w)) return false;
-    if (offset & (width - 1)) return refuse_alignment(w, what, offset, width);
+    if (offset & (alignment - 1)) return refuse_alignment(w, what, offset, alignment);
     if (nbytes > w->length || offset > w->length - nbytes) return refuse_range(w, what, offset, nbytes);
     return true;
 }
@@ -371,7 +381,9 @@ int move_to(Window *w, uint64_t offset, uint32_t width, const uint8_t *data, uin
 }
 
 bool block_read(Window *w, uint64_t offset, uint32_t width, uint8_t *data, uint64_t nbytes) {
-    if (!check_block(w, "read", offset, std::min(width, 4u), nbytes)) return false;
+    if (!check_block(w, "read", offset, width, nbytes)) return false;
+    Aim aim(w);
+    w = &aim.window;
     width = block_width(w, offset, width);
     uint64_t done;
     const int status = move_from(w, offset, width, data, nbytes, &done);
@@ -379,7 +391,9 @@ bool block_read(Window *w, uint64_t offset, uint32_t width, uint8_t *data, uint6
 }
 
 bool block_write(Window *w, uint64_t offset, uint32_t width, const uint8_t *data, uint64_t nbytes) {
-    if (!check_block(w, "write", offset, std::min(width, 4u), nbytes)) return false;
+    if (!check_block(w, "write", offset, width, nbytes)) return false;
+    Aim aim(w);
+    w = &aim.window;
     width = block_width(w, offset, width);
     uint64_t done;
     const int status = move_to(w, offset, width, data, nbytes, &done);
@@ -499,6 +513,16 @@ bool write_float(Window *w, uint64_t offset, PyObject *value, uint32_t width, bo
     return window_write(w, offset, width, big, bits);
 }
 
+// Whether a buffer's format has pointers to Python objects; the names of a structure's fields stand between colons.
+bool has_objects(const char *format) {
+    bool name = false;
+    for (; *format; ++format) {
+        if (*format == ':') name = !name;
+        else if (*format == 'O' && !name) return true;
+    }
+    return false;
+}
+
 bool write_buffer(Window *w, uint64_t offset, PyObject *data, uint32_t width) {
     Py_buffer view;
     PyObject *copy = nullptr;
@@ -514,7 +538,7 @@ bool write_buffer(Window *w, uint64_t offset, PyObject *data, uint32_t width) {
         }
     }
     bool done = false;
-    if (view.format && std::strchr(view.format, 'O')) {
+    if (view.format && has_objects(view.format)) {
         PyErr_SetString(PyExc_TypeError, "an array of Python objects can't be written to registers");
     } else {
         if (!width) {
@@ -538,12 +562,12 @@ int write_scalar(Window *w, uint64_t offset, PyObject *data, uint32_t width, boo
         PyErr_Clear();
         return 0;
     }
-    const bool scalar = view.ndim == 0 && view.format && view.itemsize <= 8;
+    const bool scalar = view.ndim == 0 && view.format && *view.format && view.itemsize <= 8;
     const char code = scalar ? view.format[std::strlen(view.format) - 1] : 0;
     PyBuffer_Release(&view);
     if (!scalar || !std::strchr("?bBhHiIlLqQnNefd", code)) return 0;
     if (std::strchr("efd", code)) return write_float(w, offset, data, width ? width : 4, big) ? 1 : -1;
-    PyObject *number = code == '?' ? PyLong_FromLong(PyObject_IsTrue(data)) : PyNumber_Long(data);
+    PyObject *number = PyNumber_Long(data);
     if (!number) return -1;
     uint64_t value;
     const bool done = to_unsigned(number, width ? width : 4, "value", &value) &&
@@ -613,11 +637,11 @@ int port_traverse(Port *self, visitproc visit, void *arg) {
 }
 
 int port_clear(Port *self) {
+    self->kind = self->kind == Kind::functions ? Kind::closed : self->kind;  // first: what is dropped may look here
     Py_CLEAR(self->read_function);
     Py_CLEAR(self->write_function);
     Py_CLEAR(self->read_block);
     Py_CLEAR(self->write_block);
-    self->kind = self->kind == Kind::functions ? Kind::closed : self->kind;
     return 0;  // what keeps memory or the bus alive goes in dealloc: windows may still point there
 }
 
@@ -725,13 +749,15 @@ int window_init(Window *self, PyObject *args, PyObject *kwargs) {
         usable(other);
         return -1;
     }
-    Py_INCREF(other->port);
-    Py_XSETREF(self->port, other->port);
+    Port *port = self->port;
+    PyObject *name = self->name;
+    self->port = reinterpret_cast<Port *>(Py_NewRef(other->port));
     self->pointer = other->pointer;
     self->base = other->base;
     self->length = other->length;
-    Py_XINCREF(other->name);
-    Py_XSETREF(self->name, other->name);
+    self->name = Py_XNewRef(other->name);
+    Py_XDECREF(port);  // last: what goes with it may use this window
+    Py_XDECREF(name);
     return 0;
 }
 
@@ -760,6 +786,14 @@ bool to_address(PyObject *value, const char *what, uint64_t *address) {
     return true;
 }
 
+// Addresses of registers are 64 bits wide: the last byte has one, too.
+bool addressable(uint64_t base, uint64_t length) {
+    if (!length || length - 1 <= UINT64_MAX - base) return true;
+    PyErr_Format(PyExc_ValueError, "a window of %llu bytes at address %llu would end above 2**64",
+                 static_cast<ull>(length), static_cast<ull>(base));
+    return false;
+}
+
 PyObject *window_from_memory(PyObject *, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
     static const char *const names[] = {"memory", "base", "widest", "name"};
     PyObject *given[4];
@@ -774,6 +808,10 @@ PyObject *window_from_memory(PyObject *, PyObject *const *args, Py_ssize_t nargs
     Port *port = new_port(Kind::memory, std::min(widest, native_beat));
     if (!port) return nullptr;
     if (PyObject_GetBuffer(given[0], &port->memory, PyBUF_WRITABLE) < 0) {
+        Py_DECREF(port);
+        return nullptr;
+    }
+    if (!addressable(base, static_cast<uint64_t>(port->memory.len))) {
         Py_DECREF(port);
         return nullptr;
     }
@@ -795,7 +833,7 @@ PyObject *window_from_bus(PyObject *, PyObject *const *args, Py_ssize_t nargs, P
     uint64_t base, length;
     uint8_t widest = 4;
     if (!to_address(given[1], "base", &base) || !to_address(given[2], "length", &length) ||
-        !to_widest(given[4], &widest)) {
+        !to_widest(given[4], &widest) || !addressable(base, length)) {
         return nullptr;
     }
     if (given[5] && !PyUnicode_Check(given[5])) {
@@ -827,7 +865,7 @@ PyObject *window_from_functions(PyObject *, PyObject *const *args, Py_ssize_t na
     uint64_t base, length;
     uint8_t widest = 4;
     if (!to_address(given[2], "base", &base) || !to_address(given[3], "length", &length) ||
-        !to_widest(given[4], &widest)) {
+        !to_widest(given[4], &widest) || !addressable(base, length)) {
         return nullptr;
     }
     for (int i : {6, 7}) {
@@ -1037,7 +1075,10 @@ PyObject *window_poll(Window *self, PyObject *const *args, Py_ssize_t nargs, PyO
 }
 
 PyObject *window_invalidate(Window *self, PyObject *reason) {
-    if (!self->port) return usable(self) ? nullptr : nullptr;
+    if (!self->port) {
+        usable(self);  // says what is wrong
+        return nullptr;
+    }
     return port_invalidate(self->port, reason);
 }
 
@@ -1047,6 +1088,7 @@ PyObject *window_sub(Window *self, PyObject *const *args, Py_ssize_t nargs, PyOb
     if (!parse_arguments("window", args, nargs, kwnames, names, 3, 2, given)) return nullptr;
     uint64_t offset, length;
     if (!usable(self) || !to_offset(self, given[0], &offset) || !to_address(given[1], "length", &length)) return nullptr;
+    if (given[2] == Py_None) given[2] = nullptr;
     if (given[2] && !PyUnicode_Check(given[2])) {
         PyErr_SetString(PyExc_TypeError, "name must be a str");
         return nullptr;
@@ -1086,6 +1128,8 @@ PyObject *window_get_invalid(Window *self, void *) {
 PyObject *window_get_memory(Window *self, void *) {
     if (!usable(self)) return nullptr;
     if (self->port->kind != Kind::memory) Py_RETURN_NONE;
+    Aim aim(self);
+    self = &aim.window;
     PyObject *whole = PyMemoryView_FromObject(self->port->memory.obj);
     if (!whole) return nullptr;
     PyObject *bytes = PyObject_CallMethod(whole, "cast", "s", "B");
@@ -1247,6 +1291,8 @@ bool window_read(Window *w, uint64_t offset, uint32_t width, bool big, uint64_t 
         return true;
     }
     if (!check(w, "read", offset, width, std::min(width, 4u))) return false;
+    Aim aim(w);
+    w = &aim.window;
     if (!split(w, offset, width)) {
         const int status = beat_read(w, offset, width, value);
         if (status != PYNQ_OK) return refuse_status(w, "read", offset, width, status);
@@ -1268,6 +1314,8 @@ bool window_write(Window *w, uint64_t offset, uint32_t width, bool big, uint64_t
         return true;
     }
     if (!check(w, "write", offset, width, std::min(width, 4u))) return false;
+    Aim aim(w);
+    w = &aim.window;
     if (big && width == 8) value = value << 32 | value >> 32;
     if (!split(w, offset, width)) {
         const int status = beat_write(w, offset, width, value);
@@ -1281,9 +1329,9 @@ bool window_write(Window *w, uint64_t offset, uint32_t width, bool big, uint64_t
 
 int window_try_read(Window *w, uint64_t offset, uint32_t width, uint64_t *value, Failure *failure) {
     uint64_t result = 0;
-    const int status = try_beats(w, offset, width, failure, [&](uint64_t at, uint32_t beat, unsigned shift) {
+    const int status = try_beats(w, offset, width, failure, [&](Window *now, uint64_t at, uint32_t beat, unsigned shift) {
         uint64_t part = 0;
-        const int s = beat_read(w, at, beat, &part);
+        const int s = beat_read(now, at, beat, &part);
         result |= part << shift;
         return s;
     });
@@ -1292,52 +1340,47 @@ int window_try_read(Window *w, uint64_t offset, uint32_t width, uint64_t *value,
 }
 
 int window_try_write(Window *w, uint64_t offset, uint32_t width, uint64_t value, Failure *failure) {
-    return try_beats(w, offset, width, failure, [&](uint64_t at, uint32_t beat, unsigned shift) {
+    return try_beats(w, offset, width, failure, [&](Window *now, uint64_t at, uint32_t beat, unsigned shift) {
         const uint64_t part = value >> shift;
-        return beat_write(w, at, beat, beat == 8 ? part : part & ((uint64_t{1} << (8 * beat)) - 1));
+        return beat_write(now, at, beat, beat == 8 ? part : part & ((uint64_t{1} << (8 * beat)) - 1));
     });
 }
 
 int window_try_read_block(Window *w, uint64_t offset, uint32_t width, void *data, uint64_t count, Failure *failure) {
-    int status = admit(w, offset, width, count, failure);
-    if (status != PYNQ_OK) return status;
-    auto run = [&] {
+    return try_access(w, offset, width, count, failure, [&](Window *now) {
         uint64_t done;
-        return move_from(w, offset, block_width(w, offset, width), static_cast<uint8_t *>(data), width * count, &done);
-    };
-    status = w->port->kind == Kind::functions ? with_lock(failure, run) : run();
-    note_bus_error(w, status, failure);
-    return status;
+        return move_from(now, offset, block_width(now, offset, width), static_cast<uint8_t *>(data), width * count,
+                         &done);
+    });
 }
 
 int window_try_write_block(Window *w, uint64_t offset, uint32_t width, const void *data, uint64_t count,
                            Failure *failure) {
-    int status = admit(w, offset, width, count, failure);
-    if (status != PYNQ_OK) return status;
-    auto run = [&] {
+    return try_access(w, offset, width, count, failure, [&](Window *now) {
         uint64_t done;
-        return move_to(w, offset, block_width(w, offset, width), static_cast<const uint8_t *>(data), width * count, &done);
-    };
-    status = w->port->kind == Kind::functions ? with_lock(failure, run) : run();
-    note_bus_error(w, status, failure);
-    return status;
+        return move_to(now, offset, block_width(now, offset, width), static_cast<const uint8_t *>(data), width * count,
+                         &done);
+    });
 }
 
 int window_try_poll(Window *w, uint64_t offset, uint32_t width, uint64_t mask, uint64_t match, int64_t timeout_ns,
                     uint64_t *last, Failure *failure) {
-    int status = admit(w, offset, width, 1, failure);
-    if (status != PYNQ_OK) return status;
     uint64_t ignored;
     if (!last) last = &ignored;
     *last = 0;
     const bool held = PyGILState_Check();
+    int status = PYNQ_OK;
     std::optional<Aim> aim;
     const auto with_interpreter = [&](auto work) {
         const PyGILState_STATE state = PyGILState_Ensure();
         work();
         PyGILState_Release(state);
     };
-    with_interpreter([&] { aim.emplace(w); });
+    with_interpreter([&] {
+        status = admit(w, offset, width, 1, failure);
+        if (status == PYNQ_OK) aim.emplace(w);
+    });
+    if (status != PYNQ_OK) return status;
     w = &aim->window;
     Port *port = w->port;
     if (port->kind == Kind::functions) {
