@@ -6,7 +6,8 @@ import os
 import warnings
 from typing import Any
 
-from pynq.device.registry import VARIABLE, registry
+from pynq.device import registry
+from pynq.device.registry import VARIABLE
 from pynq.errors import BackendWarning, DeviceNotFoundError
 
 __all__ = ["collect"]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from pynq.device.base import Device
+from pynq.device.base import Device, registry
 from pynq.device.pl import PL
-from pynq.device.registry import Backend, Candidate, Registry, registry
+from pynq.device.registry import Backend, Candidate, Registry
 
 __all__ = ["PL", "Backend", "Candidate", "Device", "Registry", "active_device", "registry", "resolve"]
 

@@ -10,7 +10,8 @@ from weakref import WeakSet
 
 from pynq.device.contract import Block, InterruptLine, PinLine
 from pynq.device.legacy import BufferBlock, OldProtocol, ProbedBackend, map_registers
-from pynq.device.registry import registry
+from pynq.device.registry import Registry
+from pynq.device.registry import registry as _registry
 from pynq.errors import UnsupportedByDeviceError
 from pynq.memory import PynqBuffer, new_buffer
 
@@ -21,7 +22,10 @@ if TYPE_CHECKING:
     from pynq.design.model import Design
     from pynq.device.legacy import Bitstream
 
-__all__ = ["Device"]
+__all__ = ["Device", "registry"]
+
+
+registry: Registry[Device] = _registry
 
 
 class Watcher(Protocol):

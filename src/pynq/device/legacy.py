@@ -23,14 +23,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast
 
 from pynq import _native
 from pynq.errors import DeviceNotFoundError, UnsupportedByDeviceError
 
 if TYPE_CHECKING:
     from pynq.design.model import Design
-    from pynq.device.base import Device
 
 __all__ = ["BufferBlock", "OldProtocol", "ProbedBackend", "map_registers"]
 
@@ -120,7 +119,7 @@ def timestamp() -> str:
     return f"{now.year}/{now.month}/{now.day} {now.hour}:{now.minute}:{now.second} +{now.microsecond}"
 
 
-def map_registers(device: Device, base: int, length: int) -> _native.Window:
+def map_registers(device: OldProtocol, base: int, length: int) -> _native.Window:
     """Return a window made from ``mmap``, or from ``read_registers`` and ``write_registers``.
 
     Raises :class:`~pynq.errors.UnsupportedByDeviceError` when the device declares neither capability.
@@ -211,16 +210,19 @@ class BufferBlock:
             self.buffer.freebuffer()
 
 
-class ProbedBackend:
+_D = TypeVar("_D", bound=OldProtocol)
+
+
+class ProbedBackend(Generic[_D]):
     """A class with ``_probe_`` and ``_probe_priority_`` as a backend of the registry."""
 
-    def __init__(self, owner: type[Device]) -> None:
+    def __init__(self, owner: type[_D]) -> None:
         self._owner = cast("Any", owner)
         self.scheme = owner.__name__.lower()
         # There a lower number is preferred, and all of them come before the simulated board's priority 0.
         self.priority = max(1, 1000 - int(self._owner._probe_priority_))
         self.why = f"found by {owner.__module__}.{owner.__qualname__}._probe_"
-        self._found: dict[str, Device] = {}
+        self._found: dict[str, _D] = {}
 
     def probe(self) -> list[str]:
         """Ask the class once; later calls give the same devices."""
@@ -228,7 +230,7 @@ class ProbedBackend:
             self._found = {f"{self.scheme}:{device.name}": device for device in self._owner._probe_()}
         return list(self._found)
 
-    def open(self, spec: str) -> Device:
+    def open(self, spec: str) -> _D:
         """Return a device that :meth:`probe` found."""
         known = self.probe()
         if spec not in known:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pynq.design import views
-from pynq.device.registry import registry
+from pynq.device.base import registry
 
 __all__ = ["PL"]
 

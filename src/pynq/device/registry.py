@@ -15,13 +15,10 @@ import os
 import threading
 from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from pynq.device.notes import emit
 from pynq.errors import BackendWarning, DeviceNotFoundError
-
-if TYPE_CHECKING:
-    from pynq.device.base import Device
 
 __all__ = ["GROUP", "VARIABLE", "Backend", "Candidate", "Registry", "registry"]
 
@@ -29,7 +26,23 @@ GROUP = "pynq.backends"
 VARIABLE = "PYNQ_DEVICE"
 
 
-class Backend(Protocol):
+class Opened(Protocol):
+    """What the registry asks of a device; :class:`pynq.device.base.Device` has it."""
+
+    def open(self) -> None:
+        """Claim what the device needs."""
+        ...
+
+    def close(self) -> None:
+        """Give everything back."""
+        ...
+
+
+_D = TypeVar("_D", bound=Opened)
+_D_co = TypeVar("_D_co", bound=Opened, covariant=True)
+
+
+class Backend(Protocol[_D_co]):
     """What a backend package puts under the entry point: how its devices are found and opened."""
 
     @property
@@ -51,7 +64,7 @@ class Backend(Protocol):
         """Return the full names of the devices present, the preferred one first; disturb none of them."""
         ...
 
-    def open(self, spec: str) -> Device:
+    def open(self, spec: str) -> _D_co:
         """Return the device of that full name (``sim:2``); the registry calls its ``open()``.
 
         Raises :class:`~pynq.errors.DeviceNotFoundError` when there is none.
@@ -68,20 +81,20 @@ class Candidate(NamedTuple):
     why: str  # when it is present, or why it could not be asked
 
 
-class Registry:
+class Registry(Generic[_D]):
     """The backends known, the devices open, the choice of the active one. Any thread may call any method."""
 
     def __init__(self, entries: Callable[[], list[EntryPoint]]) -> None:
         self._entries = entries
         self._lock = threading.RLock()
-        self._added: dict[str, Backend] = {}
-        self._loaded: dict[str, Backend] = {}
-        self._open: dict[str, Device] = {}
-        self._chosen: Device | None = None
+        self._added: dict[str, Backend[_D]] = {}
+        self._loaded: dict[str, Backend[_D]] = {}
+        self._open: dict[str, _D] = {}
+        self._chosen: _D | None = None
         self._reason = ""
 
     # -- backends --------------------------------------------------------------------------------------------
-    def add(self, backend: Backend) -> None:
+    def add(self, backend: Backend[_D]) -> None:
         """Make a backend known without an entry point. A later one of its scheme replaces an earlier one."""
         with self._lock:
             self._added[backend.scheme] = backend
@@ -96,7 +109,7 @@ class Registry:
         """Return the known schemes in alphabetical order, without importing a backend."""
         return sorted({*self._added, *(entry.name for entry in self._entries())})
 
-    def backend(self, scheme: str) -> Backend:
+    def backend(self, scheme: str) -> Backend[_D]:
         """Return the backend of a scheme, importing it on first use.
 
         Raises :class:`~pynq.errors.DeviceNotFoundError`, which lists the known ones, for an unknown scheme;
@@ -107,7 +120,7 @@ class Registry:
                 return found
             for entry in self._entries():
                 if entry.name == scheme:
-                    loaded: Backend = entry.load()
+                    loaded: Backend[_D] = entry.load()
                     self._loaded[scheme] = loaded
                     return loaded
         known = ", ".join(f"{name}:" for name in self.schemes()) or "none; is pynq-anywhere installed?"
@@ -127,7 +140,7 @@ class Registry:
         return sorted(found, key=lambda candidate: (-candidate.priority, candidate.scheme))
 
     # -- devices ---------------------------------------------------------------------------------------------
-    def open(self, spec: str) -> Device:
+    def open(self, spec: str) -> _D:
         """Return the device of that name; the same object for the same name as long as it is open.
 
         Raises :class:`~pynq.errors.DeviceNotFoundError` for a name that is no ``scheme:rest`` or of an
@@ -149,7 +162,7 @@ class Registry:
                 self._open[spec] = device
             return device
 
-    def devices(self) -> list[Device]:
+    def devices(self) -> list[_D]:
         """Return every device present, the preferred ones first, opened."""
         found = []
         for candidate in self.candidates():
@@ -161,7 +174,7 @@ class Registry:
                     emit(BackendWarning(f"device {name!r} can't be opened: {reason}"))
         return found
 
-    def active(self) -> Device:
+    def active(self) -> _D:
         """Return the active device, choosing it on first use.
 
         Raises :class:`~pynq.errors.DeviceNotFoundError` when ``PYNQ_DEVICE`` names no device, or none is
@@ -174,13 +187,13 @@ class Registry:
                 self._chosen = self._choose()
             return self._chosen
 
-    def choose(self, device: Device | str | None) -> None:
+    def choose(self, device: _D | str | None) -> None:
         """Set the active device, by object or name; None: choose anew at the next use."""
         with self._lock:
             self._chosen = self.open(device) if isinstance(device, str) else device
             self._reason = "" if device is None else "set by the program"
 
-    def resolve(self, device: Device | str | None) -> Device:
+    def resolve(self, device: _D | str | None) -> _D:
         """Return the device that a ``device=`` keyword means: itself, one by name; None: the active one."""
         if device is None:
             return self.active()
@@ -200,7 +213,7 @@ class Registry:
         for device in opened:
             device.close()
 
-    def _choose(self) -> Device:
+    def _choose(self) -> _D:
         if name := os.environ.get(VARIABLE):
             try:
                 device = self.open(name)
@@ -230,4 +243,5 @@ def _installed() -> list[EntryPoint]:
     return list(entry_points(group=GROUP))
 
 
-registry = Registry(_installed)
+registry: Registry[Any] = Registry(_installed)
+"""The one of this process; :mod:`pynq.device` has it with the type of its devices."""
