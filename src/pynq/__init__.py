@@ -86,11 +86,10 @@ def __getattr__(name: str) -> Any:
 
         value = version("pynq-anywhere")
     else:
-        from difflib import get_close_matches
+        from pynq.wording import did_you_mean
 
-        near = get_close_matches(name, [*__all__, *_MODULES])
-        hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
-        raise AttributeError(f"module 'pynq' has no attribute {name!r}{hint}")
+        question = did_you_mean(name, [*__all__, *_MODULES])
+        raise AttributeError(f"module 'pynq' has no attribute {name!r}" + (question and f"; {question}"))
     globals()[name] = value
     return value
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import difflib
 from typing import TYPE_CHECKING
 
 from pynq.device import resolve
@@ -17,6 +16,7 @@ from pynq.errors import (
     DesignError,
     OverlayNotLoadedError,
 )
+from pynq.wording import did_you_mean
 
 if TYPE_CHECKING:
     from pynq.design.model import Design, InterruptPin
@@ -161,6 +161,5 @@ def _find(design: Design, name: str, fullpath: bool) -> InterruptPin:
             f"{name!r} of design {design.name!r} is connected to no interrupt controller and no interrupt "
             "input of the processor"
         )
-    near = difflib.get_close_matches(name, pins, n=3, cutoff=0.4)
-    hint = f"did you mean {' or '.join(map(repr, near))}?" if near else f"it has {', '.join(pins) or 'none'}"
+    hint = did_you_mean(name, pins) or f"it has {', '.join(pins) or 'none'}"
     raise DesignError(f"no interrupt pin {name!r} in design {design.name!r}: {hint}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import os
 from collections.abc import Callable, Iterable, Iterator
@@ -25,6 +24,7 @@ from pynq.notebook import mimebundle
 from pynq.regions import Reconfigurable
 from pynq.systemgraph import Parser, SystemGraph
 from pynq.utils import ReprDict
+from pynq.wording import near
 
 if TYPE_CHECKING:
     from pynq.device import Device
@@ -179,8 +179,7 @@ class DefaultOverlay(Reconfigurable):
         entry = self.ip_dict.get(ip_name) or self.mem_dict.get(ip_name)
         if entry is None:
             names = [*self.ip_dict, *self.mem_dict]
-            near = difflib.get_close_matches(ip_name, names) or names
-            raise KeyError(f"no IP or memory {ip_name!r} in {self.bitfile_name}; there are {', '.join(near)}")
+            raise KeyError(f"no IP or memory {ip_name!r} in {self.bitfile_name}; {near(ip_name, names)}")
         contents = Path(data).read_bytes()
         size = entry["addr_range"]
         if len(contents) > size:

@@ -14,7 +14,6 @@ later ones get ``_2``, ``_3``. The name as the description has it always works a
 
 from __future__ import annotations
 
-import difflib
 import enum
 import keyword
 import re
@@ -27,6 +26,7 @@ from pynq import device as devices
 from pynq._native import Field, RegisterBase, RegisterMapBase, Slot, Window
 from pynq.errors import FieldValueError
 from pynq.memory import RegisterArray
+from pynq.wording import near
 
 if TYPE_CHECKING:
     from pynq.design import model
@@ -76,17 +76,11 @@ def _writable(access: str) -> bool:
     return access != "read-only"
 
 
-def _near(what: str, name: str, known: Iterable[str]) -> str:
+def _no_such(what: str, name: str, known: Iterable[str]) -> str:
     """Return the message for a name that does not exist."""
     if name.startswith("_"):  # notebooks probe for such names all the time
         return f"{what} has no attribute {name!r}"
-    names = list(known)
-    near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
-    if not near:
-        folded = {known_name.lower(): known_name for known_name in names}
-        near = [folded[key] for key in difflib.get_close_matches(name.lower(), list(folded), n=3, cutoff=0.5)]
-    hint = f"did you mean {' or '.join(near)}?" if near else f"it has {', '.join(names) or 'none'}"
-    return f"{what} has no {name!r}; {hint}"
+    return f"{what} has no {name!r}; {near(name, known, 'it has')}"
 
 
 def _enumeration(name: str, values: Any) -> Callable[[int], object] | None:
@@ -194,7 +188,9 @@ class Register(RegisterBase):
 
     @classmethod
     def _unknown(cls, name: str) -> str:
-        return _near(f"register {cls.__name__.removeprefix('Register') or cls.__name__}", name, cls._fields)
+        return _no_such(
+            f"register {cls.__name__.removeprefix('Register') or cls.__name__}", name, cls._fields
+        )
 
     @classmethod
     def create_subclass(
@@ -409,7 +405,7 @@ class RegisterMap(RegisterMapBase):
 
     @classmethod
     def _unknown(cls, name: str) -> str:
-        return _near(f"register map {cls._title or cls.__name__}", name, cls._order)
+        return _no_such(f"register map {cls._title or cls.__name__}", name, cls._order)
 
     @classmethod
     def create_subclass(cls, name: str, registers: Mapping[str, Mapping[str, Any]]) -> type[RegisterMap]:

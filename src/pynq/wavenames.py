@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable, Sequence
 
 from pynq.errors import SignalNotFoundError
+from pynq.wording import meant
 
 __all__ = ["choose", "suggest"]
 
@@ -46,7 +46,7 @@ def suggest(name: str, names: Iterable[str]) -> str:
     """Return "did you mean a or b", or what there is, for a message."""
     known = list(names)
     last = name.rpartition(".")[2]
-    near = difflib.get_close_matches(name, known, 3, 0.5)
+    near = meant(name, known)
     near += [other for other in known if other.rpartition(".")[2] == last and other not in near][:3]
     if near:
         return f"did you mean {' or '.join(near[:4])}?"

@@ -261,6 +261,11 @@ def test_info_works_where_the_rest_does_not() -> None:
         assert "Traceback" not in done.stderr
 
 
+def test_info_of_a_design_is_what_inspect_tells(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["info", "my design.hwh"]) == 2
+    assert "pynq inspect 'my design.hwh'" in " ".join(capsys.readouterr().err.split())
+
+
 def test_without_the_extra(tmp_path: Path) -> None:
     """Where typer or rich is not installed, the message names the extra."""
     code = (

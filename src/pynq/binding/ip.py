@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from inspect import Signature
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -19,6 +18,7 @@ from pynq.interrupt import Interrupt
 from pynq.mmio import MMIO
 from pynq.native import NativeIP, native_ip
 from pynq.registers import RegisterMap, register_map_class
+from pynq.wording import did_you_mean
 
 __all__ = [
     "DefaultIP",
@@ -44,8 +44,8 @@ def missing(obj: Any, what: str, name: str, known: list[str], contents: str = ""
     if name.startswith("_"):  # mostly questions of tools, such as Jupyter's for _repr_html_
         return AttributeError(f"{what} has no attribute {name!r}", name=name, obj=obj)
     public = [item for item in known if not item.startswith("_")]
-    near = difflib.get_close_matches(name, public, n=3, cutoff=0.6)
-    hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else contents
+    question = did_you_mean(name, public)
+    hint = f"; {question}" if question else contents
     return AttributeError(f"{what} has no attribute {name!r}{hint}", name=name, obj=obj)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import keyword
 import os
+import shlex
 import sys
 import warnings
 from collections.abc import Sequence
@@ -69,9 +70,14 @@ def _options(
     pass
 
 
-@app.command("info")
-def _info(as_json: AsJson = False) -> None:
+@app.command("info", context_settings={"allow_extra_args": True})
+def _info(context: typer.Context, as_json: AsJson = False) -> None:
     """Print what a bug report needs: versions, platform, what is installed, devices."""
+    for extra in context.args:
+        raise typer.BadParameter(
+            f"it tells of this machine; what is in a design tells: pynq inspect {shlex.quote(extra)}",
+            param_hint=repr(extra),
+        )
     _show(info.collect(), render.info, as_json)
 
 

@@ -11,7 +11,6 @@ again.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
@@ -25,6 +24,7 @@ from pynq.design.model import (
 )
 from pynq.design.resolve import hierarchies, resolve
 from pynq.errors import RegionError
+from pynq.wording import did_you_mean
 
 __all__ = ["changes", "empty", "find_region", "inside", "merge", "regions", "straight"]
 
@@ -50,9 +50,7 @@ def find_region(design: Design, name: str) -> str:
         if path in known:
             return path
     path = name.replace(".", "/")
-    close = difflib.get_close_matches(path, known, n=3, cutoff=0.5)
-    hint = f"did you mean {' or '.join(map(repr, close))}?" if close else ""
-    hint = hint or (f"its regions: {', '.join(known)}" if known else "it has no regions")
+    hint = did_you_mean(path, known) or (f"its regions: {', '.join(known)}" if known else "it has no regions")
     if path in design.cells or path in design.hierarchies:
         what = "an IP" if path in design.cells else "a hierarchy"
         raise RegionError(

@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from pynq.backends.sim._engine import Net
-from pynq.backends.sim.model import near
 from pynq.backends.sim.nets import WIDEST
 from pynq.backends.sim.plant import Plant
 from pynq.design.model import BusInterface, Endpoint, Port
 from pynq.errors import PynqError
+from pynq.wording import near
 
 __all__ = ["Board", "PinError"]
 
@@ -164,7 +164,7 @@ class Board:
         if found is None and pin in self._plant.design.ports:
             raise PinError(f"{pin} {self._why_dead(self._plant.design.ports[pin])}")
         if found is None:
-            raise PinError(f"the board has no pin {pin!r}; {near(pin, self._names())}")
+            raise PinError(f"the board has no pin {pin!r}; {near(pin, self._names(), 'known:')}")
         return found
 
     @staticmethod

@@ -7,10 +7,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from pynq.backends.sim._engine import Engine
-from pynq.backends.sim.model import Model, near
+from pynq.backends.sim.model import Model
 from pynq.backends.sim.plant import Plant
 from pynq.design.model import Clock, Endpoint
 from pynq.errors import PynqError
+from pynq.wording import near
 
 __all__ = ["Controlled"]
 
@@ -104,7 +105,7 @@ class Controlled:
             return 0
         known = {domain.name: domain for domain in self.plant.clocks.values()}
         if clock not in known:
-            raise PynqError(f"no clock {clock!r}; {near(clock, known)}")
+            raise PynqError(f"no clock {clock!r}; {near(clock, known, 'known:')}")
         return known[clock].cycles
 
     def run(self, seconds: float | None = None, *, cycles: int | None = None, clock: str | int = 0) -> None:
@@ -142,7 +143,7 @@ class Controlled:
         """Return the Python model of a cell."""
         found = self.plant.models.get(path)
         if found is None:
-            raise PynqError(f"{path!r} has no Python model; {near(path, self.plant.models)}")
+            raise PynqError(f"{path!r} has no Python model; {near(path, self.plant.models, 'known:')}")
         return found
 
     def inject(
@@ -186,7 +187,9 @@ class Controlled:
             )
         except KeyError:
             known = [*plant.components, "PS", *map("/".join, plant.spaces)]
-            raise PynqError(f"nothing to disturb is called {target!r}; {near(target, known)}") from None
+            raise PynqError(
+                f"nothing to disturb is called {target!r}; {near(target, known, 'known:')}"
+            ) from None
 
     def clear_injections(self) -> None:
         """End all disturbances."""

@@ -7,7 +7,6 @@ request, never once a beat.
 
 from __future__ import annotations
 
-import difflib
 import zlib
 from collections.abc import Callable, Coroutine, Generator, Iterable, Mapping
 from functools import partial
@@ -19,6 +18,7 @@ import numpy.typing as npt
 
 from pynq.backends.sim.regfile import RegisterSpec, identifier, specs_of_model
 from pynq.errors import BusError, ModelError
+from pynq.wording import near
 
 if TYPE_CHECKING:
     from collections.abc import Buffer  # type: ignore[attr-defined]
@@ -40,15 +40,6 @@ __all__ = [
 
 T = TypeVar("T")
 _PS = 1_000_000_000_000  # picoseconds a second
-
-
-def near(name: str, known: Iterable[str]) -> str:
-    """Return the end of a message on an unknown name: the nearest ones, or all."""
-    names = sorted(known)
-    close = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
-    if close:
-        return f"did you mean {', '.join(close)}?"
-    return f"known: {', '.join(names[:20])}{', ...' if len(names) > 20 else ''}" if names else "it has none"
 
 
 def moment(now: int) -> str:
@@ -357,7 +348,8 @@ class RegisterValue(int):
                 return place
         fields = map(identifier, self._spec.fields)
         raise AttributeError(
-            f"{self._set._owner}: register {self._spec.name} has no field {name!r}; {near(name, fields)}"
+            f"{self._set._owner}: register {self._spec.name} has no field {name!r}; "
+            f"{near(name, fields, 'known:')}"
         )
 
 
@@ -392,7 +384,7 @@ class RegisterSet:
             raise AttributeError(f"{self._owner} has no register at offset {key:#x}")
         spec_of = self._specs.get(key) or self._specs.get(identifier(key))
         if spec_of is None:
-            raise AttributeError(f"{self._owner} has no register {key!r}; {near(key, self._specs)}")
+            raise AttributeError(f"{self._owner} has no register {key!r}; {near(key, self._specs, 'known:')}")
         return spec_of
 
     def __getitem__(self, key: str | int) -> RegisterValue:
@@ -737,7 +729,7 @@ class Model:
             for known, port in ports.items():
                 if known.lower() == name.lower():
                     return port
-            raise ModelError(f"{self.name} has no {what} {name!r}; {near(name, ports)}")
+            raise ModelError(f"{self.name} has no {what} {name!r}; {near(name, ports, 'known:')}")
         return found
 
     def _connect_hooks(self) -> None:
@@ -748,7 +740,7 @@ class Model:
             if kind == "pin":
                 # The vendor's IP leaves pins out by its parameters; in a user's model it is a typo.
                 if name not in map(identifier, self._pins) and not self._built_in:
-                    known = near(name, self._pins)
+                    known = near(name, self._pins, "known:")
                     raise ModelError(
                         f"{type(self).__name__}.{attribute}: {self.name} has no pin {name!r}; {known}"
                     )
