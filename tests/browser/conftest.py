@@ -20,9 +20,11 @@ _QUIET = [  # nothing of the browser's own goes to the network
 ]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """A running browser."""
+    """A running browser. While it runs, an event loop of Playwright's runs in this thread, so that tests of
+    other folders, which start loops of their own, must not meet it.
+    """
     playwright = pytest.importorskip("playwright.sync_api", reason="`make browser` installs Playwright")
     chromium = os.environ.get("PYNQ_CHROMIUM") or shutil.which("chromium")
     if chromium is None:
