@@ -105,7 +105,7 @@ def test_blocked_thread_wakes_and_does_not_spin(line: UioLine, uio: FakeUio) -> 
     line.enable()
     timer = later(uio.pulse, delay=0.3)
     used = time.thread_time()
-    assert line.wait(5)
+    assert line.wait(100)
     assert time.thread_time() - used < 0.05
     timer.join()
 
@@ -134,7 +134,7 @@ def test_signal_with_a_handler_does_not_end_a_wait(line: UioLine, uio: FakeUio) 
     before = signal.signal(signal.SIGUSR1, lambda *_: came.append(1))
     line.enable()
     timers = [later(os.kill, os.getpid(), signal.SIGUSR1), later(uio.pulse, delay=0.1)]
-    assert line.wait(5)
+    assert line.wait(100)
     assert came
     for timer in timers:
         timer.join()
@@ -145,12 +145,12 @@ def test_signal_with_a_handler_does_not_end_a_wait(line: UioLine, uio: FakeUio) 
 def test_each_firing_ends_one_wait_of_many_threads(line: UioLine, uio: FakeUio) -> None:
     line.enable()
     ended: list[bool] = []
-    threads = [threading.Thread(target=lambda: ended.append(line.wait(5))) for _ in range(4)]
+    threads = [threading.Thread(target=lambda: ended.append(line.wait(100))) for _ in range(4)]
     for thread in threads:
         thread.start()
     for count in range(1, 5):
         uio.pulse()
-        end = time.monotonic() + 5
+        end = time.monotonic() + 100
         while len(ended) < count and time.monotonic() < end:
             time.sleep(0.001)
         time.sleep(0.01)
@@ -164,7 +164,7 @@ def test_tasks_and_threads_wait_for_one_line(line: UioLine, uio: FakeUio) -> Non
     async def main() -> None:
         line.enable()
         tasks = [asyncio.create_task(line.wait_async()) for _ in range(3)]
-        thread = threading.Thread(target=line.wait, args=(5,))
+        thread = threading.Thread(target=line.wait, args=(100,))
         thread.start()
         for _ in range(4):
             await asyncio.sleep(0.01)
@@ -307,7 +307,7 @@ def test_close_masks_and_ends_waits(line: UioLine, uio: FakeUio) -> None:
         await asyncio.sleep(0.05)
         line.close()
         with pytest.raises(OverlayNotLoadedError, match="interrupt 61"):
-            await asyncio.wait_for(task, 5)
+            await asyncio.wait_for(task, 100)
         for thread in threads:
             await asyncio.to_thread(thread.join)
         assert len(failures) == 2

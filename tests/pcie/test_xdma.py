@@ -54,7 +54,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with words.open("wb") as file:
         card = subprocess.Popen([*command, *map(str, LINES)], stderr=file)
     try:
-        end = time.monotonic() + 30
+        end = time.monotonic() + 100
         while not (place / "dev" / "xdma0_user").exists():
             if card.poll() is not None:
                 last = words.read_text(errors="replace")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -113,7 +114,8 @@ def test_a_start_that_fails(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: str, message: str
 ) -> None:
     monkeypatch.setenv("FAKE_QEMU", fault)
-    with pytest.raises(VirtualBoardError, match=message), _board(tmp_path, timeout=2.5):
+    timeout = 6.0 if fault == "hangs" else 100.0
+    with pytest.raises(VirtualBoardError, match=message), _board(tmp_path, timeout=timeout):
         pass
 
 
@@ -138,8 +140,8 @@ def test_a_command_that_takes_too_long(tmp_path: Path) -> None:
     board.start()
     begin = time.monotonic()
     with pytest.raises(VirtualBoardError, match=r"the command did not end within 0.3 s"):
-        _run(board, "sleep", "60", timeout=0.3)
-    assert time.monotonic() - begin < 10
+        _run(board, "sleep", "600", timeout=0.3)
+    assert time.monotonic() - begin < 100
 
 
 def test_an_output_that_fails(tmp_path: Path) -> None:
@@ -199,7 +201,7 @@ def _program(tmp_path: Path, *command: str) -> subprocess.Popen[str]:
 
 
 def _wait_for(path: Path) -> None:
-    end = time.monotonic() + 30
+    end = time.monotonic() + 100
     while not path.exists():
         assert time.monotonic() < end
         time.sleep(0.02)
@@ -209,15 +211,20 @@ def test_ctrl_c_is_for_the_program_and_twice_for_the_board(tmp_path: Path) -> No
     program = "trap 'echo caught' INT; touch begun; while :; do sleep 0.05; done"
     process = _program(tmp_path, "sh", "-c", program)
     _wait_for(tmp_path / "begun")
-    process.send_signal(signal.SIGINT)
     assert process.stdout is not None
     assert process.stdout.readline().startswith("pid ")
-    assert process.stdout.readline() == "caught\n"
-    time.sleep(2.1)
-    process.send_signal(signal.SIGINT)
-    assert process.stdout.readline() == "caught\n"
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=20)
+    for _ in range(2):
+        process.send_signal(signal.SIGINT)
+        assert process.stdout.readline() == "caught\n"
+        time.sleep(2.1)
+    errors = ""
+    for _ in range(4):  # where the machine is so busy that the two come more than two seconds apart
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.2)
+        process.send_signal(signal.SIGINT)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            errors = process.communicate(timeout=20)[1]
+            break
     assert "KeyboardInterrupt" in errors
     assert process.returncode != 0
 
@@ -228,8 +235,8 @@ def test_qemu_does_not_outlive_a_killed_program(tmp_path: Path) -> None:
     pid = int(process.stdout.readline().split()[1])
     _wait_for(tmp_path / "begun")
     process.kill()
-    process.communicate(timeout=20)
-    end = time.monotonic() + 10
+    process.communicate(timeout=100)
+    end = time.monotonic() + 100
     while Path(f"/proc/{pid}").exists() and Path(f"/proc/{pid}/status").read_text().find("zombie") < 0:
         assert time.monotonic() < end, "QEMU goes on"
         time.sleep(0.02)

@@ -18,7 +18,7 @@ from pynq.errors import VirtualBoardError
 from pynq.vm.assets import Guest, Kernel
 from pynq.vm.cachedir import CacheDir
 from pynq.vm.cpio import Writer
-from pynq.vm.image import module_closure, write_image
+from pynq.vm.image import compile_package, module_closure, write_image
 
 PYTHON = f"{sys.version_info[0]}.{sys.version_info[1]}"
 TAG = f"cpython-{PYTHON.replace('.', '')}"
@@ -154,6 +154,21 @@ def test_it_is_the_same_twice_and_fast_the_second_time(
     write_image(tmp_path / "second", guest, kernel, cache)
     assert time.process_time() - start < 1.0
     assert (tmp_path / "first").read_bytes() == (tmp_path / "second").read_bytes()
+
+
+def test_what_is_prepared_is_not_written_again(
+    tmp_path: Path, guest: Guest, kernel: Kernel, cache: CacheDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After `pynq vm --prepare` a start works with a cache that is read-only."""
+    package = tmp_path / "own"
+    package.mkdir()
+    (package / "__init__.py").write_text("A = 1\n")
+    monkeypatch.setattr(pynq, "__file__", str(package / "__init__.py"))
+    compile_package(guest, cache)
+    monkeypatch.setattr(cache, "draft", None)
+    write_image(tmp_path / "image", guest, kernel, cache)
+    found = read_archives((tmp_path / "image").read_bytes())
+    assert f"{PACKAGE}/__pycache__/__init__.{TAG}.pyc" in found
 
 
 def test_byte_code_follows_the_source(

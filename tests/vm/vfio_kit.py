@@ -188,7 +188,7 @@ class Machine:
             connection.sendall(f"{self.complaint or 'OK'}\n".encode())
 
     def next(self) -> tuple[int, int]:
-        return self.lines.get(timeout=10)
+        return self.lines.get(timeout=100)
 
     def close(self) -> None:
         for one in self._sockets:

@@ -27,7 +27,7 @@ from pynq.design.regmap_files import Where as Registers
 from pynq.errors import DesignError, VirtualBoardError
 from pynq.vm.assets import Assets, Kernel
 from pynq.vm.console import Console, Interrupts, Keyboard, terminal_size
-from pynq.vm.image import MODULES, write_image
+from pynq.vm.image import MODULES, compile_package, write_image
 from pynq.vm.kernelbuild import built_kernel
 from pynq.vm.modules import build_modules, make_command
 from pynq.vm.native import build_native
@@ -394,6 +394,7 @@ def fetch(kernel: str = "stock", progress: Progress | None = None) -> str:
     progress = progress or Progress()
     assets = Assets(progress=progress)
     found, _, _ = _parts(assets, _known(kernel), progress)
+    compile_package(assets.guest(), assets.cache)
     return make_command(found, find_toolchain(assets.cache, progress))
 
 

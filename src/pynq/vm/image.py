@@ -13,6 +13,7 @@ import re
 import shutil
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from pynq.vm.assets import Guest, Kernel, compile_python
 from pynq.vm.cachedir import CacheDir
 from pynq.vm.cpio import Writer
 
-__all__ = ["MODULES", "module_closure", "write_image"]
+__all__ = ["MODULES", "compile_package", "module_closure", "write_image"]
 
 #: Modules that every virtual board loads, with those they need; what a kernel has built in is no module.
 MODULES = (
@@ -172,9 +173,19 @@ def _module(path: Path) -> bytes:
 # This package
 
 
+def compile_package(guest: Guest, cache: CacheDir) -> None:
+    """Compile this package for the guest, so that a start finds its byte code and writes no cache."""
+    source = Path(pynq.__file__).parent
+    _byte_code(guest, cache, source, [path for path in _files(source) if path.suffix == ".py"])
+
+
+def _files(source: Path) -> list[Path]:
+    return [path for path in sorted(source.rglob("*")) if _wanted(path)]
+
+
 def _write_package(writer: Writer, guest: Guest, cache: CacheDir, native: Path | None) -> None:
     source = Path(pynq.__file__).parent
-    files = [path for path in sorted(source.rglob("*")) if _wanted(path)]
+    files = _files(source)
     for path in files:
         writer.copy(f"{_PACKAGES}/pynq/{path.relative_to(source)}", path, 0o644)
     if native is not None:
@@ -241,9 +252,10 @@ def _forget(kept: Path, used: set[Path]) -> None:
     if not kept.is_dir():
         return
     now = time.time()
-    for file in kept.iterdir():
-        if file not in used and now - file.stat().st_mtime > _UNUSED:
-            file.unlink(missing_ok=True)
+    with suppress(OSError):  # a cache that is shared and read-only
+        for file in kept.iterdir():
+            if file not in used and now - file.stat().st_mtime > _UNUSED:
+                file.unlink(missing_ok=True)
 
 
 def _cache_tag(guest: Guest) -> str:
