@@ -20,7 +20,7 @@ from pynq.errors import (
     UnsupportedConfiguration,
 )
 from pynq.mmio import MMIO
-from pynq.notebook import mimebundle
+from pynq.notebook import mimebundle, widget
 from pynq.regions import Reconfigurable
 from pynq.systemgraph import Parser, SystemGraph
 from pynq.utils import ReprDict
@@ -234,6 +234,10 @@ class DefaultOverlay(Reconfigurable):
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         return self._show()
+
+    def _display_(self, path: str = "") -> Any:
+        """What marimo shows for this overlay, or for the block at a path."""
+        return widget(self, path)
 
     def __repr__(self) -> str:
         return Bitstream.__repr__(self)

@@ -1,4 +1,4 @@
-"""A JupyterLab of its own on a free port, with everything it writes in one folder."""
+"""A JupyterLab, or a marimo, of its own on a free port, with everything it writes in one folder."""
 
 from __future__ import annotations
 
@@ -14,6 +14,43 @@ from pathlib import Path
 from typing import Any
 
 
+def free_port() -> int:
+    """A port of this machine on which nobody listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Server:
+    """A server as a process, from when it answers to the end of the ``with`` block."""
+
+    def __init__(self, command: list[str], environment: dict[str, str], log: Path, url: str) -> None:
+        self._command, self._environment, self._log, self._url = command, environment, log, url
+
+    def __enter__(self) -> Server:
+        with open(self._log, "wb") as log:
+            self._process = subprocess.Popen(self._command, env=self._environment, stdout=log, stderr=log)
+        end = time.monotonic() + 180
+        while True:
+            try:
+                with urllib.request.urlopen(self._url, timeout=20):
+                    return self
+            except OSError:
+                if time.monotonic() > end or self._process.poll() is not None:
+                    self.__exit__()
+                    said = self._log.read_text()
+                    raise AssertionError(f"{self._command[2]} did not start:\n{said}") from None
+                time.sleep(0.1)
+
+    def __exit__(self, *_: object) -> None:
+        self._process.terminate()
+        try:
+            self._process.wait(20)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+
 class Lab:
     """JupyterLab as a process; a context manager. Notebooks lie in ``folder``."""
 
@@ -22,9 +59,7 @@ class Lab:
         self.folder.mkdir()
         self.log = folder / "lab.log"
         self._token = secrets.token_hex(16)
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self._port = probe.getsockname()[1]
+        self._port = free_port()
         places = {
             "JUPYTER_CONFIG_DIR": "config",
             "JUPYTER_DATA_DIR": "data",
@@ -42,26 +77,12 @@ class Lab:
             *("--ServerApp.port_retries=0", "--LabApp.news_url=None", "--LabApp.extension_manager=readonly"),
             "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
         ]
-        with open(self.log, "wb") as log:
-            self._process = subprocess.Popen(command, env=self._environment, stdout=log, stderr=log)
-        end = time.monotonic() + 60
-        while True:
-            try:
-                with urllib.request.urlopen(f"http://127.0.0.1:{self._port}/api", timeout=5):
-                    return self
-            except OSError:
-                if time.monotonic() > end or self._process.poll() is not None:
-                    self.__exit__()
-                    raise AssertionError(f"JupyterLab did not start:\n{self.log.read_text()}") from None
-                time.sleep(0.1)
+        url = f"http://127.0.0.1:{self._port}/api"
+        self._server = Server(command, self._environment, self.log, url).__enter__()
+        return self
 
     def __exit__(self, *_: object) -> None:
-        self._process.terminate()
-        try:
-            self._process.wait(20)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        self._server.__exit__()
 
     def url(self, notebook: str) -> str:
         """Where a notebook is opened, in a workspace of its own."""

@@ -150,7 +150,7 @@ def slower(cells: Cells) -> None:
         "0x20, 32 bits, read-write, reset 0x0",
     ),
     (
-        "behaves",
+        "breaks",
         "register",
         "kernel GIER",
         "0x4, 32 bits, read-write, reset 0x0",
@@ -230,14 +230,19 @@ def test_fields() -> None:
         cells["kernel"].blocks = [B("s_axi_control", (Reg("CTRL", 0, fields=fields), Reg("GIER", 4)))]
         return cells
 
-    old = build(F("GO", 0, 1), F("MODE", 4, 2), F("Bank A", 8, 4), F("OLD", 16, 1))
+    old = build(F("GO", 0, 1), F("MODE", 4, 2), F("Bank A", 8, 4), F("OLD", 16, 1), F("COUNT", 24, 3))
     new = build(
-        F("GO", 1, 1), F("MODE", 4, 2, "read-only"), F("Bank_A", 8, 4), F("NEW", 16, 1), F("X", 20, 1)
+        F("GO", 1, 1),
+        F("MODE", 4, 2, "read-only"),
+        F("Bank_A", 8, 4),
+        F("NEW", 16, 1),
+        F("X", 20, 1),
+        F("COUNT", 24, 4),
     )
     assert told(compare(made(old), made(new))) == [
-        ("breaks", "field", "kernel CTRL.GO", "bits 0:0, read-write", "bits 1:1, read-write"),
-        ("breaks", "field", "kernel CTRL.NEW", "OLD: bits 16:16, read-write", "NEW: bits 16:16, read-write"),
-        ("behaves", "field", "kernel CTRL.MODE", "bits 5:4, read-write", "bits 5:4, read-only"),
+        ("breaks", "field", "kernel CTRL.GO", "bit 0, read-write", "bit 1, read-write"),
+        ("breaks", "field", "kernel CTRL.MODE", "bits 5:4, read-write", "bits 5:4, read-only"),
+        ("breaks", "field", "kernel CTRL.NEW", "OLD: bit 16, read-write", "NEW: bit 16, read-write"),
         (
             "behaves",
             "field",
@@ -245,8 +250,21 @@ def test_fields() -> None:
             "Bank A: bits 11:8, read-write",
             "Bank_A: bits 11:8, read-write",
         ),
-        ("harmless", "field", "kernel CTRL.X", "", "bits 20:20, read-write"),
+        ("behaves", "field", "kernel CTRL.COUNT", "bits 26:24, read-write", "bits 27:24, read-write"),
+        ("harmless", "field", "kernel CTRL.X", "", "bit 20, read-write"),
     ]
+
+
+def test_a_wider_register_breaks_nothing_a_narrower_one_does() -> None:
+    """As those of an interrupt controller that got another input."""
+    builds = []
+    for bits in (13, 15):
+        cells = parts()
+        fields = (F("INT", 0, bits),)
+        cells["kernel"].blocks = [B("s_axi_control", (Reg("ISR", 0, size=bits, fields=fields),))]
+        builds.append(made(cells))
+    assert {one.weight for one in compare(*builds)} == {"behaves"}
+    assert {one.weight for one in compare(*reversed(builds))} == {"breaks"}
 
 
 def test_a_renamed_hierarchy_is_its_cells_renamed_and_nothing_else() -> None:

@@ -5,8 +5,13 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
 import re
 import shutil
+import signal
+import subprocess
+import sys
+import time
 import xml.etree.ElementTree as ElementTree
 from collections import Counter
 from pathlib import Path
@@ -19,6 +24,7 @@ from report_kit import example
 
 from pynq.cli import main
 from pynq.design import read
+from pynq.errors import PynqError
 from pynq.report import assets
 from pynq.report.graph import graph_of
 from pynq.report.page import page
@@ -127,14 +133,14 @@ def test_both_engines_draw_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
         pytest.skip("no Node.js to compare with V8")
     graph = graph_of(made(parts()))
     with_v8 = svg(graph, depth=3)
-    monkeypatch.setattr("pynq.report.svg._in_v8", lambda program: None)
+    monkeypatch.setattr("pynq.report.svg._has_v8", lambda: False)
     assert svg(graph, depth=3) == with_v8
 
 
 def test_without_an_engine_the_error_names_both(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("pynq.report.svg._in_v8", lambda program: None)
+    monkeypatch.setattr("pynq.report.svg._has_v8", lambda: False)
     monkeypatch.setenv("PATH", str(tmp_path))
     target = tmp_path / "x.svg"
     assert main(["inspect", str(example("dma_loopback")), "--svg", str(target)]) == 1
@@ -142,6 +148,40 @@ def test_without_an_engine_the_error_names_both(
     assert "pynq-anywhere[svg]" in said
     assert "nodejs" in said
     assert not target.exists()
+
+
+_ENDLESS = """
+import sys
+from pynq.cli import main
+from pynq.report import assets
+
+assets.bundle = lambda *names: "for (;;) {}"
+sys.exit(main(["inspect", sys.argv[1], "--svg", sys.argv[2]]))
+"""
+
+
+def test_ctrl_c_ends_the_layout_without_a_word(tmp_path: Path) -> None:
+    target = tmp_path / "x.svg"
+    command = [sys.executable, "-c", _ENDLESS, str(example("dma_loopback")), str(target)]
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    with subprocess.Popen(
+        command, env=environment, start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as running:
+        end = time.monotonic() + 100
+        while not list(tmp_path.glob("pynq-svg-*/diagram.js")):
+            assert running.poll() is None, running.communicate()
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        os.killpg(running.pid, signal.SIGINT)
+        assert running.communicate(timeout=100) == (b"", b"")
+    assert running.returncode == 130
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_the_engine_says_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(assets, "bundle", lambda *names: "throw new Error('no room');")
+    with pytest.raises(PynqError, match=r"could not be laid out by .*no room"):
+        svg(graph_of(made(parts())))
 
 
 def test_without_elk_the_error_says_what_brings_it(

@@ -315,6 +315,11 @@ class DefaultIP:
         show = getattr(self.description.get("overlay"), "_show", None)
         return {"text/plain": repr(self)} if show is None else show(self._fullpath)
 
+    def _display_(self) -> Any:
+        """What marimo shows: the same."""
+        show = getattr(self.description.get("overlay"), "_display_", None)
+        return repr(self) if show is None else show(self._fullpath)
+
     def __repr__(self) -> str:
         where = self.description.get("phys_addr")
         at = f" at 0x{where:x}" if isinstance(where, int) and self.description.get("addr_range") else ""

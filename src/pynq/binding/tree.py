@@ -346,6 +346,11 @@ class DefaultHierarchy(Node):
         show = getattr(self._overlay, "_show", None)
         return {"text/plain": repr(self)} if show is None else show(self.description["fullpath"])
 
+    def _display_(self) -> Any:
+        """What marimo shows: the same."""
+        show = getattr(self._overlay, "_display_", None)
+        return repr(self) if show is None else show(self.description["fullpath"])
+
     def _state(self) -> str:
         state = getattr(self.__dict__.get("_overlay"), "_state_of_region", None)
         return "" if state is None else str(state(self.description.get("fullpath", "")))

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, TypeVar
 
-from pynq.design.findings import Facts, sends
+from pynq.design.findings import Facts, amount, sends
 from pynq.design.interrupts import str_path
 from pynq.design.memories import PS_DDR
 from pynq.design.model import (
@@ -366,7 +366,7 @@ def _numbered(blocks: Iterable[AddressBlock]) -> Iterator[tuple[tuple[str, str, 
 def _registers(path: str, old: AddressBlock, new: AddressBlock) -> Iterator[Change]:
     """Registers and fields, by name; one that is at the place of another was renamed."""
 
-    def change(kind: str, owner: str, before: Any, after: Any, told: Any, place: Any) -> Iterator[Change]:
+    def change(kind: str, owner: str, before: Any, after: Any, told: Any, width: Any) -> Iterator[Change]:
         texts = [told(one) if one is not None else "" for one in (before, after)]
         here = after or before
         if before is not None and after is not None:
@@ -376,7 +376,13 @@ def _registers(path: str, old: AddressBlock, new: AddressBlock) -> Iterator[Chan
                 return
         if before is None:
             weight = "harmless"
-        elif after is None or place(before) != place(after) or _spelled(before) != _spelled(after):
+        elif (
+            after is None
+            or before.offset != after.offset
+            or width(before) > width(after)  # what grew upwards still takes the values that it took
+            or _spelled(before) != _spelled(after)
+            or _rights(before.access) - _rights(after.access)
+        ):
             weight = "breaks"
         else:
             weight = "behaves"
@@ -387,10 +393,12 @@ def _registers(path: str, old: AddressBlock, new: AddressBlock) -> Iterator[Chan
         yield Change(weight, kind, f"{owner}{here.name}", texts[0], texts[1], sources[0], sources[1])
 
     def register(one: Register) -> str:
-        return f"{one.offset:#x}, {one.size} bits, {one.access}" + _reset(one.reset)
+        return f"{one.offset:#x}, {amount(one.size, 'bit')}, {one.access}" + _reset(one.reset)
 
     def field(one: Field) -> str:
-        return f"bits {one.offset + one.width - 1}:{one.offset}, {one.access}" + _reset(one.reset)
+        high = one.offset + one.width - 1
+        bits = f"bits {high}:{one.offset}" if one.width > 1 else f"bit {one.offset}"
+        return f"{bits}, {one.access}" + _reset(one.reset)
 
     def register_place(one: Register) -> Any:
         return one.offset, one.size
@@ -399,11 +407,11 @@ def _registers(path: str, old: AddressBlock, new: AddressBlock) -> Iterator[Chan
         return one.offset, one.width
 
     for before, after in _matched(old.registers, new.registers, register_place):
-        yield from change("register", f"{path} ", before, after, register, register_place)
+        yield from change("register", f"{path} ", before, after, register, lambda one: one.size)
         if before is not None and after is not None:
             owner = f"{path} {after.name}."
             for left, right in _matched(before.fields, after.fields, field_place):
-                yield from change("field", owner, left, right, field, field_place)
+                yield from change("field", owner, left, right, field, lambda one: one.width)
 
 
 def _matched(
@@ -425,6 +433,10 @@ def _named(items: Iterable[_Item]) -> dict[str, _Item]:
 def _spelled(one: Any) -> str:
     """A name as programs write it: what Python does not allow in names is ``_`` there."""
     return re.sub(r"\W", "_", one.name, flags=re.ASCII)
+
+
+def _rights(access: str) -> set[str]:
+    return {right for right in ("read", "write") if right in access.lower()}
 
 
 def _reset(value: int | None) -> str:

@@ -7,12 +7,33 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-from typing import Any
+from typing import Any, NamedTuple
 
 from pynq.notebook.panel import Panel, outline
 from pynq.notebook.static import page
 
-__all__ = ["Panel", "mimebundle"]
+__all__ = ["Panel", "Tree", "mimebundle", "widget"]
+
+
+class Tree(NamedTuple):
+    """The tree of an overlay, for marimo (its protocol ``_mime_``)."""
+
+    html: str
+
+    def _mime_(self) -> tuple[str, str]:
+        return "text/html", self.html
+
+
+def widget(overlay: Any, path: str = "") -> Any:
+    """Return what marimo shows for an overlay, or for the block of it at ``path``: the live view.
+
+    Without anywidget it is the tree of the whole overlay.
+    """
+    if importlib.util.find_spec("anywidget") is None:
+        return Tree(page(outline(overlay)))
+    from pynq.notebook.view import view_of
+
+    return view_of(overlay, path)
 
 
 def mimebundle(overlay: Any, path: str = "") -> dict[str, Any]:

@@ -23,6 +23,18 @@ function bytes(size) {
   return `${size} bytes`;
 }
 
+/** The element with the focus; in a shadow tree, as in marimo, the document knows its host only. */
+const focused = (element) => element.getRootNode().activeElement ?? document.activeElement;
+
+/** Whether the notebook around it is dark: its text is light. */
+function isDark(element) {
+  const context = Object.assign(document.createElement("canvas"), { width: 1, height: 1 }).getContext("2d");
+  context.fillStyle = getComputedStyle(element).color; // in whatever form: painted, it is red, green and blue
+  context.fillRect(0, 0, 1, 1);
+  const [red, green, blue] = context.getImageData(0, 0, 1, 1).data;
+  return 0.299 * red + 0.587 * green + 0.114 * blue > 140;
+}
+
 /** Questions and answers over the widget's messages; what comes unasked goes to `unasked`. */
 class Line {
   constructor(model, unasked) {
@@ -196,7 +208,7 @@ class Registers {
     for (const [name, text] of Object.entries(values)) {
       const row = this.rows.get(name);
       if (!row) continue;
-      if (document.activeElement !== row.now) {
+      if (focused(row.now) !== row.now) {
         const changed = row.now.value !== "" && row.now.value !== text;
         row.element.classList.toggle("changed", changed);
         row.now.value = text;
@@ -206,7 +218,7 @@ class Registers {
         if (!field.readable) continue;
         const part = (value >> BigInt(field.lower)) & ((1n << BigInt(field.width)) - 1n);
         const shown = field.width > 3 ? `0x${part.toString(16)}` : part.toString();
-        if (document.activeElement !== cell) cell.value = shown;
+        if (focused(cell) !== cell) cell.value = shown;
         meaning.textContent = field.names[`0x${part.toString(16)}`] ?? "";
       }
     }
@@ -227,7 +239,7 @@ class Registers {
       const question = { path: this.node.path, register: register.attribute, value };
       if (field) question.field = field.attribute;
       const answer = await this.view.line.ask("write", question);
-      document.activeElement?.blur();
+      focused(this.element)?.blur();
       this.show(answer.values);
       this.view.say("");
     } catch (error) {
@@ -307,8 +319,15 @@ class View {
     this.body = make("div", { className: "body" }, this.tree, this.pane);
     this.message = make("div", { className: "message", role: "status" });
     this.root = make("div", { className: "pynq-view" }, this.title, this.body, this.message);
+    this.place = el;
     el.append(this.root);
+    this.followTheme();
     this.refresh();
+  }
+
+  /** Colours like those around it. */
+  followTheme() {
+    this.root.dataset.theme = isDark(this.place) ? "dark" : "light";
   }
 
   say(text) {
@@ -316,12 +335,21 @@ class View {
   }
 
   async refresh() {
+    const saved = this.model.get("outline");
+    if (saved?.children) this.draw(saved);
+    const silence = setTimeout(() => this.say("No kernel answers: run the cell again."), 10_000);
     try {
-      this.outline = (await this.line.ask("outline")).outline;
+      const { outline } = await this.line.ask("outline");
+      if (!this.closed && JSON.stringify(outline) !== JSON.stringify(saved)) this.draw(outline);
     } catch (error) {
       this.say(error.message);
-      return;
+    } finally {
+      clearTimeout(silence);
     }
+  }
+
+  draw(outline) {
+    this.outline = outline;
     const tabs = ["Blocks", "Diagram", "Activity"].map((name) =>
       make("button", { type: "button", role: "tab", "aria-selected": String(name === this.tab), onclick: () => this.turn(name) }, name),
     );
@@ -359,6 +387,7 @@ class View {
 
   turn(name) {
     this.stopActivity();
+    this.followTheme();
     this.tab = name;
     for (const button of this.title.querySelectorAll("[role=tab]")) {
       button.setAttribute("aria-selected", String(button.textContent === name));
@@ -417,7 +446,7 @@ class View {
       this.diagram?.destroy();
       this.diagram = mount(place, found.graph, {
         elk: found.elk,
-        theme: document.body.dataset.jpThemeLight === "false" ? "dark" : document.body.dataset.jpThemeLight === "true" ? "light" : undefined,
+        theme: this.root.dataset.theme,
         onselect: (path) => {
           this.chosen = path;
           for (const [other, { shown }] of this.nodes) shown.setAttribute("aria-current", String(other === path));

@@ -33,9 +33,11 @@ class View(anywidget.AnyWidget):
     _esm = (_HERE / "view.js").read_text(encoding="utf-8")
     _css = (_HERE / "view.css").read_text(encoding="utf-8")
     focus = traitlets.Unicode("").tag(sync=True)
+    #: What there was when the view was made: a saved notebook has it where no kernel answers.
+    outline = traitlets.Dict().tag(sync=True)
 
     def __init__(self, panel: Panel, focus: str = "") -> None:
-        super().__init__(focus=focus)
+        super().__init__(focus=focus, outline=panel.answer({"kind": "outline"}).get("outline", {}))
         self._panel = panel
         self._watcher = _Watcher(panel, self._tell)
         self.on_msg(self._asked)

@@ -6,10 +6,11 @@ Node.js. It gets the graph as JSON and gives text back; neither engine is given 
 
 from __future__ import annotations
 
-import importlib
+import importlib.util
 import json
 import shutil
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -25,6 +26,15 @@ LAYERS = ("axi", "stream", "bus", "interrupt", "clock", "reset", "wire")
 _SHOWN = LAYERS[:4]
 SECONDS = 300  # that an engine gets
 _MEGABYTES = 2048  # that V8 gets
+_RUNNER = f"""
+import sys
+from pathlib import Path
+from py_mini_racer import MiniRacer
+
+script, made = map(Path, sys.argv[1:])
+text = MiniRacer().eval(script.read_text(encoding="utf-8"), max_memory={_MEGABYTES << 20})
+made.write_text(str(text), encoding="utf-8")
+"""
 
 
 def svg(
@@ -52,8 +62,7 @@ def svg(
             f"{_literal(assets.diagram_css())}, pynqElk);",
         ]
     )
-    text = _in_v8(program)
-    return _in_node(program) if text is None else text
+    return _run(program)
 
 
 def _literal(value: Any) -> str:
@@ -61,25 +70,43 @@ def _literal(value: Any) -> str:
     return f"JSON.parse({json.dumps(json.dumps(value))})"
 
 
-def _in_v8(program: str) -> str | None:
-    """Run it in mini-racer; None where that is not installed."""
-    try:
-        racer = importlib.import_module("py_mini_racer")
-    except ImportError:
-        return None
-    context = racer.MiniRacer()
-    try:
-        found = context.eval(
-            f"(function () {{\n{program}\nreturn made;\n}})()",
-            timeout_sec=SECONDS,
-            max_memory=_MEGABYTES << 20,
-        )
-    except Exception as error:  # the package's own classes differ between its versions
-        raise PynqError(f"The diagram could not be laid out in V8 (mini-racer): {error}") from error
-    return str(found)
+def _run(program: str) -> str:
+    """Run it in an engine, in a process of its own: that can be stopped, and can run out of memory alone."""
+    with TemporaryDirectory(prefix="pynq-svg-") as folder:
+        script, made = Path(folder) / "diagram.js", Path(folder) / "diagram.svg"
+        if _has_v8():
+            script.write_text(f"(function () {{\n{program}\nreturn made;\n}})()", encoding="utf-8")
+            command = [sys.executable, "-c", _RUNNER, str(script), str(made)]
+            engine = "V8 (mini-racer)"
+        else:
+            node = _node()
+            script.write_text(
+                f"{program}\nrequire('fs').writeFileSync({json.dumps(str(made))}, made);\n", encoding="utf-8"
+            )
+            command, engine = [node, str(script)], node
+        try:
+            done = subprocess.run(
+                command,
+                capture_output=True,
+                timeout=SECONDS,
+                check=False,
+                stdin=subprocess.DEVNULL,
+                cwd=folder,  # where `python -c` looks for modules first
+            )
+        except subprocess.TimeoutExpired:
+            raise PynqError(f"{engine} did not lay the diagram out in {SECONDS} s") from None
+        if done.returncode:
+            words = done.stderr.decode("utf-8", "replace").strip().splitlines()
+            why = " ".join(words[-8:])[:800] or f"it ended with {done.returncode}"
+            raise PynqError(f"The diagram could not be laid out by {engine}: {why}")
+        return made.read_text(encoding="utf-8")
 
 
-def _in_node(program: str) -> str:
+def _has_v8() -> bool:
+    return importlib.util.find_spec("py_mini_racer") is not None
+
+
+def _node() -> str:
     node = shutil.which("node") or shutil.which("nodejs")
     if node is None:
         raise MissingPackageError(
@@ -87,22 +114,4 @@ def _in_node(program: str) -> str:
             "`pip install 'pynq-anywhere[svg]'` brings mini-racer (V8), or install Node.js "
             "(`apt-get install nodejs`). A page (--html) needs neither: the browser does it."
         )
-    with TemporaryDirectory(prefix="pynq-svg-") as folder:
-        script, made = Path(folder) / "diagram.js", Path(folder) / "diagram.svg"
-        script.write_text(
-            f"{program}\nrequire('fs').writeFileSync({json.dumps(str(made))}, made);\n", encoding="utf-8"
-        )
-        try:
-            done = subprocess.run(
-                [node, str(script)],
-                capture_output=True,
-                timeout=SECONDS,
-                check=False,
-                stdin=subprocess.DEVNULL,
-            )
-        except subprocess.TimeoutExpired:
-            raise PynqError(f"{node} did not lay the diagram out in {SECONDS} s") from None
-        if done.returncode:
-            words = done.stderr.decode("utf-8", "replace").strip().splitlines()
-            raise PynqError(f"The diagram could not be laid out by {node}: {' '.join(words[-8:])[:800]}")
-        return made.read_text(encoding="utf-8")
+    return node
