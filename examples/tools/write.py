@@ -1,4 +1,7 @@
-"""Write the examples' hand-off files, scripts and notebooks: ``python -m examples.tools.write [--check]``."""
+"""Write the examples' hand-off files, scripts, components and notebooks.
+
+``python -m examples.tools.write [--check]``
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from .component import components
 from .designs import DESIGNS
 from .notebooks import notebook
 from .regions import PARTIALS
@@ -19,6 +23,8 @@ def files() -> Iterator[tuple[Path, bytes]]:
     for name, design in DESIGNS.items():
         yield EXAMPLES / name / f"{name}.hwh", b"\xef\xbb\xbf" + design().to_xml().encode()
         yield EXAMPLES / name / f"{name}.tcl", script(design()).text().encode()
+        for kind, text in components(design()).items():
+            yield EXAMPLES / name / "ip" / kind / "component.xml", text.encode()
     for name, design in PARTIALS.items():
         yield EXAMPLES / "partial" / f"{name}.hwh", b"\xef\xbb\xbf" + design().to_xml().encode()
     for program in sorted(EXAMPLES.glob("*/run.py")):
@@ -33,6 +39,7 @@ def main(arguments: list[str]) -> int:
             if not path.exists() or path.read_bytes() != data:
                 stale.append(str(path))
         else:
+            path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
             sys.stdout.write(f"{path}: {len(data)} bytes\n")
     for name in stale:

@@ -14,6 +14,7 @@ from pynq.design.tcl import (
     build,
     commands,
     commands_address,
+    commands_automation,
     commands_connect,
     commands_edit,
     commands_find,
@@ -34,7 +35,19 @@ __all__ = ["MODULES", "SEEDS", "read"]
 
 MODULES: tuple[ModuleType, ...] = (
     *(build, commands, commands_address, commands_connect, commands_edit, commands_find, commands_make),
-    *(commands_project, commands_property, diagram, filters, globs, nets, properties, sandbox, wire, words),
+    *(
+        commands_automation,
+        commands_project,
+        commands_property,
+        diagram,
+        filters,
+        globs,
+        nets,
+        properties,
+        sandbox,
+        wire,
+        words,
+    ),
 )
 
 _SCRIPT = b"""create_bd_design d
@@ -56,6 +69,10 @@ group_bd_cells g h ps
 move_bd_cells / g/h
 copy_bd_objs -prefix c_ / h
 set_property name y h
+create_bd_cell -type ip -vlnv a:hls:k:1.0 k
+apply_bd_automation -rule x:r:axi4 -config {Master /ps/M_AXI_GP0 Clk_xbar {/ps/FCLK_CLK0 (1 MHz)}} k/s_axi_c
+apply_bd_automation -rule x:r:axi4 -config {Master /k/m_axi_g Slave /ps/S_AXI_HP0 intc_ip Auto} ps/S_AXI_HP0
+apply_bd_automation -rule x:r:clkrst -config {Clk Auto} k/ap_clk
 delete_bd_objs c_h
 """
 

@@ -34,6 +34,9 @@ VALUES = {
     "-7 / 2": -3,
     "-7 % 2": -1,
     "7 mod 4 + 9 div 2": 7,
+    "$WIDTH > 31": 1,  # as Vivado's packager writes it
+    "(spirit:decode(id('WIDTH')) = 32) and ($DEPTH=128)": 1,
+    "WIDTH = 1 or 0 = 0 and 2 = 3": 0,
     "1 << 4 | 1": 17,
     "256 >> 4 >= 16 && !(1 == 2)": 1,
     "WIDTH > 16 ? 4 : 2": 4,

@@ -133,12 +133,12 @@ TO = "-target_address_space [get_bd_addr_spaces ps/Data]"
 
 def test_addresses_that_the_script_leaves_to_the_tool(made: Made) -> None:
     design = made(f"""{GPIO}
-assign_bd_address -offset 0x40000000 -range 0x10000 {TO} [get_bd_addr_segs more/S_AXI/Reg]
+assign_bd_address -offset 0x41200000 -range 0x10000 {TO} [get_bd_addr_segs more/S_AXI/Reg]
 assign_bd_address {TO} [get_bd_addr_segs gpio/S_AXI/Reg]
 """)
     entry = views.ip_dict(design)["gpio"]
-    assert (entry["phys_addr"], entry["addr_range"]) == (0x4001_0000, 0x1_0000)
-    assert any("0x40010000 is the lowest that is free" in note.message for note in design.notes)
+    assert (entry["phys_addr"], entry["addr_range"]) == (0x4121_0000, 0x1_0000)
+    assert any("0x41210000 is the first that is free" in note.message for note in design.notes)
 
 
 def test_two_at_one_address(made: Made) -> None:

@@ -171,7 +171,7 @@ def test_addresses_that_the_tool_chooses(tmp_path: Path) -> None:
     assert found["dma"] == (0xA0000000, 0x1000)
     assert found["gpio"] == (0xA0010000, 0x10000)
     (note,) = [one for one in design.notes if "has no offset" in one.message]
-    assert note.message.startswith("'gpio/S_AXI/Reg' has no offset in the script: 0xa0010000 is the lowest")
+    assert note.message.startswith("'gpio/S_AXI/Reg' has no offset in the script: 0xa0010000 is the first")
 
 
 def test_the_settings_of_a_memory_controller() -> None:

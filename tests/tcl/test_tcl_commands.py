@@ -568,7 +568,7 @@ def test_what_vivado_would_do_by_itself() -> None:
           -config {{make_external "FIXED_IO, DDR" apply_board_preset "1" }} [get_bd_cells ps]
         {CELL} gpio
         apply_board_connection -board_interface "leds_4bits" -ip_intf "gpio/GPIO" -diagram "d"
-        apply_bd_automation -rule xilinx.com:bd_rule:axi4 -config {{Master "/ps/M_AXI_GP0" }} /gpio/S_AXI
+        apply_bd_automation -rule xilinx.com:bd_rule:mig_7series -config {{}} /gpio
         apply_board_connection -board_interface "x" -ip_pin "gpio/clk" -diagram "d"
         """
     )
@@ -584,7 +584,7 @@ def test_what_vivado_would_do_by_itself() -> None:
         ["gpio/GPIO", "leds_4bits"],
     ]
     assert [line for line, _ in made.notes] == [4, 7, 8, 9]
-    assert "axi4: what it makes is not known" in said(made)
+    assert "mig_7series: what it makes is not known" in said(made)
 
 
 def test_designs_of_one_script() -> None:

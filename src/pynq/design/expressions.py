@@ -3,7 +3,8 @@
 Understood are numbers as IEEE 1685 writes them (decimal, ``0x1F``, ``#1F``, ``'h1F``, ``4K``), names of
 parameters, ``id('NAME')``, ``decode()`` around numbers, ``true`` and ``false``, the operators of
 SystemVerilog (IEEE 1800, 11.4) on whole numbers, ``? :`` and ``$clog2``, ``$pow``, ``$min``, ``$max``;
-further ``div`` and ``mod``. Values are whole numbers of up to 256 bits.
+further ``div``, ``mod``, ``and``, ``or`` and ``=`` of XPath (IEEE 1685-2009) and ``$NAME``, as Vivado's
+packager writes them. Values are whole numbers of up to 256 bits.
 """
 
 from __future__ import annotations
@@ -29,19 +30,19 @@ _TOKEN = re.compile(
     |(?P<number>\d+(?:\.\d+)?(?P<scale>[KMGTkmgt]?)[bB]?(?![A-Za-z0-9_.]))
     |(?P<text>'[^']*'|"[^"]*")
     |(?P<name>[$A-Za-z_][\w$.:]*)
-    |(?P<operator>\*\*|<<<?|>>>?|<=|>=|==|!=|&&|\|\||[-+*/%()?:,<>!~&|^])
+    |(?P<operator>\*\*|<<<?|>>>?|<=|>=|==|!=|&&|\|\||[-+*/%()?:,<>!~&|^=])
     )""",
     re.VERBOSE | re.ASCII,
 )
 _BASES = {"h": 16, "d": 10, "o": 8, "b": 2}
 # Operators by how they bind, loosest first (IEEE 1800, table 11-2).
 _LEVELS = (
-    ("||",),
-    ("&&",),
+    ("||", "or"),
+    ("&&", "and"),
     ("|",),
     ("^",),
     ("&",),
-    ("==", "!="),
+    ("==", "!=", "="),
     ("<", "<=", ">", ">="),
     ("<<", ">>", "<<<", ">>>"),
     ("+", "-"),
@@ -176,7 +177,7 @@ class _Evaluator:
     def _parameter(self, name: str) -> int:
         if name in ("true", "false"):
             return int(name == "true")
-        found = self._names.get(name)
+        found = self._names.get(name, self._names.get(name.removeprefix("$")))
         if found is None:
             raise Unresolved(f"there is no parameter {name!r} with a value")
         return found if isinstance(found, int) else self._inner(found)
@@ -255,11 +256,14 @@ def _clog2(value: int) -> int:
 
 _OPERATORS: dict[str, Callable[[int, int], int]] = {
     "||": lambda a, b: int(bool(a) or bool(b)),
+    "or": lambda a, b: int(bool(a) or bool(b)),
     "&&": lambda a, b: int(bool(a) and bool(b)),
+    "and": lambda a, b: int(bool(a) and bool(b)),
     "|": lambda a, b: a | b,
     "^": lambda a, b: a ^ b,
     "&": lambda a, b: a & b,
     "==": lambda a, b: int(a == b),
+    "=": lambda a, b: int(a == b),
     "!=": lambda a, b: int(a != b),
     "<": lambda a, b: int(a < b),
     "<=": lambda a, b: int(a <= b),

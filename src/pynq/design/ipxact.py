@@ -31,7 +31,7 @@ from pynq.design.resolve import resolve
 from pynq.design.xmltree import Node
 from pynq.errors import DesignError, Problem
 
-__all__ = ["Registers", "component", "read", "registers", "vlnv"]
+__all__ = ["PackagedCell", "Registers", "component", "packaged", "read", "registers", "type_of", "vlnv"]
 
 _PARTS = ("vendor", "library", "name", "version")
 _ROLES = {
@@ -51,6 +51,17 @@ class Registers(NamedTuple):
 
     vlnv: Vlnv
     blocks: tuple[AddressBlock, ...]
+    notes: tuple[Problem, ...]
+
+
+class PackagedCell(NamedTuple):
+    """An instance of a component: a cell, what of it its parameters turn off, and what was left out.
+
+    ``hidden`` are names of ports and interfaces.
+    """
+
+    cell: Cell
+    hidden: frozenset[str]
     notes: tuple[Problem, ...]
 
 
@@ -105,9 +116,21 @@ def registers(
     return Registers(kind, tuple(reader.blocks(wanted)), tuple(reader.values.notes))
 
 
+def packaged(path: str | os.PathLike[str], parameters: Mapping[str, str]) -> PackagedCell:
+    """Read a component as a cell with these parameters, over its own. Raises what :func:`read` raises."""
+    reader = _Reader(xmltree.component(xmltree.load(path), path), os.fspath(path), parameters)
+    cell = reader.cell(reader.vlnv())
+    return PackagedCell(cell, frozenset(reader.hidden()), tuple(reader.values.notes))
+
+
 def vlnv(path: str | os.PathLike[str]) -> Vlnv:
     """Return the type of a component. Raises what :func:`read` raises."""
-    return _Reader(xmltree.component(xmltree.load(path), path), os.fspath(path), {}).vlnv()
+    return type_of(xmltree.load(path), path)
+
+
+def type_of(data: bytes, path: str | os.PathLike[str]) -> Vlnv:
+    """Do the same from memory; ``path`` is what errors call it."""
+    return _Reader(xmltree.component(data, path), os.fspath(path), {}).vlnv()
 
 
 def _boundary(cell: Cell) -> Iterator[MemoryRange]:
@@ -162,6 +185,25 @@ class _Reader:
             message = f"the component has no {' and no '.join(missing)}"
             raise DesignError([Problem(self.file, self._root.line, message)])
         return Vlnv(**parts)
+
+    def hidden(self) -> Iterator[str]:
+        """Yield the names of ports and interfaces that the parameters turn off.
+
+        IEEE 1685-2014 has ``isPresent``; Vivado's packager writes ``xilinx:isEnabled`` into an extension.
+        """
+        nodes = [*self._root.all("model", "ports", "port"), *self._root.all("busInterfaces", "busInterface")]
+        for node in nodes:
+            marks = [*node.all("isPresent")]
+            for part in node.all("vendorExtensions"):
+                marks += [one for one in part.descendants() if one.tag.endswith(" isEnabled")]
+            if any(not self._holds(mark) for mark in marks):
+                yield node.text("name")
+
+    def _holds(self, mark: Node) -> bool:
+        try:
+            return bool(self.values.number(mark))
+        except Unresolved:
+            return mark.content.lower() not in ("false", "0")
 
     def _parameter(self, node: Node) -> None:
         value = node.first("value")

@@ -3,7 +3,8 @@
 The script is a program: it runs apart from this one (:mod:`~pynq.design.tcl.sandbox`), with Vivado's commands
 done in Python (:mod:`~pynq.design.tcl.commands`). What it has made, a
 :class:`~pynq.design.tcl.netlist.Netlist`, is completed with what is known of common IP
-(:mod:`~pynq.design.tcl.catalogue`) and becomes a design (:mod:`~pynq.design.tcl.build`).
+(:mod:`~pynq.design.tcl.catalogue`) and of IP beside the script (:mod:`~pynq.design.tcl.packaged`), and
+becomes a design (:mod:`~pynq.design.tcl.build`).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import os
 from pynq.design.bounded import load
 from pynq.design.model import Design
 from pynq.design.tcl import build, sandbox, wire
+from pynq.design.tcl.packaged import Packaged
 
 __all__ = ["read"]
 
@@ -30,4 +32,5 @@ def read(path: str | os.PathLike[str]) -> Design:
         MissingPackageError: this Python has no Tcl.
     """
     name = os.fspath(path)
-    return build.design(sandbox.run(load(name, wire.SCRIPT, "script"), name), name)
+    netlist = sandbox.run(load(name, wire.SCRIPT, "script"), name)
+    return build.design(netlist, name, Packaged(name, netlist.repositories))

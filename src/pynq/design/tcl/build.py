@@ -24,6 +24,7 @@ from pynq.design.tcl.build_nets import groups
 from pynq.design.tcl.build_parts import Draft
 from pynq.design.tcl.build_widths import propagate_widths
 from pynq.design.tcl.netlist import Netlist
+from pynq.design.tcl.packaged import Packaged
 from pynq.errors import DesignError, Problem
 
 __all__ = ["design"]
@@ -34,19 +35,20 @@ _SERIES7 = re.compile(
 )
 
 
-def design(netlist: Netlist, file: str) -> Design:
+def design(netlist: Netlist, file: str, own: Packaged | None = None) -> Design:
     """Return the design that a script has made.
 
     Args:
         netlist: what it made.
         file: what source references and messages call the script.
+        own: the components of IP that is the user's own.
 
     Raises:
         DesignError: address ranges that can't both be true, or that are none; every reason, with its line.
     """
     wires, strange_pins = groups(netlist, netlist.nets)
     buses, strange_faces = groups(netlist, netlist.interface_nets)
-    cells = drafts(netlist, wires, buses)
+    cells = drafts(netlist, wires, buses, own)
     ports, faces = top_ports(netlist)
     pairs = join_buses(netlist, buses, cells, (ports, faces))
     join_wires(netlist, wires, cells, ports)
@@ -64,6 +66,7 @@ def design(netlist: Netlist, file: str) -> Design:
         notes.append(Problem(file, line, f"a net names {path!r}, but the script makes no cell for it"))
     notes += addresses.notes
     notes += _guesses(file, cells)
+    notes += own.notes if own else []
     device, package, grade = _part(netlist.part)
     return Design(
         name=netlist.name,

@@ -3,8 +3,9 @@
 The tool's scripts give an offset and a size for every range. A script by hand may leave them out
 (``assign_bd_address`` alone); the rule is then: the size is 64 KiB; ranges
 take, in the script's order, the lowest free place in the window of the master's interface that their size
-divides (4 GiB from 0 for a master without a window of its own). Vivado's own choice also depends on the kind
-of IP and on what was there when; a note says so.
+divides (4 GiB from 0 for a master without a window of its own). On a Zynq-7000, the search begins at the
+place that Vivado has for the kind of IP (:data:`~pynq.design.tcl.catalogue_rules.USUAL_OFFSETS`). Its own
+choice also depends on what was there when; a note says so.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from pynq.design.tcl import catalogue_rules as rules
 from pynq.design.tcl.build_parts import Draft, Face
 from pynq.design.tcl.catalogue import integer
 from pynq.design.tcl.netlist import Netlist, Segment
+from pynq.design.tcl.packaged import PackagedType
 from pynq.errors import Problem
 
 __all__ = ["Addresses", "assign"]
@@ -151,7 +153,7 @@ class _Assignment:
         if draft is not None:
             name = rules.PS_SEGMENT_OWNERS.get(draft.short, {}).get(name, name)
             face = draft.face(name)
-            return _Slave(path, face.name if face else name, block)
+            return _Slave(path, face.name if face else name, _named_block(draft, name, block))
         if not path and name in self._top:
             return _Slave("", name, block)
         self._note(segment.line, f"the address segment {segment.slave!r} belongs to no cell of the script")
@@ -266,13 +268,13 @@ class _Assignment:
             if base is None:
                 base = _known_base(slave.block)
             if base is None:
-                base = self._free(master, ranges, size)
+                base = self._free(master, slave, ranges, size)
                 if base is None:
                     self._note(segment.line, f"there is no room for {segment.slave!r} at {'/'.join(master)}")
                     continue
                 self._note(
                     segment.line,
-                    f"{segment.slave!r} has no offset in the script: {base:#x} is the lowest that is free,"
+                    f"{segment.slave!r} has no offset in the script: {base:#x} is the first that is free,"
                     " the tool may have chosen another",
                 )
             if size <= 0 or (base + size - 1) >> 64:
@@ -327,14 +329,23 @@ class _Assignment:
         if "_DDR_LOW" in slave.block:
             high = integer(draft.parameters.get("PCW_DDR_RAM_HIGHADDR", "")) or 0x7FFF_FFFF
             return high + 1
+        if isinstance(draft.known, PackagedType):
+            held = (one for one in draft.known.packaged if one.interface.lower() == slave.interface.lower())
+            largest = max((one.offset + one.range for one in held), default=1)
+            return max(_DEFAULT_SIZE, 1 << (largest - 1).bit_length())
         return _DEFAULT_SIZE
 
-    def _free(self, master: _Master, ranges: Sequence[MemoryRange], size: int) -> int | None:
-        draft = self._cells.get(master.cell)
-        windows = PL_WINDOWS.get(draft.short, {}) if draft else {}
+    def _free(self, master: _Master, slave: _Slave, ranges: Sequence[MemoryRange], size: int) -> int | None:
+        draft, far = self._cells.get(master.cell), self._cells.get(slave.cell)
+        windows = PL_WINDOWS.get(draft.short, {}).get(master.interface) if draft else None
+        places = list(windows or _ANYWHERE)
+        if windows and draft and draft.short == "processing_system7":
+            low, high = windows[0]
+            offset = rules.USUAL_OFFSETS.get(far.short if far else "", rules.USUAL_OFFSET)
+            places.insert(0, (low + offset, high))
         taken = sorted((one.base, one.high) for one in ranges)
         step = 1 << max(12, (size - 1).bit_length())
-        for low, high in windows.get(master.interface, _ANYWHERE):
+        for low, high in places:
             base = -(-low // step) * step
             for first, last in taken:
                 if first < base + size and base <= last:
@@ -342,6 +353,14 @@ class _Assignment:
             if base + size - 1 <= high:
                 return base
         return None
+
+
+def _named_block(draft: Draft, interface: str, block: str) -> str:
+    """The block of a packaged IP that is meant: the automation, which has no component, calls it Reg."""
+    if not isinstance(draft.known, PackagedType) or block != "Reg":
+        return block
+    names = [one.name for one in draft.known.packaged if one.interface.lower() == interface.lower()]
+    return block if block in names or not names else names[0]
 
 
 def _known_base(block: str) -> int | None:

@@ -13,6 +13,7 @@ from pynq.design.tcl.build_nets import Group
 from pynq.design.tcl.build_parts import Draft, Face, Wire, vlnv_of
 from pynq.design.tcl.catalogue import IpType
 from pynq.design.tcl.netlist import Cell, Netlist
+from pynq.design.tcl.packaged import Packaged
 
 __all__ = ["drafts"]
 
@@ -24,7 +25,9 @@ _STREAM_ROLES = {"MASTER": "INITIATOR", "SLAVE": "TARGET"}  # the names until 20
 _BUSES = {"AXI": "xilinx.com:interface:aximm:1.0", "AXIS": "xilinx.com:interface:axis:1.0"}
 
 
-def drafts(netlist: Netlist, wires: Sequence[Group], buses: Sequence[Group]) -> dict[str, Draft]:
+def drafts(
+    netlist: Netlist, wires: Sequence[Group], buses: Sequence[Group], own: Packaged | None = None
+) -> dict[str, Draft]:
     """Return the drafts of all cells but hierarchies, by path in sorted order (that of hand-off files)."""
     pins: dict[str, dict[str, None]] = defaultdict(dict)
     faces: dict[str, dict[str, None]] = defaultdict(dict)
@@ -38,7 +41,7 @@ def drafts(netlist: Netlist, wires: Sequence[Group], buses: Sequence[Group]) -> 
         if block and path in netlist.cells:
             faces[path].setdefault(_segment_face(netlist.cells[path], face))
     return {
-        path: _draft(cell, pins[path], faces[path])
+        path: _draft(cell, pins[path], faces[path], own)
         for path, cell in sorted(netlist.cells.items())
         if cell.kind != "hierarchy"
     }
@@ -53,21 +56,26 @@ def _short(cell: Cell) -> str:
     return parts[2] if len(parts) >= 3 else cell.type
 
 
-def _typed(cell: Cell) -> tuple[Vlnv | None, IpType | None]:
-    """The type of a cell and what is known of it; a script may leave the version out."""
+def _typed(cell: Cell, own: Packaged | None) -> tuple[Vlnv | None, IpType | None]:
+    """The type of a cell and what is known of it; a script may leave the version out.
+
+    A component beside the script says more than the table, which is of some version.
+    """
     if cell.kind == "container":
         return None, None
     if cell.kind == "module":
         return Vlnv("xilinx.com", "module_ref", cell.type, "1.0"), None
     parts = cell.type.split(":")
-    known = catalogue.lookup(":".join(parts[:3])) if len(parts) >= 3 else None
+    known: IpType | None = own.of(cell) if own else None
+    if known is None and len(parts) >= 3:
+        known = catalogue.lookup(":".join(parts[:3]))
     if len(parts) == 3:
         parts.append(known.version if known else "1.0")
     return vlnv_of(":".join(parts)), known
 
 
-def _draft(cell: Cell, pins: Mapping[str, None], faces: Mapping[str, None]) -> Draft:
-    vlnv, known = _typed(cell)
+def _draft(cell: Cell, pins: Mapping[str, None], faces: Mapping[str, None], own: Packaged | None) -> Draft:
+    vlnv, known = _typed(cell, own)
     parameters = known.values(cell.parameters) if known else dict(cell.parameters)
     draft = Draft(cell, vlnv, known, parameters, frozenset(name.lower() for name in cell.parameters))
     if draft.short == "axi_gpio":

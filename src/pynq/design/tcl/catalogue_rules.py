@@ -29,6 +29,8 @@ __all__ = [
     "STREAM_ENDS",
     "STREAM_PASSING",
     "STREAM_SIGNALS",
+    "USUAL_OFFSET",
+    "USUAL_OFFSETS",
 ]
 
 RENAMED: Mapping[str, str] = {
@@ -244,6 +246,25 @@ SPACES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     },
 }
 """The master interfaces of an address space, by type and name of the space; else its name tells."""
+
+USUAL_OFFSETS: Mapping[str, int] = {
+    "axi_bram_ctrl": 0x000_0000,
+    "axi_dma": 0x040_0000,
+    "axi_gpio": 0x120_0000,
+    "axi_iic": 0x160_0000,
+    "axi_intc": 0x180_0000,
+    "axi_quad_spi": 0x1E0_0000,
+    "axi_timer": 0x280_0000,
+    "axi_uartlite": 0x2C0_0000,
+    "axi_vdma": 0x300_0000,
+}
+"""Where Vivado puts an IP in the window of a Zynq-7000's GP master that it chooses the address in.
+
+No guide has them: they are those of published hand-off files and exported scripts (axi_dma at 0x4040_0000 in
+the window of M_AXI_GP0, at 0x8040_0000 in that of M_AXI_GP1).
+"""
+USUAL_OFFSET = 0x3C0_0000
+"""The same for every other IP: HLS kernels, packaged ones, the rest of the catalogue."""
 
 # AMBA AXI (IHI 0022) and AXI4-Stream (IHI 0051), "Signal descriptions". Signal -> whether the master drives
 # it and its width, a number or a parameter of the interface.

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from pynq.design.tcl import (
     commands_address,
+    commands_automation,
     commands_connect,
     commands_edit,
     commands_find,
@@ -26,6 +27,7 @@ _ALL: Mapping[str, Callable[[Diagram, Sequence[str]], str]] = {
     **commands_address.COMMANDS,
     **commands_property.COMMANDS,
     **commands_edit.COMMANDS,
+    **commands_automation.COMMANDS,
 }
 
 NAMES = (*_ALL, *commands_project.REFUSED)

@@ -31,7 +31,13 @@ def automatic(diagram: Diagram, path: str) -> Segment:
     slaves = {one.slave for one in sheet.segments if one.slave and default_name(one.slave) == name}
     slaves = slaves or _slaves_of_name(sheet, name)
     diagram.spend(len(path))
-    made = Segment(space, slaves.pop() if len(slaves) == 1 else "", name, line=diagram.line)
+    slave = slaves.pop() if len(slaves) == 1 else ""
+    for one in sheet.segments:
+        # The automation's own, of an IP whose block has another name than most.
+        if slave and one.space == space and one.offset is None and parent(one.slave) == parent(slave):
+            one.slave, one.name = slave, name
+            return one
+    made = Segment(space, slave, name, line=diagram.line)
     sheet.segments.append(made)
     return made
 
@@ -68,7 +74,8 @@ def _assign(diagram: Diagram, space: str, slave: str, name: str) -> Segment:
     """The assignment of a slave in a space, made where there is none."""
     sheet = diagram.sheet()
     for one in sheet.segments:
-        if one.space == space and one.slave == slave and (not name or one.name == name):
+        same = one.space == space or (not space and slave and not one.excluded)
+        if same and one.slave == slave and (not name or one.name == name):
             one.excluded = False
             return one
     diagram.spend(len(space) + len(slave) + len(name))

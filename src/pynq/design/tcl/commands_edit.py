@@ -1,25 +1,18 @@
-"""Commands that change what there is: deleting, grouping, moving, copying, and what Vivado does by itself."""
+"""Commands that change what there is: deleting, grouping, moving, copying."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 
-from pynq.design.tcl.commands_connect import join, level_of
+from pynq.design.tcl.commands_connect import level_of
 from pynq.design.tcl.commands_find import objects
 from pynq.design.tcl.commands_make import free
 from pynq.design.tcl.diagram import Diagram, Sheet
-from pynq.design.tcl.netlist import Cell, InterfacePin
+from pynq.design.tcl.netlist import Cell
 from pynq.design.tcl.nets import inside, moved, parent
-from pynq.design.tcl.words import CommandError, join_list, options, split_list
+from pynq.design.tcl.words import CommandError, join_list, options
 
 __all__ = ["COMMANDS"]
-
-#: Interfaces that the automation of a PS makes external, and their types.
-_EXTERNAL = {
-    "DDR": "xilinx.com:interface:ddrx_rtl:1.0",
-    "FIXED_IO": "xilinx.com:display_processing_system7:fixedio_rtl:1.0",
-}
 
 
 def delete_bd_objs(diagram: Diagram, words: Sequence[str]) -> str:
@@ -156,54 +149,9 @@ def _copy_nets(diagram: Diagram, source: Sheet, sheet: Sheet, pairs: Sequence[tu
                 into.connect(ends, level, "", diagram.line)
 
 
-def apply_board_connection(diagram: Diagram, words: Sequence[str]) -> str:
-    """The interface of a board becomes a port with its name, wired to the IP's."""
-    given = options(
-        "apply_board_connection", words, "board_interface ip_intf ip_pin diagram board_component", ""
-    )
-    sheet = diagram.sheet()
-    name, pin = given.get("board_interface").strip(), sheet.path(given.get("ip_intf").strip() or "/")
-    if not name or not sheet.opaque(pin):
-        diagram.note("apply_board_connection: what it makes is not known")
-        return ""
-    cell = sheet.cells[parent(pin)]
-    diagram.spend(len(name) * 2)
-    cell.parameters[f"{pin.rpartition('/')[2].upper()}_BOARD_INTERFACE"] = name
-    if name not in sheet.interfaces:
-        path = diagram.new(f"/{name}", "port")
-        sheet.interfaces[path] = InterfacePin(path, "Master", "", line=diagram.line)
-    join(diagram, "intf_net", [f"/{pin}", f"/{name}"])
-    diagram.note(f"apply_board_connection: of what it makes, the port '{name}' only is known")
-    return ""
-
-
-def apply_bd_automation(diagram: Diagram, words: Sequence[str]) -> str:
-    given = options("apply_bd_automation", words, "rule config opt1 opt2 dict")
-    sheet = diagram.sheet()
-    rule = given.get("rule").strip().rpartition(":")[2]
-    pairs = split_list(given.get("config"))
-    config = dict(zip(pairs[::2], pairs[1::2]))  # noqa: B905 (an odd word has no value)
-    made = []
-    cells = [path for path in map(sheet.path, objects(given.rest)) if path in sheet.cells]
-    if rule == "processing_system7" and cells:
-        for name in re.split(r"[\s,]+", config.get("make_external", "")):
-            if name in _EXTERNAL and name not in sheet.interfaces:
-                path = diagram.new(f"/{name}", "port")
-                sheet.interfaces[path] = InterfacePin(path, "Master", _EXTERNAL[name], line=diagram.line)
-                join(diagram, "intf_net", [f"/{cells[0]}/{name}", f"/{name}"])
-                made.append(name)
-    known = f"only {' and '.join(made)} of what it makes is known" if made else "what it makes is not known"
-    diagram.note(
-        f"apply_bd_automation -rule {rule[:60] or '?'}: {known}; export the finished design by write_bd_tcl"
-    )
-    return ""
-
-
 COMMANDS: Mapping[str, Callable[[Diagram, Sequence[str]], str]] = {
     "delete_bd_objs": delete_bd_objs,
     "group_bd_cells": group_bd_cells,
     "move_bd_cells": move_bd_cells,
     "copy_bd_objs": copy_bd_objs,
-    "apply_board_connection": apply_board_connection,
-    "apply_bd_automation": apply_bd_automation,
 }

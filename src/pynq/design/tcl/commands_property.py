@@ -30,6 +30,8 @@ _FAMILIES = (
 #: Configurations of Versal's PS and PCIe blocks: lists of names and values; one value is PS_PMC_CONFIG(NAME).
 _PACKED = re.compile(r"(PS|PS_PMC|PS11|PMC|CPM\d?)_CONFIG")
 
+MAX_REPOSITORIES = 100
+"""So often a script may say where IP is."""
 MAX_VALUE = 1 << 20
 """So many characters one value may have (a packed configuration of a PS has some 100,000)."""
 
@@ -48,6 +50,10 @@ def set_property(diagram: Diagram, words: Sequence[str]) -> str:
         ]
         if len(pairs) < 2 or not (rest or "-objects" in named):
             raise CommandError("set_property takes a name, a value and objects")
+    for name, value in zip(pairs[::2], pairs[1::2], strict=True):
+        if name.lower() == "ip_repo_paths" and len(diagram.repositories) < MAX_REPOSITORIES:
+            diagram.spend(len(value), 0)
+            diagram.repositories += [one.strip() for one in split_list(value)]
     targets = objects([*rest, named.get("-objects", "")])
     if not targets and any(name.upper().startswith("CONFIG.") for name in pairs[::2]):
         diagram.note(f"set_property {pairs[0][:60]}: without an object it does not count")

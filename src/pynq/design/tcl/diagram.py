@@ -156,6 +156,8 @@ class Diagram:
         self.complaints: list[tuple[int, str]] = []  # messages of severity ERROR that the script has sent
         self.finished = False  # by `exit`
         self.complete = False  # the design was saved or checked, and not changed since
+        self.repositories: list[str] = []  # folders of IP that the script has named
+        self.automated = False  # some of it was left to Vivado's automation
         self.exhausted = ""  # the bound that the script broke
         self._noted: set[tuple[int, str]] = set()
         self._objects = 0
@@ -243,6 +245,7 @@ class Diagram:
         made = {name: self._made(sheet) for name, sheet in self.sheets.items()}
         main = made.pop(top.name)
         main.designs = made
+        main.repositories = list(self.repositories)
         main.notes = list(self.notes)
         return main
 

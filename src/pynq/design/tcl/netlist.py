@@ -97,3 +97,4 @@ class Netlist:
     segments: list[Segment] = field(default_factory=list)
     designs: dict[str, Netlist] = field(default_factory=dict)  # other designs of the script, for containers
     notes: list[tuple[int, str]] = field(default_factory=list)  # line and what the script did that counts not
+    repositories: list[str] = field(default_factory=list)  # folders of IP (``ip_repo_paths``)

@@ -220,6 +220,7 @@ def _netlist(value: object, *, nested: bool) -> Netlist:
         "interface_nets": lambda found: _list(found, _NET),
         "segments": lambda found: _list(found, _SEGMENT),
         "designs": _designs if nested else _none,
+        "repositories": lambda found: _list(found, _text),
         "notes": lambda found: _list(found, _note),
     }
     return _record(Netlist, checks)(value)
