@@ -108,7 +108,9 @@ def build_environment(venv):
     if headers is not None:
         # Debian splits pyconfig.h into an architecture folder beside the version's.
         env["CPLUS_INCLUDE_PATH"] = "{}{}{}".format(headers, os.pathsep, headers.parent)
-        env["SKBUILD_CMAKE_ARGS"] = "-DPython_INCLUDE_DIR={}".format(headers)
+        given = env.get("SKBUILD_CMAKE_ARGS")
+        arguments = [given] if given else []
+        env["SKBUILD_CMAKE_ARGS"] = ";".join([*arguments, "-DPython_INCLUDE_DIR={}".format(headers)])
     return env
 
 

@@ -87,6 +87,7 @@ def _modinfo(module: Path) -> dict[str, str]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)  # five modules for a kernel, on a machine that may be busy
 def test_the_stock_kernel_gets_what_it_lacks(
     headers: Headers, toolchain: Toolchain, empty_cache: CacheDir
 ) -> None:
