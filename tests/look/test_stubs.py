@@ -236,6 +236,15 @@ def test_the_same_bytes_each_time_and_no_folder(odd: Path) -> None:
     assert str(odd.parent) not in make(odd)
 
 
+def test_what_is_narrower_than_in_the_driver_is_told_to_pyright() -> None:
+    """The channels of a DMA: `DMAChannel`, or None where the driver says either."""
+    ignore = "# pyright: ignore[reportIncompatibleVariableOverride]"
+    lines = make(example("dma_loopback")).splitlines()
+    channels = [line for line in lines if re.match(r"    (send|recv)channel:", line)]
+    assert len(channels) >= 2
+    assert all(line.endswith(ignore) for line in channels)
+
+
 def test_drivers_that_cannot_be_imported_give_their_base() -> None:
     class Local(pynq.DefaultIP):
         bindto = ["xilinx.com:hls:vadd:1.0", "pynq-anywhere.org:examples:vector_add:1.0"]

@@ -35,6 +35,7 @@ class _Register(pynq.Register):
 class _RegisterMap(pynq.RegisterMap):
     __getattr__: None  # type: ignore
     __setattr__: None  # type: ignore"""
+_NARROWER = "# pyright: ignore[reportIncompatibleVariableOverride]"
 _INDENT = "    "
 _HEADER = """\
 # What {file} holds, for editors and type checkers. Made by `pynq stubs`; make it anew after each build.
@@ -174,7 +175,8 @@ class _Writer:
         for attribute, made in sorted(_attribute_types(driver, entry).items()):
             if _spellable(attribute):
                 self._modules.add(made.rpartition(".")[0] or "pynq")
-                lines.append(f"{_INDENT}{attribute}: {made}")
+                # Narrower than the driver's own annotation, which pyright takes amiss.
+                lines.append(f"{_INDENT}{attribute}: {made}  {_NARROWER}")
         kind = register_map_of(entry, self._design)
         if kind is not None and getattr(driver, "register_map", None) is DefaultIP.register_map:
             lines += _property("register_map", self._registers(name, kind), "The registers, by name.")
