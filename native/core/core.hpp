@@ -56,7 +56,7 @@ inline void put_exception(PyObject *exception) {  // steals the reference; nullp
 bool parse_arguments(const char *function, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames,
                      const char *const *names, int count, int required, PyObject **out);
 
-// ---- windows (window.cpp) ----------------------------------------------------------------------------------------
+// ---- windows (port.cpp, window*.cpp) ------------------------------------------------------------------------------
 
 enum class Kind : uint8_t { closed, memory, bus, functions };
 
