@@ -18,6 +18,7 @@ from pynq.sim import models
 hypothesis.settings.register_profile(
     "pynq",
     deadline=None,  # a busy machine is no failure
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],  # it takes the time of the clock as well
     # Not "explain", which traces every line: that is slow, and was seen to leave CPython 3.11 in an endless
     # loop beside V8.
     phases=[

@@ -144,7 +144,7 @@ def test_uncached_zocl(system: FakeSystem, open_memory: Callable[..., Memory]) -
     assert [each[2] >> 24 & 1 for each in zocl.objects.values()] == [0, 1] or len(zocl.objects) == 1
 
 
-@pytest.mark.parametrize(("mode", "after"), [(0, 2), (1, 2), (2, 2), (3, 3), (5, 6)])
+@pytest.mark.parametrize(("mode", "after"), [(0, 2), (1, 2), (2, 2), (3, 3), (4, 2), (5, 6)])
 def test_uncached_u_dma_buf_is_ordinary_memory(
     system: FakeSystem, open_memory: Callable[..., Memory], mode: int, after: int
 ) -> None:
@@ -154,6 +154,16 @@ def test_uncached_u_dma_buf_is_ordinary_memory(
     assert device.value("sync_mode") == after
     assert not device.synced
     assert not view(block).any()
+
+
+@pytest.mark.parametrize("mode", [0, 1, 2, 3, 4])
+def test_device_whose_mode_is_about_o_sync(
+    system: FakeSystem, open_memory: Callable[..., Memory], mode: int
+) -> None:
+    """Readme of u-dma-buf, "sync_mode": of 4 and above, 4 alone leaves the caches on."""
+    device = FakeUDmaBuf(system, mode=mode)
+    assert not open_memory().allocate(PAGE).coherent
+    assert device.value("sync_mode") == mode
 
 
 def test_device_that_is_never_cached(system: FakeSystem, open_memory: Callable[..., Memory]) -> None:

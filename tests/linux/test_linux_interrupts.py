@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import select
 import selectors
 import signal
 import struct
@@ -127,6 +128,31 @@ def test_ctrl_c_ends_a_wait_at_once(line: UioLine, uio: FakeUio) -> None:
     timer.join()
     uio.pulse()
     assert line.wait(1)
+
+
+def test_no_call_blocks_for_ever(line: UioLine, uio: FakeUio, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A signal that comes just before poll() does not end it: Python sees it when the call returns."""
+    line.enable()
+    asked: list[float] = []
+    real = select.poll
+
+    class Poll:
+        def __init__(self) -> None:
+            self._poll = real()
+            self.register = self._poll.register
+
+        def poll(self, milliseconds: float) -> list[tuple[int, int]]:
+            asked.append(milliseconds)
+            if len(asked) < 5:
+                return []
+            if len(asked) == 5:
+                uio.pulse()
+            return self._poll.poll(milliseconds)
+
+    monkeypatch.setattr(select, "poll", Poll)
+    assert line.wait()
+    assert len(asked) > 5
+    assert max(asked) <= 1000
 
 
 def test_signal_with_a_handler_does_not_end_a_wait(line: UioLine, uio: FakeUio) -> None:

@@ -188,9 +188,10 @@ with board:
 """
 
 
-def _program(tmp_path: Path, *command: str) -> subprocess.Popen[str]:
+@contextlib.contextmanager
+def _program(tmp_path: Path, *command: str) -> Iterator[subprocess.Popen[str]]:
     text = PROGRAM.format(here=str(HERE), design=str(DESIGN), share=str(tmp_path), command=list(command))
-    return subprocess.Popen(
+    process = subprocess.Popen(
         [sys.executable, "-c", text],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -198,6 +199,11 @@ def _program(tmp_path: Path, *command: str) -> subprocess.Popen[str]:
         text=True,
         env={**os.environ, "TMPDIR": tempfile.gettempdir()},
     )
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def _wait_for(path: Path) -> None:
@@ -209,33 +215,31 @@ def _wait_for(path: Path) -> None:
 
 def test_ctrl_c_is_for_the_program_and_twice_for_the_board(tmp_path: Path) -> None:
     program = "trap 'echo caught' INT; touch begun; while :; do sleep 0.05; done"
-    process = _program(tmp_path, "sh", "-c", program)
-    _wait_for(tmp_path / "begun")
-    assert process.stdout is not None
-    assert process.stdout.readline().startswith("pid ")
-    for _ in range(2):
-        process.send_signal(signal.SIGINT)
-        assert process.stdout.readline() == "caught\n"
-        time.sleep(2.1)
-    errors = ""
-    for _ in range(4):  # where the machine is so busy that the two come more than two seconds apart
-        process.send_signal(signal.SIGINT)
-        time.sleep(0.2)
-        process.send_signal(signal.SIGINT)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            errors = process.communicate(timeout=20)[1]
-            break
-    assert "KeyboardInterrupt" in errors
-    assert process.returncode != 0
+    with _program(tmp_path, "sh", "-c", program) as process:
+        _wait_for(tmp_path / "begun")
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("pid ")
+        for _ in range(2):
+            process.send_signal(signal.SIGINT)
+            assert process.stdout.readline() == "caught\n"
+            time.sleep(2.1)
+        errors = ""
+        for _ in range(4):  # where the machine is so busy that the two come more than two seconds apart
+            process.send_signal(signal.SIGINT)
+            time.sleep(0.2)
+            process.send_signal(signal.SIGINT)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                errors = process.communicate(timeout=20)[1]
+                break
+        assert "KeyboardInterrupt" in errors
+        assert process.returncode != 0
 
 
 def test_qemu_does_not_outlive_a_killed_program(tmp_path: Path) -> None:
-    process = _program(tmp_path, "sh", "-c", "touch begun; sleep 600")
-    assert process.stdout is not None
-    pid = int(process.stdout.readline().split()[1])
-    _wait_for(tmp_path / "begun")
-    process.kill()
-    process.communicate(timeout=100)
+    with _program(tmp_path, "sh", "-c", "touch begun; sleep 600") as process:
+        assert process.stdout is not None
+        pid = int(process.stdout.readline().split()[1])
+        _wait_for(tmp_path / "begun")
     end = time.monotonic() + 100
     while Path(f"/proc/{pid}").exists() and Path(f"/proc/{pid}/status").read_text().find("zombie") < 0:
         assert time.monotonic() < end, "QEMU goes on"

@@ -35,6 +35,9 @@ T = TypeVar("T")
 
 _LOCK = "hhqqi0q"  # struct flock of fcntl(2): type, whence, start, length, process
 
+#: Seconds: a signal that comes between Python's look for signals and the call would not end the call.
+_SLICE = 1.0
+
 _RIGHTS = "`pynq doctor` says what this user may not do, `pynq setup` grants it (or run as root)"
 _ROOTS = ("/dev/mem", "/dev/kmsg", "/sys/kernel/", "/etc/")  # which `pynq setup` leaves to root
 
@@ -360,7 +363,13 @@ class Descriptor:
             poll = select.poll()
             for descriptor in (self, *others):
                 poll.register(descriptor._descriptor, select.POLLIN)
-            return bool(poll.poll(None if timeout is None else max(0.0, timeout) * 1e3))
+            end = None if timeout is None else time.monotonic() + timeout
+            while True:
+                left = _SLICE if end is None else max(0.0, end - time.monotonic())
+                if poll.poll(min(left, _SLICE) * 1e3):
+                    return True
+                if end is not None and time.monotonic() >= end:
+                    return False
 
         return self._call("poll", wait)
 

@@ -24,7 +24,8 @@ __all__ = ["UDmaBuf", "find"]
 _CLASSES = ("/sys/class/u-dma-buf", "/sys/class/udmabuf")  # the second until version 2
 
 # sync_mode: how a mapping with O_SYNC is. On arm64 NONCACHED is device memory, where numpy's and the C
-# library's unaligned accesses are faults; write-combining memory is ordinary memory without caches.
+# library's unaligned accesses are faults; write-combining memory is ordinary memory without caches. With
+# ALWAYS added a mapping without O_SYNC is the same; ALWAYS alone is cached in any case, as 0 is.
 _NONCACHED, _WRITE_COMBINE, _ALWAYS = 1, 2, 4
 _LINE = 64  # bytes; at least a cache line of every processor here, and a multiple of the 16 of a command
 _DIRECTIONS = {"to_device": ("sync_for_device", 1), "from_device": ("sync_for_cpu", 2)}
@@ -66,7 +67,7 @@ class UDmaBuf(Provider):
     def allocate(self, nbytes: int, *, cacheable: bool) -> MappedBlock:
         """Return a block; if it is not ``cacheable``, its mapping is write-combining."""
         shelf = self._open()
-        uncached = not self._coherent and (not cacheable or bool(self._mode & _ALWAYS))
+        uncached = not self._coherent and (not cacheable or self._mode > _ALWAYS)
         device = self._uncached() if uncached else self._file("cached", f"/dev/{self.name}")
         coherent = self._coherent or uncached
         offset = shelf.take(nbytes)
@@ -108,7 +109,7 @@ class UDmaBuf(Provider):
     def _uncached(self) -> Descriptor:
         """Return the device opened so that mappings are not cached, and ordinary memory."""
         if self._mode & ~_ALWAYS in (0, _NONCACHED):
-            mode = self._mode & _ALWAYS | _WRITE_COMBINE
+            mode = _WRITE_COMBINE | (_ALWAYS if self._mode > _ALWAYS else 0)
             hint = (
                 f"uncached memory needs sync_mode {_WRITE_COMBINE} or 3, and it is {self._mode}: let this "
                 f"user write the attribute, set it (echo {mode} > {self._place}/sync_mode, or "
