@@ -8,6 +8,9 @@ made of their netlist run in the fuzzer itself (``tcl-commands``), as does the c
 from __future__ import annotations
 
 import contextlib
+import tempfile
+from functools import cache
+from pathlib import Path
 from types import ModuleType
 
 from pynq.design.tcl import (
@@ -25,6 +28,7 @@ from pynq.design.tcl import (
     filters,
     globs,
     nets,
+    packaged,
     properties,
     sandbox,
     wire,
@@ -43,6 +47,7 @@ MODULES: tuple[ModuleType, ...] = (
         filters,
         globs,
         nets,
+        packaged,
         properties,
         sandbox,
         wire,
@@ -87,7 +92,32 @@ def _run(script: bytes) -> bytes:
     return wire.dump({"netlist": made.netlist()} if made.sheets else {"problems": [(0, "no design")]})
 
 
+_COMPONENT = b"""<spirit:component xmlns:x="x" xmlns:spirit="http://www.spiritconsortium.org/XMLSchema/">
+<spirit:vendor>a</spirit:vendor><spirit:library>b</spirit:library><spirit:name>c</spirit:name>
+<spirit:version>1</spirit:version><spirit:busInterfaces><spirit:busInterface><spirit:name>S</spirit:name>
+<spirit:busType spirit:vendor="x" spirit:library="y" spirit:name="aximm" spirit:version="1"/>
+<spirit:slave><spirit:memoryMapRef spirit:memoryMapRef="S"/></spirit:slave><spirit:portMaps><spirit:portMap>
+<spirit:logicalPort><spirit:name>WDATA</spirit:name></spirit:logicalPort><spirit:physicalPort>
+<spirit:name>d</spirit:name></spirit:physicalPort></spirit:portMap></spirit:portMaps></spirit:busInterface>
+</spirit:busInterfaces><spirit:memoryMaps><spirit:memoryMap><spirit:name>S</spirit:name><spirit:addressBlock>
+<spirit:name>r</spirit:name><spirit:range>64</spirit:range></spirit:addressBlock></spirit:memoryMap>
+</spirit:memoryMaps><spirit:model><spirit:ports><spirit:port><spirit:name>d</spirit:name><spirit:wire>
+<spirit:direction>in</spirit:direction><spirit:vector><spirit:left spirit:dependency="$W - 1">7</spirit:left>
+<spirit:right>0</spirit:right></spirit:vector></spirit:wire><spirit:vendorExtensions><x:isEnabled
+spirit:dependency="$W = 9">true</x:isEnabled></spirit:vendorExtensions></spirit:port></spirit:ports>
+</spirit:model></spirit:component>"""
+
+_WITH_COMPONENT = b"""create_bd_design d
+create_bd_cell -vlnv xilinx.com:ip:processing_system7 ps
+create_bd_cell -vlnv a:b:c:1 k
+set_property CONFIG.W 9 /k
+connect_bd_intf_net ps/M_AXI_GP0 k/S
+connect_bd_net ps/FCLK_CLK0 k/d
+assign_bd_address k/S/Reg
+"""
+
 SEEDS = {
+    "tcl-packaged": _COMPONENT,
     "tcl-commands": _SCRIPT,
     "tcl-answer": _run(b"\n".join(_SCRIPT.splitlines()[:14])),
     "tcl-script": _SCRIPT,
@@ -98,6 +128,11 @@ def read(target: str, data: bytes) -> object:
     """Do what a target does."""
     if target == "tcl-script":
         return build.design(sandbox.run(data, "made.tcl", seconds=5), "made.tcl")
+    if target == "tcl-packaged":
+        netlist = wire.load(_run(_WITH_COMPONENT)).netlist
+        assert netlist is not None
+        _folder().joinpath("ip", "component.xml").write_bytes(data)
+        return build.design(netlist, "made.tcl", packaged.Packaged(str(_folder() / "made.tcl")))
     if target == "tcl-commands":
         netlist = wire.load(_run(data)).netlist
         return netlist and build.design(netlist, "made.tcl")
@@ -105,3 +140,10 @@ def read(target: str, data: bytes) -> object:
         netlist = wire.load(data).netlist
         return netlist and build.design(netlist, "made.tcl")
     return None
+
+
+@cache
+def _folder() -> Path:
+    folder = Path(tempfile.mkdtemp())
+    folder.joinpath("ip").mkdir()
+    return folder

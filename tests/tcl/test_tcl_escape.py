@@ -125,7 +125,7 @@ def test_what_passes_without_effect(tmp_path: Path) -> None:
     assert made.cells["x"].parameters == {"SEEN": seen}
     assert there.exists()
     assert list(tmp_path.iterdir()) == [there]
-    assert "source there.tcl: another script, which is not read" in said(made)
+    assert "source there.tcl: there is no such script beside this one" in said(made)
     assert "file mkdir does not count" in said(made)
 
 

@@ -14,6 +14,7 @@ import os
 from pynq.design.bounded import load
 from pynq.design.model import Design
 from pynq.design.tcl import build, sandbox, wire
+from pynq.design.tcl.helpers import sourced_by
 from pynq.design.tcl.packaged import Packaged
 
 __all__ = ["read"]
@@ -32,5 +33,6 @@ def read(path: str | os.PathLike[str]) -> Design:
         MissingPackageError: this Python has no Tcl.
     """
     name = os.fspath(path)
-    netlist = sandbox.run(load(name, wire.SCRIPT, "script"), name)
+    data = load(name, wire.SCRIPT, "script")
+    netlist = sandbox.run(data, name, others=sourced_by(data, name))
     return build.design(netlist, name, Packaged(name, netlist.repositories))

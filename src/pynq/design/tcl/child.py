@@ -14,6 +14,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import os
 import re
 import resource
@@ -59,15 +60,22 @@ interp eval script {set argv {}; set argc 0; set argv0 vivado}
 interp alias script ::unknown {} call unknown
 """
 
+# After the aliases. What another script holds is run where `source` was called, as Tcl does it.
+_SOURCE = """
+interp alias script ::sourced {} call source
+interp eval script {proc ::source args {uplevel 1 [::sourced {*}$args]}}
+"""
+
 
 class _Runner:
     """The interpreter and what its commands work on."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, others: Mapping[str, str]) -> None:
         import _tkinter  # here: where it is not installed, that is an answer of this process
 
         self.text = text
         self.diagram = Diagram(guard(text), _defaults)
+        self.diagram.others = others
         if "create_project" not in text:
             self.diagram.project["name"] = "project_1"  # the first thing that such a script asks for
         self.failed: tuple[int, str] | None = None  # the last error of a command of ours
@@ -81,6 +89,8 @@ class _Runner:
         for name in ("send_msg_id", "send_gid_msg", "send_msg"):
             self.tcl.call("interp", "eval", "script", "namespace eval ::common {}")
             self.tcl.call("interp", "alias", "script", f"::common::{name}", "", "call", name)
+
+        self.tcl.eval(_SOURCE)
 
     def call(self, name: str, line: str, *words: str) -> str:
         """Do a command of the script: the digit 0 and its result, or 1 and a message."""
@@ -165,10 +175,10 @@ def _limit() -> None:
         resource.setrlimit(getattr(resource, name), (value, value))
 
 
-def answer(text: str) -> bytes:
+def answer(text: str, others: Mapping[str, str]) -> bytes:
     """Run a script and return the document for the parent."""
     try:
-        runner = _Runner(text)
+        runner = _Runner(text, others)
     except ImportError as error:
         return wire.dump({"missing": str(error)})
     problems, result = runner.run()
@@ -187,9 +197,11 @@ def main() -> None:
     """Read the script from standard input, write the answer to standard output."""
     with open(0, "rb", closefd=False) as stream:
         text = stream.read(wire.SCRIPT + 1000).decode("utf-8")
+    with open(int(sys.argv[2]), "rb") as stream:
+        others = json.loads(stream.read())
     _limit()
     try:
-        data = answer(text)
+        data = answer(text, others)
     except MemoryError:
         data = wire.dump({"problems": [(0, wire.OUT_OF_MEMORY)]})
     sys.stdout.buffer.write(data)

@@ -177,8 +177,18 @@ def can_resolve_reference(diagram: Diagram, words: Sequence[str]) -> str:
 
 
 def source(diagram: Diagram, words: Sequence[str]) -> str:
+    """The text of another script; the longest tail of its path that lies beside this one counts."""
     name = words[-1] if words else ""
-    diagram.note(f"source {posixpath.basename(name)[:100]}: another script, which is not read")
+    parts = [
+        part for part in posixpath.normpath(name.replace("\\", "/")).split("/") if part not in ("", "..")
+    ]
+    for start in range(len(parts)):
+        text = diagram.others.get("/".join(parts[start:]))
+        if text is not None:
+            return text
+    diagram.note(
+        f"source {posixpath.basename(name)[:100]}: there is no such script beside this one, it is not read"
+    )
     return ""
 
 

@@ -156,6 +156,7 @@ class Diagram:
         self.complaints: list[tuple[int, str]] = []  # messages of severity ERROR that the script has sent
         self.finished = False  # by `exit`
         self.complete = False  # the design was saved or checked, and not changed since
+        self.others: Mapping[str, str] = {}  # scripts that may be sourced, by their paths
         self.repositories: list[str] = []  # folders of IP that the script has named
         self.automated = False  # some of it was left to Vivado's automation
         self.exhausted = ""  # the bound that the script broke

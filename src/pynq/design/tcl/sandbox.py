@@ -8,13 +8,16 @@ that says why.
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import selectors
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from pynq.design.tcl import wire
 from pynq.design.tcl.netlist import Netlist
@@ -22,6 +25,7 @@ from pynq.errors import DesignError, MissingPackageError, Problem
 
 __all__ = ["run"]
 
+NO_OTHERS: Mapping[str, str] = MappingProxyType({})
 WALL_SECONDS = 20.0
 """After so long the process is ended, whatever it does."""
 
@@ -46,13 +50,16 @@ _ENDS = {
 }
 
 
-def run(data: bytes, file: str, seconds: float = WALL_SECONDS) -> Netlist:
+def run(
+    data: bytes, file: str, seconds: float = WALL_SECONDS, others: Mapping[str, str] = NO_OTHERS
+) -> Netlist:
     """Run a script.
 
     Args:
         data: its text, UTF-8 or else Latin-1.
         file: its name, for messages.
         seconds: the time it gets.
+        others: texts of the scripts that it may source, by their paths from its folder.
 
     Raises:
         DesignError: it is no script, ends with an error, breaks a limit, or makes no design.
@@ -61,7 +68,7 @@ def run(data: bytes, file: str, seconds: float = WALL_SECONDS) -> Netlist:
     text = _text(data, file)
     # On the script's first line, so that the lines of all others stay: `info script` gives no place here.
     body = f"info script /script.tcl;{text}".encode()
-    status, answer = _exchange(body, file, seconds)
+    status, answer = _exchange(body, json.dumps(dict(others)).encode(), file, seconds)
     if status < 0:
         why = _ENDS.get(signal.Signals(-status), f"ended the interpreter ({signal.Signals(-status).name})")
         raise _error(file, f"the script {why}")
@@ -105,18 +112,20 @@ def _text(data: bytes, file: str) -> str:
     return text
 
 
-def _exchange(body: bytes, file: str, seconds: float) -> tuple[int, bytes]:
+def _exchange(body: bytes, others: bytes, file: str, seconds: float) -> tuple[int, bytes]:
     """Give the process its script and take its answer: exit status and bytes."""
     if not sys.executable:
         raise _error(file, "there is no sys.executable, the Python interpreter that runs the script")
     root = str(Path(__file__).resolve().parents[3])
-    with open(os.memfd_create("script"), "w+b") as script:
-        script.write(body)
-        script.seek(0)
+    with open(os.memfd_create("script"), "w+b") as script, open(os.memfd_create("others"), "w+b") as beside:
+        for stream, data in ((script, body), (beside, others)):
+            stream.write(data)
+            stream.seek(0)
         try:
             process = subprocess.Popen(
-                [sys.executable, "-I", "-S", "-B", "-c", BOOT, root],
+                [sys.executable, "-I", "-S", "-B", "-c", BOOT, root, str(beside.fileno())],
                 stdin=script,
+                pass_fds=[beside.fileno()],
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
                 cwd="/",
