@@ -21,7 +21,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pynq.backends.sim.model import MemoryPort, Model, Packet, Pin, RegisterSet, StreamPort, Task, models
+from pynq.backends.sim.model import Model, models
+from pynq.backends.sim.model_ports import MemoryPort, Packet, Pin, StreamPort
+from pynq.backends.sim.model_registers import RegisterSet
+from pynq.backends.sim.model_tasks import Task
 from pynq.backends.sim.models.hls import HlsModel
 from pynq.backends.sim.regfile import Reg
 

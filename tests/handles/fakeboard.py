@@ -331,6 +331,8 @@ class Gpio:
 class Line(InterruptLine):
     """A line of the PS, as UIO has it: each firing ends exactly one wait."""
 
+    patience = 20.0  # seconds of a wait without a timeout, which no busy machine takes to do anything
+
     def __init__(self, wire: Wire, edge: bool) -> None:
         self.wire, self.edge = wire, edge
         self.condition = threading.Condition()
@@ -367,8 +369,8 @@ class Line(InterruptLine):
 
     def wait(self, timeout: float | None = None) -> bool:
         with self.condition:
-            # 2 s: a test that hangs shows where. The device "knows" then that nothing comes.
-            if not self.condition.wait_for(lambda: self.fired, 2 if timeout is None else timeout):
+            # A test that hangs shows where. The device "knows" then that nothing comes.
+            if not self.condition.wait_for(lambda: self.fired, self.patience if timeout is None else timeout):
                 if timeout is None:
                     raise DeadlockError("nothing drives the line")
                 return False

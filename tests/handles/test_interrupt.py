@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from fakeboard import Bench, FakeBoard, Intc
+from fakeboard import Bench, FakeBoard, Intc, Line
 
 from pynq.design.model import Design
 from pynq.errors import (
@@ -535,10 +535,11 @@ def test_timeout_in_a_task_tells_the_state_while_it_waited(fake: Bench) -> None:
         asyncio.run(pin(fake, "level0").wait(0.01))
 
 
-def test_deadlock_names_the_pin(bench: Bench) -> None:
+def test_deadlock_names_the_pin(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing can raise the interrupt: the wait ends by itself, blocked or awaited."""
     if bench.device.shares_controllers:
         pytest.skip("a board never knows that nothing can come")
-    """Nothing can raise the interrupt: the wait ends by itself, blocked or awaited."""
+    monkeypatch.setattr(Line, "patience", 0.1)
     interrupt = pin(bench, "level1")
     with pytest.raises(DeadlockError, match="no interrupt can come from source/level1"):
         interrupt.wait_sync()

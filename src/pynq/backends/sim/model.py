@@ -8,35 +8,25 @@ request, never once a beat.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Coroutine, Generator, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from functools import partial
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
+from pynq.backends.sim.model_ports import MemoryPort, Pin, StreamPort
+from pynq.backends.sim.model_registers import RegisterSet
+from pynq.backends.sim.model_tasks import Pause, Task
 from pynq.backends.sim.regfile import RegisterSpec, identifier, specs_of_model
-from pynq.errors import BusError, ModelError
+from pynq.errors import ModelError
 from pynq.wording import near
 
 if TYPE_CHECKING:
-    from collections.abc import Buffer  # type: ignore[attr-defined]
-
     from pynq.backends.sim._engine import Clock, Engine, Host
     from pynq.design.model import Cell, Vlnv
 
-__all__ = [
-    "MemoryPort",
-    "Model",
-    "ModelRegistry",
-    "Packet",
-    "Pin",
-    "RegisterSet",
-    "StreamPort",
-    "Task",
-    "models",
-]
+__all__ = ["Model", "ModelRegistry", "models", "moment"]
 
 T = TypeVar("T")
 _PS = 1_000_000_000_000  # picoseconds a second
@@ -48,370 +38,6 @@ def moment(now: int) -> str:
         if now >= size:
             return f"{now / size:.6g} {unit}"
     return f"{now} ps"
-
-
-# -- awaiting ------------------------------------------------------------------------------------------
-class _Pause(Generic[T]):
-    """One thing that a model waits for.
-
-    The engine, or another coroutine of the model, brings it to its end.
-    """
-
-    __slots__ = ("_error", "_task", "done", "value", "what")
-
-    def __init__(self, what: str) -> None:
-        self.what = what
-        self.done = False
-        self.value: T | None = None
-        self._error: BaseException | None = None
-        self._task: Task | None = None
-
-    def __await__(self) -> Generator[_Pause[T], None, T]:
-        if not self.done:
-            yield self
-        if self._error is not None:
-            raise self._error
-        return self.value  # type: ignore[return-value]
-
-    def finish(self, value: T | None = None, error: BaseException | None = None) -> None:
-        """Give the result and let the waiting coroutine go on, now."""
-        self.done, self.value, self._error = True, value, error
-        task, self._task = self._task, None
-        if task is not None:
-            task._step()
-
-    def wait_by(self, task: Task) -> None:
-        if self._task is not None:
-            raise ModelError(f"two coroutines of one model wait for the same thing: {self.what}")
-        self._task = task
-
-
-class Task:
-    """A coroutine of a model that runs beside the others; awaiting it waits for its end and gives its
-    result.
-    """
-
-    def __init__(self, model: Model, coroutine: Coroutine[Any, Any, Any]) -> None:
-        self._model = model
-        self._coroutine = coroutine
-        self._end: _Pause[Any] = _Pause(f"the end of {getattr(coroutine, '__name__', 'a coroutine')}")
-        self._busy = False
-        self._cancelled = False
-        self.waits_for: str = ""
-
-    @property
-    def done(self) -> bool:
-        """True when the coroutine has ended or was cancelled."""
-        return self._end.done or self._cancelled
-
-    def __await__(self) -> Generator[Any, None, Any]:
-        return self._end.__await__()
-
-    def cancel(self) -> None:
-        """End the coroutine where it stands."""
-        self._cancelled = True
-        self.waits_for = ""
-        if not self._busy:
-            self._coroutine.close()
-
-    def _step(self) -> None:
-        if self.done:
-            return
-        self._busy = True
-        try:
-            while True:
-                pause = self._coroutine.send(None)
-                if not isinstance(pause, _Pause):
-                    foreign = TypeError(
-                        f"awaits {type(pause).__name__}, which belongs to another event loop; a model awaits "
-                        "what its own methods give: stream().recv(), cycles(), written(), memory().read()"
-                    )
-                    self._coroutine.throw(foreign)
-                    raise foreign
-                if self._cancelled or not pause.done:
-                    break
-            if not self._cancelled:
-                pause.wait_by(self)
-                self.waits_for = pause.what
-        except StopIteration as end:
-            self.waits_for = ""
-            self._busy = False
-            self._end.finish(end.value)
-        except Exception as error:
-            self._cancelled = True
-            self.waits_for = ""
-            raise self._model._failure(error) from error
-        except BaseException as error:  # Ctrl-C that came while the model's code ran goes to the program
-            self._cancelled = True
-            self.waits_for = ""
-            self._model._broken_off(error)
-            raise
-        finally:
-            self._busy = False
-            if self._cancelled:
-                self._coroutine.close()
-
-
-# -- ports ---------------------------------------------------------------------------------------------
-class Packet(np.ndarray[Any, np.dtype[np.uint8]]):
-    """Bytes received from a stream.
-
-    ``last``: TLAST came with the final beat; ``dest``, ``user``, ``id`` as of the first beat.
-    """
-
-    last: bool
-    dest: int
-    user: int
-    id: int
-
-    def __array_finalize__(self, source: Any) -> None:
-        self.last = getattr(source, "last", False)
-        self.dest = getattr(source, "dest", 0)
-        self.user = getattr(source, "user", 0)
-        self.id = getattr(source, "id", 0)
-
-
-class StreamPort:
-    """An AXI4-Stream interface of a model; ``width`` is that of TDATA in bytes."""
-
-    def __init__(self, model: Model, name: str, *, sink: bool, width: int) -> None:
-        self._model = model
-        self.name = name
-        self.width = width
-        self._sink = sink
-
-    async def recv(self, nbytes: int | None = None) -> Packet:
-        """Take ``nbytes`` bytes, or fewer if TLAST comes first; without a number everything up to TLAST.
-
-        Returns an array of bytes with ``.last``; ``.view("<i2")`` gives samples. Raises :class:`ModelError`
-        on a port that sends.
-        """
-        if not self._sink:
-            raise ModelError(f"{self._model.name}.{self.name} sends; only a slave stream can receive")
-        pause: _Pause[Packet] = _Pause(
-            f"{'a packet' if nbytes is None else f'{nbytes} bytes'} on {self._model.name}/{self.name}"
-        )
-
-        def done(data: npt.NDArray[np.uint8], last: bool, band: tuple[int, int, int]) -> None:
-            packet = data.view(Packet)
-            packet.last = last
-            packet.dest, packet.user, packet.id = band
-            pause.finish(packet)
-
-        self._model.host.receive(self.name, nbytes, done)
-        return await pause
-
-    async def send(
-        self, data: npt.ArrayLike | Buffer, last: bool = True, *, dest: int = 0, user: int = 0, id: int = 0
-    ) -> None:
-        """Send the bytes of an array, with TLAST at the end if ``last``; return when the sink's queue
-        has taken all of them.
-        """
-        if self._sink:
-            raise ModelError(f"{self._model.name}.{self.name} receives; only a master stream can send")
-        raw: Any = data if isinstance(data, (bytes, bytearray, memoryview)) else np.ascontiguousarray(data)
-        pause: _Pause[None] = _Pause(f"room on {self._model.name}/{self.name}")
-        self._model.host.send(self.name, raw, last, pause.finish, dest=dest, user=user, id=id)
-        await pause
-
-    def __repr__(self) -> str:
-        does = "receives" if self._sink else "sends"
-        return f"<StreamPort {self._model.name}/{self.name}, {does} {self.width} bytes a beat>"
-
-
-class MemoryPort:
-    """A memory-mapped master of a model: what it reads and writes by itself (DDR, BRAM, registers of
-    others).
-    """
-
-    def __init__(self, model: Model, name: str) -> None:
-        self._model = model
-        self.name = name
-
-    async def read(self, address: int, nbytes: int) -> npt.NDArray[np.uint8]:
-        """Read bytes. Raises :class:`BusError` where the bus answers with an error."""
-        what = f"{nbytes} bytes from {address:#x} by {self._model.name}/{self.name}"
-        pause: _Pause[npt.NDArray[np.uint8]] = _Pause(what)
-
-        def done(data: npt.NDArray[np.uint8] | None, error: str) -> None:
-            pause.finish(data, BusError(error) if error else None)
-
-        self._model.host.read_memory(self.name, int(address), int(nbytes), done)
-        return await pause
-
-    async def write(self, address: int, data: npt.ArrayLike | Buffer) -> None:
-        """Write the bytes of an array. Raises :class:`BusError` where the bus answers with an error."""
-        raw: Any = data if isinstance(data, (bytes, bytearray, memoryview)) else np.ascontiguousarray(data)
-        pause: _Pause[None] = _Pause(f"a write to {address:#x} by {self._model.name}/{self.name}")
-
-        def done(error: str) -> None:
-            pause.finish(None, BusError(error) if error else None)
-
-        self._model.host.write_memory(self.name, int(address), raw, done)
-        await pause
-
-
-class Pin:
-    """A wire of a model: an output to drive, or an input to read and to wait for."""
-
-    def __init__(self, model: Model, name: str, *, output: bool, width: int) -> None:
-        self._model = model
-        self.name = name
-        self.output = output
-        self.width = width
-        self._waiting: list[tuple[Callable[[int, int], bool], _Pause[int]]] = []
-        self._before = 0
-
-    @property
-    def level(self) -> int:
-        """What is on the wire now."""
-        return self._model.host.sample(self.name)
-
-    def drive(self, value: int) -> None:
-        """Set the level of an output."""
-        self._model.host.drive(self._writable(), int(value))
-
-    def pulse(self, cycles: int = 1) -> None:
-        """Drive 1 for some cycles of the model's clock, then 0."""
-        self._model.host.pulse(self._writable(), cycles)
-
-    async def changed(self) -> int:
-        """Wait for a change of level; return the new one."""
-        return await self._edge(lambda now, before: now != before, "a change")
-
-    async def rising(self) -> int:
-        """Wait until any bit goes from 0 to 1; return the level."""
-        return await self._edge(lambda now, before: bool(now & ~before), "a rising edge")
-
-    async def falling(self) -> int:
-        """Wait until any bit goes from 1 to 0; return the level."""
-        return await self._edge(lambda now, before: bool(~now & before), "a falling edge")
-
-    def _writable(self) -> str:
-        if not self.output:
-            raise ModelError(f"{self._model.name}/{self.name} is an input; a model drives its outputs only")
-        return self.name
-
-    async def _edge(self, test: Callable[[int, int], bool], what: str) -> int:
-        if self.output:
-            raise ModelError(
-                f"{self._model.name}/{self.name} is an output; a model waits for its inputs only"
-            )
-        pause: _Pause[int] = _Pause(f"{what} of {self._model.name}/{self.name}")
-        self._waiting.append((test, pause))
-        return await pause
-
-    def _arrived(self, level: int) -> None:
-        before, self._before = self._before, level
-        waiting, self._waiting = self._waiting, []
-        ready: list[tuple[Callable[[int, int], bool], _Pause[int]]] = []
-        for entry in waiting:
-            (ready if entry[0](level, before) else self._waiting).append(entry)
-        for _, pause in ready:
-            pause.finish(level)
-
-
-# -- registers -----------------------------------------------------------------------------------------
-class RegisterValue(int):
-    """The contents of a register; its fields are attributes: ``self.registers.CTRL.START``, also to be
-    set.
-    """
-
-    _set: RegisterSet
-    _spec: RegisterSpec
-
-    @classmethod
-    def _make(cls, owner: RegisterSet, spec: RegisterSpec, value: int) -> RegisterValue:
-        made = cls(value)
-        object.__setattr__(made, "_set", owner)
-        object.__setattr__(made, "_spec", spec)
-        return made
-
-    def __getattr__(self, name: str) -> int:
-        low, width = self._field(name)
-        return int(self) >> low & ((1 << width) - 1)
-
-    def __setattr__(self, name: str, value: int) -> None:
-        low, width = self._field(name)
-        if not 0 <= value < 1 << width:
-            raise ModelError(
-                f"{self._set._owner}.{self._spec.name}.{name} = {value}: the field has {width} bits"
-            )
-        mask = ((1 << width) - 1) << low
-        self._set._host.set(self._spec.offset, value << low, mask=mask, port=self._spec.port)
-
-    def _field(self, name: str) -> tuple[int, int]:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        for known, place in self._spec.fields.items():
-            if name in (known, identifier(known)):
-                return place
-        fields = map(identifier, self._spec.fields)
-        raise AttributeError(
-            f"{self._set._owner}: register {self._spec.name} has no field {name!r}; "
-            f"{near(name, fields, 'known:')}"
-        )
-
-
-class RegisterSet:
-    """A model's own view of its registers: raw storage, beyond access rights, without hooks and at no time.
-
-    By attribute where the name is an identifier (others are spelt with ``_``), by the name in the
-    description, or by offset.
-    """
-
-    __slots__ = ("_host", "_owner", "_specs")
-
-    _host: Host
-    _owner: str
-    _specs: dict[str, RegisterSpec]
-
-    def __init__(self, host: Host, owner: str, specs: Iterable[RegisterSpec]) -> None:
-        object.__setattr__(self, "_host", host)
-        object.__setattr__(self, "_owner", owner)
-        known: dict[str, RegisterSpec] = {}
-        for spec in specs:
-            for name in (identifier(spec.name), identifier(f"{spec.port}_{spec.name}")):
-                known.setdefault(name, spec)
-        object.__setattr__(self, "_specs", known)
-
-    def find(self, key: str | int) -> RegisterSpec:
-        """Return how a register is laid out. Raises ``AttributeError`` with the near names."""
-        if isinstance(key, int):
-            for spec in self._specs.values():
-                if spec.offset == key:
-                    return spec
-            raise AttributeError(f"{self._owner} has no register at offset {key:#x}")
-        spec_of = self._specs.get(key) or self._specs.get(identifier(key))
-        if spec_of is None:
-            raise AttributeError(f"{self._owner} has no register {key!r}; {near(key, self._specs, 'known:')}")
-        return spec_of
-
-    def __getitem__(self, key: str | int) -> RegisterValue:
-        spec = self.find(key)
-        return RegisterValue._make(self, spec, self._host.get(spec.offset, port=spec.port))
-
-    def __setitem__(self, key: str | int, value: int) -> None:
-        spec = self.find(key)
-        self._host.set(spec.offset, int(value) & spec.mask, port=spec.port)
-
-    def __getattr__(self, name: str) -> RegisterValue:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        return self[name]
-
-    def __setattr__(self, name: str, value: int) -> None:
-        self[name] = value
-
-    def __iter__(self) -> Any:
-        return iter({spec.name: None for spec in self._specs.values()})
-
-    def __dir__(self) -> list[str]:
-        return [*super().__dir__(), *self._specs]
-
-    def __repr__(self) -> str:
-        values = ", ".join(f"{name}={int(self[name]):#x}" for name in self)
-        return f"<registers of {self._owner}: {values}>"
 
 
 # -- which model drives which IP -----------------------------------------------------------------------
@@ -560,13 +186,13 @@ class Model:
 
     async def cycles(self, count: int) -> None:
         """Wait for that many rising edges of the model's clock."""
-        pause: _Pause[None] = _Pause(f"{count} cycles")
+        pause: Pause[None] = Pause(f"{count} cycles")
         self.host.after(max(0, int(count)), pause.finish)
         await pause
 
     async def seconds(self, duration: float) -> None:
         """Wait for a span of virtual time."""
-        pause: _Pause[None] = _Pause(f"{duration} s")
+        pause: Pause[None] = Pause(f"{duration} s")
         self.host.at(self.engine.now + round(duration * _PS), pause.finish)
         await pause
 
@@ -585,7 +211,7 @@ class Model:
         if value is not None:
             self._unseen[key] = None
             return value
-        pause: _Pause[int] = _Pause(f"a write to {self.name}.{spec.name}")
+        pause: Pause[int] = Pause(f"a write to {self.name}.{spec.name}")
         self._waiting.setdefault(key, []).append(pause)
         return await pause
 
@@ -594,7 +220,7 @@ class Model:
         task = Task(self, coroutine)
         self._tasks = [held for held in self._tasks if not held.done]
         self._tasks.append(task)
-        task._step()
+        task.step()
         return task
 
     # -- life (called by the assembly) -----------------------------------------------------------------
@@ -647,7 +273,7 @@ class Model:
         self._alive = False
         self._failed: str | None = None
         self._unseen: dict[tuple[str, int], int | None] = {}
-        self._waiting: dict[tuple[str, int], list[_Pause[int]]] = {}
+        self._waiting: dict[tuple[str, int], list[Pause[int]]] = {}
         self._hooked: set[tuple[str, int]] = set()
         self._connect_hooks()
         host.on_reset(self._guard(self._reset))
@@ -663,7 +289,7 @@ class Model:
             try:
                 if handler is not None:
                     handler(level)
-                self._pins[name]._arrived(level)
+                self._pins[name].arrived(level)
             except Exception as error:
                 raise self._failure(error) from error
 
@@ -683,8 +309,7 @@ class Model:
         self._unseen = dict.fromkeys(self._unseen)
         self._waiting = {}
         for pin in self._pins.values():
-            pin._waiting = []
-            pin._before = 0 if pin.output else pin.level
+            pin.forget()
         if not active:
             self.on_reset()
             self.start(self.main())

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from pynq.backends.sim.model import Model, StreamPort
+from pynq.backends.sim.model import Model
+from pynq.backends.sim.model_ports import StreamPort
 from pynq.backends.sim.nets import number, parameter
 from pynq.backends.sim.regfile import Reg, RegisterSpec, specs_of_model
 from pynq.design.model import Cell
