@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from pynq.design.model import Design, InterruptPin
     from pynq.device.base import Device
 
-from pynq.interrupt_tree import Pin, Sleeper, TaskWaiter, Waiter, end, line_number, route, tree_of
+from pynq.interrupt_stations import Pin, route
+from pynq.interrupt_tree import line_number, tree_of
+from pynq.interrupt_waiters import Sleeper, TaskWaiter, Waiter, end
 
 __all__ = ["Interrupt"]
 
@@ -93,8 +95,9 @@ class Interrupt:
             OverlayNotLoadedError: The design has been replaced.
         """
         loop = asyncio.get_running_loop()
-        waiter = TaskWaiter(self._pin(), loop)
-        pin = self._enter(waiter)
+        pin = self._pin()
+        waiter = TaskWaiter(pin, loop)
+        pin = self._enter(waiter, pin)
         timer = None if timeout is None else loop.call_later(max(timeout, 0), waiter.expire)
         came = False
         try:
@@ -122,8 +125,9 @@ class Interrupt:
         the device's
         time: on the simulated board in deterministic mode, of virtual time.
         """
-        waiter = Sleeper(self._pin())
-        pin = self._enter(waiter)
+        pin = self._pin()
+        waiter = Sleeper(pin)
+        pin = self._enter(waiter, pin)
         try:
             pin.line.wait(waiter, timeout)
         finally:
@@ -132,15 +136,15 @@ class Interrupt:
     def _pin(self) -> Pin:
         return tree_of(self.device).pin(self.description)
 
-    def _enter(self, waiter: Waiter) -> Pin:
+    def _enter(self, waiter: Waiter, pin: Pin) -> Pin:
         """Register a waiter, on a new tree if the same design was downloaded again. Return its pin."""
         try:
-            waiter.pin.line.enter(waiter)
+            pin.line.enter(waiter)
         except OverlayNotLoadedError:
             tree_of(self.device, afresh=True)
-            waiter.pin = self._pin()
-            waiter.pin.line.enter(waiter)
-        return waiter.pin
+            pin = waiter.pin = self._pin()
+            pin.line.enter(waiter)
+        return pin
 
     def __repr__(self) -> str:
         return f"<Interrupt {self.path!r}: {route(self.description)}>"

@@ -200,7 +200,7 @@ def test_source_that_is_not_cleared_is_reported_to_a_task(fake: Bench) -> None:
 def test_fast_source_is_no_fault_where_the_level_is_unknown(
     design: Design, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pynq.interrupt_tree._IMMEDIATE", 10)  # however busy this machine is
+    monkeypatch.setattr("pynq.interrupt_stations._IMMEDIATE", 10)  # however busy this machine is
     bench = Bench(FakeBoard(design, probing=False))
     interrupt = pin(bench, "level0")
     bench.raise_("level0")
