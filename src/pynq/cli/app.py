@@ -50,6 +50,20 @@ class _Console(Console):
 
 # An empty metavar: newer versions of typer show a switch as one that takes a value.
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.", metavar="")]
+DesignFile = Annotated[
+    Path,
+    typer.Argument(help="Description, or the bitstream it lies beside.", show_default=False, metavar="FILE"),
+]
+Companion = Annotated[
+    bool,
+    typer.Option(
+        "--companion", help="Run the Python file beside the bitstream, so that its drivers count.", metavar=""
+    ),
+]
+IgnoreVersion = Annotated[
+    bool,
+    typer.Option("--ignore-version", help="Bind drivers for another version of an IP, too.", metavar=""),
+]
 
 
 def _version(wanted: bool) -> None:
@@ -103,25 +117,10 @@ def _doctor(as_json: AsJson = False) -> int:
 
 @app.command("inspect")
 def _inspect(
-    file: Annotated[
-        Path,
-        typer.Argument(
-            help="Description, or the bitstream it lies beside.", show_default=False, metavar="FILE"
-        ),
-    ],
+    file: DesignFile,
     as_json: AsJson = False,
-    companion: Annotated[
-        bool,
-        typer.Option(
-            "--companion",
-            help="Run the Python file beside the bitstream, so that its drivers count.",
-            metavar="",
-        ),
-    ] = False,
-    ignore_version: Annotated[
-        bool,
-        typer.Option("--ignore-version", help="Bind drivers for another version of an IP, too.", metavar=""),
-    ] = False,
+    companion: Companion = False,
+    ignore_version: IgnoreVersion = False,
     html: Annotated[
         Path | None,
         typer.Option("--html", help="Write one page with everything; it needs no network.", metavar="OUT"),
@@ -210,12 +209,7 @@ def _inspect(
 
 @app.command("check")
 def _check(
-    file: Annotated[
-        Path,
-        typer.Argument(
-            help="Description, or the bitstream it lies beside.", show_default=False, metavar="FILE"
-        ),
-    ],
+    file: DesignFile,
     as_json: AsJson = False,
     strict: Annotated[
         bool, typer.Option("--strict", help="Exit with 1 for warnings, too.", metavar="")
@@ -228,14 +222,7 @@ def _check(
         list[str] | None,
         typer.Option("--ignore", help="Leave this rule out; may be repeated.", metavar="RULE"),
     ] = None,
-    companion: Annotated[
-        bool,
-        typer.Option(
-            "--companion",
-            help="Run the Python file beside the bitstream, so that its drivers count.",
-            metavar="",
-        ),
-    ] = False,
+    companion: Companion = False,
 ) -> int:
     """Find mistakes of a design before they hang a board. Exits with 1 if there is an error."""
     from pynq.cli import check, look
@@ -252,28 +239,13 @@ def _check(
 
 @app.command("stubs")
 def _stubs(
-    file: Annotated[
-        Path,
-        typer.Argument(
-            help="Description, or the bitstream it lies beside.", show_default=False, metavar="FILE"
-        ),
-    ],
+    file: DesignFile,
     out: Annotated[
         Path | None,
         typer.Option("--out", "-o", help="Write there instead of printing; ends in .pyi.", metavar="OUT"),
     ] = None,
-    companion: Annotated[
-        bool,
-        typer.Option(
-            "--companion",
-            help="Run the Python file beside the bitstream, so that its drivers count.",
-            metavar="",
-        ),
-    ] = False,
-    ignore_version: Annotated[
-        bool,
-        typer.Option("--ignore-version", help="Bind drivers for another version of an IP, too.", metavar=""),
-    ] = False,
+    companion: Companion = False,
+    ignore_version: IgnoreVersion = False,
 ) -> None:
     """Write a type stub of an overlay, so that editors complete its IP, registers and fields."""
     from pynq.cli import stubs
