@@ -13,10 +13,9 @@ a :class:`~pynq.errors.DeviceTreeError` with file and line.
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
 from dataclasses import dataclass, field
-from typing import NoReturn
 
+from pynq.devicetree.dts_scan import ALL_ONES, MACROS, NUMBER, WORD, Scanner, integer, unescaped
 from pynq.devicetree.fdt import MAX_BYTES, MAX_DEPTH, UNRESOLVED, Node, Tree, check_name, resolve, strings
 from pynq.devicetree.overlay import Fragment, make
 from pynq.errors import DeviceTreeError
@@ -25,52 +24,12 @@ __all__ = ["MACROS", "MAX_TEXT", "Source", "read"]
 
 MAX_TEXT = MAX_BYTES
 """Longest text that is read, in characters."""
-MAX_EXPRESSION = 32
-"""Deepest nesting of parentheses."""
-MAX_NOTES = 100
-
-#: What interrupt specifiers are written with (include/dt-bindings/interrupt-controller/*.h of Linux).
-MACROS = {
-    "GIC_SPI": 0,
-    "GIC_PPI": 1,
-    "IRQ_TYPE_NONE": 0,
-    "IRQ_TYPE_EDGE_RISING": 1,
-    "IRQ_TYPE_EDGE_FALLING": 2,
-    "IRQ_TYPE_EDGE_BOTH": 3,
-    "IRQ_TYPE_LEVEL_HIGH": 4,
-    "IRQ_TYPE_LEVEL_LOW": 8,
-}
-
-_BLANK = re.compile(r"(?:[ \t\r\n\f\v]+|//[^\n]*|/\*.*?\*/)+", re.DOTALL)
-_DIRECTIVE = re.compile(
-    r"#[ \t]*(?:([0-9]+[^\n]*)|((?:include|define|undef|ifdef|ifndef|if|else|elif|endif|pragma|error|warning"
-    r"|line)\b(?:[^\n\\]|\\\r?\n|\\.)*))"
-)
 _LABEL = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)[ \t\r\n]*:")
 _NAME = re.compile(r"[A-Za-z0-9,._+*#?@-]+")
-_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _REFERENCE = re.compile(r"&(?:\{([^}\n]*)\}|([A-Za-z_][A-Za-z0-9_]*))")
-_NUMBER = re.compile(r"(0[xX][0-9a-fA-F]+|[0-9]+)(?:[uU]?[lL]{0,2}[uU]?)(?![A-Za-z0-9_])")
-_CHARACTER = re.compile(r"'(\\?[^\n]{1,4}?)'")
 _STRING = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
-_ESCAPE = re.compile(r"\\(x[0-9a-fA-F]{1,2}|[0-7]{1,3}|.)", re.DOTALL)
-_ESCAPES = {"n": 10, "t": 9, "r": 13, "a": 7, "b": 8, "f": 12, "v": 11}
 _BYTE = re.compile(r"[0-9a-fA-F]{2}")
 _KEYWORD = re.compile(r"/[a-z0-9-]+/")
-_OPERATORS = re.compile(r"<<|>>|<=|>=|==|!=|&&|\|\||[-+*/%<>&^|?]")
-_LEVELS = (
-    ("||",),
-    ("&&",),
-    ("|",),
-    ("^",),
-    ("&",),
-    ("==", "!="),
-    ("<", ">", "<=", ">="),
-    ("<<", ">>"),
-    ("+", "-"),
-    ("*", "/", "%"),
-)
-_64 = (1 << 64) - 1
 
 
 @dataclass
@@ -140,66 +99,12 @@ class _Same:
         return id(self.node)
 
 
-class _Parser:
+class _Parser(Scanner):
     def __init__(self, text: str, name: str) -> None:
-        self._text = text
-        self._place = 0
         self._source = Source(name)
-        self._starts = [0, *(match.end() for match in re.finditer("\n", text))]
+        super().__init__(text, name, self._source.notes)
         self._labels: dict[str, tuple[str, Node]] = {}
         self._paths: dict[tuple[_Same, str], list[tuple[int, str]]] = {}  # where paths of labels are to be
-
-    # -- the text --------------------------------------------------------------------------------------------
-    def _line(self) -> int:
-        return bisect_right(self._starts, self._place)
-
-    def _fail(self, message: str) -> NoReturn:
-        raise DeviceTreeError(f"{self._source.name}:{self._line()}: {message}")
-
-    def _expected(self, what: str) -> NoReturn:
-        found = self._text[self._place : self._place + 20].split("\n")[0]
-        self._fail(f"expected {what}, found {found!r}" if found else f"expected {what}, found the end")
-
-    def _note(self, message: str) -> None:
-        if len(self._source.notes) < MAX_NOTES:
-            self._source.notes.append((self._line(), message))
-
-    def _skip(self) -> None:
-        """Go to what comes next: not a blank, a comment or a line of the preprocessor."""
-        while True:
-            start = self._place
-            match = _BLANK.match(self._text, start)
-            if match:
-                self._place = match.end()
-            if self._text.startswith("/*", self._place):
-                self._fail("this comment has no end")
-            if not self._text.startswith("#", self._place):
-                return
-            alone = not start or self._text[start - 1] == "\n" or "\n" in self._text[start : self._place]
-            directive = _DIRECTIVE.match(self._text, self._place) if alone else None
-            if directive is None:
-                return
-            if directive[2] and not directive[2].startswith("line"):
-                self._note(f"#{directive[2].split(chr(10))[0][:60]}: the C preprocessor is not run")
-            self._place = directive.end()
-
-    def _take(self, symbol: str) -> bool:
-        self._skip()
-        if self._text.startswith(symbol, self._place):
-            self._place += len(symbol)
-            return True
-        return False
-
-    def _need(self, symbol: str) -> None:
-        if not self._take(symbol):
-            self._expected(repr(symbol))
-
-    def _match(self, pattern: re.Pattern[str]) -> re.Match[str] | None:
-        self._skip()
-        match = pattern.match(self._text, self._place)
-        if match:
-            self._place = match.end()
-        return match
 
     # -- nodes -----------------------------------------------------------------------------------------------
     def source(self) -> Source:
@@ -251,10 +156,10 @@ class _Parser:
             self._note("/include/: other files are not opened")
             return
         elif word == "/memreserve/":
-            numbers = [self._match(_NUMBER), self._match(_NUMBER)]
+            numbers = [self._match(NUMBER), self._match(NUMBER)]
             if None in numbers:
                 self._expected("address and size")
-            address, size = (_integer(match[1]) & _64 for match in numbers if match)
+            address, size = (integer(match[1]) & ALL_ONES for match in numbers if match)
             self._source.tree.reservations += ((address, size),)
         elif word in ("/delete-node/", "/omit-if-no-ref/"):
             reference = self._match(_REFERENCE)
@@ -376,8 +281,8 @@ class _Parser:
         if keyword is not None:
             if keyword[0] != "/bits/":
                 self._fail(f"{keyword[0]}: other files are not opened, and nothing but /bits/ is known here")
-            match = self._match(_NUMBER)
-            bits = _integer(match[1]) if match else 0
+            match = self._match(NUMBER)
+            bits = integer(match[1]) if match else 0
             if bits not in (8, 16, 32, 64):
                 self._fail(f"/bits/ is {bits}; expected 8, 16, 32 or 64")
         if self._take("<"):
@@ -386,7 +291,7 @@ class _Parser:
         if keyword is not None:
             self._expected("'<' after /bits/")
         if (match := self._match(_STRING)) is not None:
-            data += _unescaped(match[1]) + b"\0"
+            data += unescaped(match[1]) + b"\0"
         elif self._take("["):
             while not self._take("]"):
                 self._take_labels()
@@ -399,7 +304,7 @@ class _Parser:
                 data += strings(match[1])
             else:
                 self._paths.setdefault((_Same(node), name), []).append((len(data), match[2]))
-        elif (match := self._match(_WORD)) is not None:
+        elif (match := self._match(WORD)) is not None:
             self._note(f"{name}: macro {match[0]!r} is not known; the value is left out")
         else:
             self._expected("a value")
@@ -418,123 +323,6 @@ class _Parser:
                 continue
             value = self._atom(0)
             # As dtc: both -1 and 0xffffffff are 32 bits.
-            if not (value < 1 << bits or value > _64 - (1 << bits - 1)):
+            if not (value < 1 << bits or value > ALL_ONES - (1 << bits - 1)):
                 self._fail(f"{value:#x} does not fit {bits} bits")
             data += (value & (1 << bits) - 1).to_bytes(bits // 8, "big")
-
-    # -- expressions: unsigned, of 64 bits -------------------------------------------------------------------
-    def _atom(self, depth: int) -> int:
-        if depth > MAX_EXPRESSION:
-            self._fail(f"an expression is nested deeper than {MAX_EXPRESSION}")
-        if (match := self._match(_NUMBER)) is not None:
-            digits = match[1]
-            if len(digits) > 40 or _integer(digits) > _64:
-                self._fail(f"{digits[:40]} does not fit 64 bits")
-            if digits[0] == "0" and digits.isdecimal() and not set(digits) <= set("01234567"):
-                self._fail(f"{digits} is no octal number, though it begins with 0")
-            return _integer(digits)
-        if (match := self._match(_CHARACTER)) is not None:
-            data = _unescaped(match[1])
-            if len(data) != 1:
-                self._fail(f"{match[0]} is not one character")
-            return data[0]
-        if self._take("("):
-            value = self._ternary(depth + 1)
-            self._need(")")
-            return value
-        if (match := self._match(_WORD)) is None:
-            self._expected("a number, a reference or '>'")
-        return self._macro(match[0], depth)
-
-    def _macro(self, name: str, depth: int) -> int:
-        if self._text.startswith("(", self._place):
-            self._place += 1
-            while not self._take(")"):
-                self._ternary(depth + 1)
-                self._take(",")
-        elif name in MACROS:
-            return MACROS[name]
-        self._note(f"macro {name!r} is not known; 0 stands for it")
-        return 0
-
-    def _ternary(self, depth: int) -> int:
-        value = self._binary(0, depth)
-        if self._take("?"):
-            first = self._ternary(depth + 1)
-            self._need(":")
-            second = self._ternary(depth + 1)
-            return first if value else second
-        return value
-
-    def _binary(self, level: int, depth: int) -> int:
-        if depth > MAX_EXPRESSION:
-            self._fail(f"an expression is nested deeper than {MAX_EXPRESSION}")
-        if level == len(_LEVELS):
-            return self._unary(depth)
-        value = self._binary(level + 1, depth)
-        while True:
-            self._skip()
-            match = _OPERATORS.match(self._text, self._place)
-            if match is None or match[0] not in _LEVELS[level]:
-                return value
-            self._place = match.end()
-            value = self._apply(match[0], value, self._binary(level + 1, depth))
-
-    def _unary(self, depth: int) -> int:
-        if depth > MAX_EXPRESSION:
-            self._fail(f"an expression is nested deeper than {MAX_EXPRESSION}")
-        if self._take("-"):
-            return -self._unary(depth + 1) & _64
-        if self._take("~"):
-            return ~self._unary(depth + 1) & _64
-        if self._take("!"):
-            return int(not self._unary(depth + 1))
-        return self._atom(depth + 1)
-
-    def _apply(self, operator: str, left: int, right: int) -> int:
-        if operator in ("/", "%"):
-            if not right:
-                self._fail("a division by zero")
-            return left // right if operator == "/" else left % right
-        if operator in ("<<", ">>"):
-            shift = min(right, 64)
-            return (left << shift if operator == "<<" else left >> shift) & _64
-        result = {
-            "||": int(bool(left or right)),
-            "&&": int(bool(left and right)),
-            "|": left | right,
-            "^": left ^ right,
-            "&": left & right,
-            "==": int(left == right),
-            "!=": int(left != right),
-            "<": int(left < right),
-            ">": int(left > right),
-            "<=": int(left <= right),
-            ">=": int(left >= right),
-            "+": left + right,
-            "-": left - right,
-            "*": left * right,
-        }[operator]
-        return result & _64
-
-
-def _integer(digits: str) -> int:
-    if digits[:2] in ("0x", "0X"):
-        return int(digits[:60], 16)
-    if digits[0] == "0" and set(digits) <= set("01234567"):
-        return int(digits[:60], 8)
-    return int(digits[:60])
-
-
-def _unescaped(text: str) -> bytes:
-    data, place = bytearray(), 0
-    for match in _ESCAPE.finditer(text):
-        data += text[place : match.start()].encode(errors="replace")
-        place, code = match.end(), match[1]
-        if code[0] == "x" and len(code) > 1:
-            data.append(int(code[1:], 16))
-        elif code[0] in "01234567":
-            data.append(int(code, 8) & 0xFF)
-        else:
-            data += bytes([_ESCAPES[code]]) if code in _ESCAPES else code.encode(errors="replace")
-    return bytes(data + text[place:].encode(errors="replace"))
