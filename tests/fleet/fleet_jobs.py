@@ -11,6 +11,7 @@ import sys
 import tempfile
 import threading
 import time
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +106,13 @@ def mischief(case: Any) -> Any:
             marker.touch()
             os.kill(os.getpid(), signal.SIGKILL)
         return 2
+    if what == "mark":
+        # A file tells that it has begun, and where; then it takes its time.
+        (Path(rest[0]) / f"{os.getpid()}-{uuid.uuid4().hex}").touch()
+        time.sleep(rest[1])
+        return rest[1]
+    if what == "until":
+        return {"others": until(Path(rest[0]), rest[1])}
     if what == "wait":
         start = time.time()
         time.sleep(rest[0])
@@ -112,6 +120,15 @@ def mischief(case: Any) -> Any:
             raise ValueError("after a while")
         return {"result": rest[0], "start": start, "end": time.time()}
     raise AssertionError(what)
+
+
+def until(folder: Path, count: int) -> int:
+    """Wait until so many cases have left their mark there; return how many have."""
+    end = time.monotonic() + 60
+    while (there := len(list(folder.iterdir()))) < count:
+        assert time.monotonic() < end, f"only {there} other cases were run meanwhile"
+        time.sleep(0.01)
+    return there
 
 
 def endless() -> None:

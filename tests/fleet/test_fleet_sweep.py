@@ -23,6 +23,7 @@ pytest.importorskip("distributed", reason="the extra 'fleet' is not installed")
 @pytest.fixture(scope="module")
 def fleet() -> Iterator[Any]:
     with pynq.fleet.local(2) as running:
+        running.client.wait_for_workers(2)
         yield running
 
 

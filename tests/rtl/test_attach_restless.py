@@ -157,10 +157,14 @@ def test_a_task_with_a_limit_of_time(overlay: Any) -> None:
 def test_ctrl_c(overlay: Any, task: bool) -> None:
     buffers = start(overlay)
     wait = overlay.axi_dma_0.recvchannel
-    threading.Timer(0.2, signal.raise_signal, [signal.SIGINT]).start()
     overlay.device.engine.idle_events = 10**9  # else the dead wait is known sooner than the key is pressed
-    with in_time(5), pytest.raises(KeyboardInterrupt):
+
+    def wait_and_press() -> None:
+        threading.Timer(0.2, signal.raise_signal, [signal.SIGINT]).start()
         asyncio.run(wait.wait_async()) if task else wait.wait()
+
+    with in_time(), pytest.raises(KeyboardInterrupt):
+        wait_and_press()
     # The board is whole: what was sent can be looked at, and time goes on.
     overlay.device.run(cycles=100)
     del buffers
