@@ -190,6 +190,7 @@ void Session::end(int status, const char *file, int line, const std::string &tex
     const bool same = last_.line == line && line != 0 && base_name(last_.file) == base_name(file);
     Ended result{status, file_name(file), line, same ? last_.scope : "", same ? last_.text : text};
     if (result.file.empty()) result.line = 0;
+    if (text.find("did not converge") != std::string::npos) result.text = unsettled();
     if (same && last_.status == PYNQ_RTL_FATAL) result.status = PYNQ_RTL_FATAL;
     if (status == PYNQ_RTL_STOP && same) {  // 5.006 calls a $fatal "Error"
         const std::string place = std::string{file} + ":" + std::to_string(line);
@@ -198,6 +199,31 @@ void Session::end(int status, const char *file, int line, const std::string &tex
         }
     }
     throw result;
+}
+
+std::string Session::unsettled() const {
+    std::string text = "its signals do not settle (Verilator: did not converge): a combinational loop";
+    const char *lead = "; Verilator found one through ";
+    for (const char *const *loop = dut::loops; *loop; ++loop, lead = ", ") {
+        const std::string_view known{*loop};  // "s3:15 fir.a"
+        const size_t colon = known.find(':'), space = known.find(' ');
+        const std::string file = file_name(known.substr(0, colon));
+        text += lead;
+        text += known.substr(space + 1);
+        text += " (" + std::string{base_name(file)};
+        text += known.substr(colon, space - colon);
+        text += ")";
+    }
+    return text;
+}
+
+void endless() {
+    char text[200];
+    std::snprintf(text, sizeof text,
+                  "a loop (while, for, forever, repeat) made more than %llu turns at one time; delays are left out, so "
+                  "one that only waits never ends",
+                  static_cast<unsigned long long>(max_turns));
+    bound.session->end(PYNQ_RTL_FATAL, "", 0, text);
 }
 
 void Session::warn(const char *file, int line, const std::string &text) {

@@ -20,6 +20,7 @@ namespace pynq_rtl {
 namespace dut {
 extern const char *const files[];   // null at the end; "0/top.v" is in the first folder
 extern const char *const fatals[];  // "s3:15" for each $fatal, where Verilator does not tell it from $error
+extern const char *const loops[];   // "s3:15 fir.a" for each signal of a combinational loop
 void *make(VerilatedContext &context);
 void unmake(void *dut);
 void eval(void *dut);
@@ -88,6 +89,7 @@ class Session {
   private:
     void line(std::string_view text);
     void tell(const Place &place, const std::string &text);
+    std::string unsettled() const;  // what to say where signals do not settle
 
     std::vector<std::string> given_;  // folders, as they were given
     std::string pending_;
@@ -101,6 +103,15 @@ struct Bound {
     Session *session = nullptr;
 };
 extern thread_local Bound bound;
+
+// Ends the evaluation under way: a loop of the RTL has made too many turns in it.
+[[noreturn]] void endless();
+constexpr uint64_t max_turns = uint64_t{1} << 26;
+
+// Counts a turn of a loop; the builder puts a call into each one that Verilator has left.
+inline void turn(uint64_t &turns) {
+    if (__builtin_expect(++turns > max_turns, 0)) endless();
+}
 
 inline void enter(Session &session) {
     if (__builtin_expect(bound.number == session.number, 1)) return;

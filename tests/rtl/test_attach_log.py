@@ -26,6 +26,13 @@ def test_levels(text: str, file: str, level: int, message: str, caplog: pytest.L
     assert [(record.levelno, record.getMessage()) for record in caplog.records] == [(level, message)]
 
 
+def test_a_file_without_a_line(caplog: pytest.LogCaptureFixture) -> None:
+    printer("fir_0")("warning: $readmem file not found", "rom.dat", 0)
+    assert [record.getMessage() for record in caplog.records] == [
+        "fir_0: warning: $readmem file not found (rom.dat)"
+    ]
+
+
 def test_without_logging_it_goes_to_stderr(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -352,6 +352,24 @@ def test_a_full_disk_is_told(cache: Path, monkeypatch: pytest.MonkeyPatch) -> No
         store.write(cache / "x", b"1")
 
 
+@pytest.mark.parametrize(
+    "reason",
+    [
+        OSError(28, "No space left on device"),
+        RtlBuildError("t: the C++ compiler failed: cannot write PCH file: No space left on device"),
+    ],
+)
+def test_a_disk_that_fills_during_a_build_is_told(cache: Path, reason: Exception) -> None:
+    store = Cache(cache)
+    store._prepare()
+    with (
+        pytest.raises(RtlBuildError, match=r"can't be written: No space left on device; free some space"),
+        store.work(),
+    ):
+        raise reason
+    assert list((cache / "work").iterdir()) == []
+
+
 def test_where_the_cache_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYNQ_CACHE", str(tmp_path))
     assert default_folder() == tmp_path / "rtl"

@@ -212,14 +212,52 @@ def test_ends(make: Make, tmp_path: Path, what: int, status: int, text: str, sco
     assert ("final" in [text for _, _, text in model.printed]) == (status == FINISH)
 
 
-def test_a_loop_that_does_not_settle_is_an_error_and_no_end_of_the_process(make: Make) -> None:
+def test_a_loop_that_does_not_settle_is_an_error_that_names_it(make: Make) -> None:
     model = make(
         "module t(input clk, input en, output logic a);\n"
         "  logic b;\n  always_comb a = en & ~b;\n  always_comb b = a;\nendmodule\n"
     )
     model["en"] = 1
     assert model.eval() == FATAL
-    assert "converge" in model.event().text
+    assert re.fullmatch(
+        r"its signals do not settle \(Verilator: did not converge\): a combinational loop; Verilator "
+        r"found one through (t\.)?[ab] \(t\.sv:\d\)(, (t\.)?[ab] \(t\.sv:\d\))*",
+        model.event().text,
+    )
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "integer i; always @(posedge clk) begin i = 0; while (i < 10) i = i & d; q <= i; end",
+        "reg x; initial begin x = 0; forever #5 x = ~x; end always @(posedge clk) q <= x;",
+        "integer i; always @(posedge clk) if (d[0] == 0) for (i = 0; i >= 0; i = (i + d) & 15) q <= i;",
+    ],
+)
+def test_a_loop_without_an_end_is_an_error(make: Make, body: str) -> None:
+    model = make(f"module t(input clk, input [31:0] d, output reg [31:0] q);\n{body}\nendmodule\n")
+    model["d"] = 4
+    assert model.cycle() == FATAL
+    assert "made more than 67108864 turns" in model.event().text
+
+
+def test_loops_with_an_end_are_what_they_were(make: Make) -> None:
+    model = make(
+        "module t(input clk, input [31:0] d, output reg [31:0] q);\n"
+        "  integer i, k;\n  always @(posedge clk) begin\n    q = 0;\n"
+        "    for (i = 0; i < d; i = i + 1) begin : outer\n"
+        "      k = i;\n      while (k > (0)) begin\n        if (k[1:0] == 2'b11) disable outer;\n"
+        "        q = q + k; k = k - 1;\n      end\n    end\n  end\nendmodule\n"
+    )
+    model["d"] = 100
+    assert model.cycle() == OK
+    total = 0
+    for i in range(100):
+        for k in range(i, 0, -1):
+            if k & 3 == 3:
+                break
+            total += k
+    assert model["q"] == total
 
 
 FLAGS = {

@@ -308,3 +308,20 @@ def test_a_compiler_that_fails_is_our_fault_and_leaves_a_log(
     assert log is not None
     assert "x.cpp:1: error: no" in Path(log[1]).read_text()
     assert list((tmp_path / "cache" / "rtl" / "work").iterdir()) == []
+
+
+def test_what_the_rtl_refuses_itself_is_an_error(tmp_path: Path) -> None:
+    text = (
+        "module t #(parameter W = 3) (input clk);\n"
+        '  generate if (W != 4) $error("W must be 4, not %0d", W); endgenerate\n'
+        '  generate if (W > 2) $fatal(1, "W is too large"); endgenerate\n'
+        '  generate if (W < 9) $warning("W is small"); endgenerate\nendmodule\n'
+    )
+    file = write(tmp_path, "t.v", text)
+    told = error_of(Sources("t", (file,)))
+    assert re.search(rf"{re.escape(str(file))}:2:\d+: error: W must be 4, not 3\n", told)
+    assert re.search(rf"{re.escape(str(file))}:3:\d+: error: W is too large\n", told)
+    assert "W is small" not in told
+    file.write_text(text.replace("W = 3", "W = 4").replace("W > 2", "0"))
+    (library,) = build([Sources("t", (file,))], progress=False)
+    assert "warning: W is small [USERWARN]" in library.log

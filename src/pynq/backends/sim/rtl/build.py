@@ -23,6 +23,7 @@ from pynq.backends.sim.rtl import glue
 from pynq.backends.sim.rtl.cache import FORMAT, Cache, digest, hash_of
 from pynq.backends.sim.rtl.compile import Runtime, compile_design, runtime
 from pynq.backends.sim.rtl.glue import RtlPort
+from pynq.backends.sim.rtl.loops import bound_loops
 from pynq.backends.sim.rtl.process import Limits, Runner
 from pynq.backends.sim.rtl.progress import Progress
 from pynq.backends.sim.rtl.sources import Sources
@@ -64,6 +65,7 @@ class _Block:
     text: Preprocessed | None = None
     key: str = ""
     log: str = ""
+    loops: tuple[str, ...] = ()
     code: Path | None = None
     ports: tuple[glue.CppPort, ...] = ()
     flags: int = 0
@@ -270,9 +272,10 @@ class _Build:
     def _verilate(self, block: _Block) -> None:
         assert block.text is not None
         folder = self._folder(block)
-        block.code, block.log = verilate(
+        block.code, block.log, block.loops = verilate(
             block.sources, block.text, self.tools, folder, self.runner, self.coverage
         )
+        bound_loops(block.code)
         block.ports = glue.ports_of(block.code / "Vdut.h", block.sources.top)
         block.flags = (
             block.text.scanned.flags
@@ -296,7 +299,7 @@ class _Build:
             fatals = [f"s{file}:{line}" for file, line in block.text.scanned.fatals]
             if fatals and glue.names_fatals(block.code):
                 fatals = []
-            glue.write_glue(table, block.sources.top, block.ports, block.flags, names, fatals)
+            glue.write_glue(table, block.sources.top, block.ports, block.flags, names, fatals, block.loops)
             block.units = list(
                 compile_design(
                     block.sources.top,

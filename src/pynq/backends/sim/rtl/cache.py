@@ -30,6 +30,7 @@ __all__ = ["Cache", "Entry", "default_folder", "digest"]
 DEFAULT_BOUND = 2 << 30  # bytes
 FORMAT = 2  # of records and entries
 _DAY = 86400.0
+_LEAST_SPACE = 64 << 10  # bytes
 
 
 def default_folder() -> Path:
@@ -156,6 +157,10 @@ class Cache:
             with contextlib.suppress(OSError):
                 fcntl.flock(lock, fcntl.LOCK_EX)
             yield folder
+        except (OSError, RtlBuildError) as error:
+            if _no_space(error, folder):
+                raise _full(self.folder, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))) from error
+            raise
         finally:
             shutil.rmtree(folder, ignore_errors=True)
             os.close(lock)
@@ -302,6 +307,15 @@ def _remove_unlocked(folder: Path) -> bool:
     finally:
         if lock >= 0:
             os.close(lock)
+
+
+def _no_space(error: OSError | RtlBuildError, folder: Path) -> bool:
+    """Tell whether a full disk is the reason: ours, or one that a tool tells of, or met without a word."""
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return True
+    if os.strerror(errno.ENOSPC) in str(error):
+        return True
+    return shutil.disk_usage(folder).free < _LEAST_SPACE
 
 
 def _full(folder: Path, error: OSError) -> RtlBuildError:

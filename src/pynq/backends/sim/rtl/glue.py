@@ -125,15 +125,18 @@ def write_glue(
     flags: int,
     files: Sequence[str] = (),
     fatals: Sequence[str] = (),
+    loops: Sequence[str] = (),
 ) -> None:
     """Write the design's part of the C interface (see native/rtl/pynq_rtl_glue.hpp).
 
     ``files``: name of file ``s<i>`` of the text, as the runtime takes it (``0/top.v``: in folder 0).
-    ``fatals``: the places of ``$fatal`` in the text, ``s<i>:<line>``.
+    ``fatals``: the places of ``$fatal`` in the text, ``s<i>:<line>``. ``loops``: of signals that depend on
+    themselves, ``s<i>:<line> <signal>``.
     """
     rows = [
         f"    {{{_string(p.port.name)}, {p.port.bits}u, '{p.port.direction[0]}', {p.bytes}}}," for p in ports
     ]
+    tables = {"files": files, "fatals": fatals, "loops": loops}
     cases = [f"    case {i}: return &self(dut).{p.member};" for i, p in enumerate(ports)]
     lines = [
         f"#define PYNQ_RTL_FLAGS {flags}u",
@@ -142,8 +145,10 @@ def write_glue(
         "static const pynq_rtl_port ports[] = {",
         *rows,
         "    {nullptr, 0, 0, 0}};",
-        f"const char *const files[] = {{{''.join(_string(f) + ', ' for f in files)}nullptr}};",
-        f"const char *const fatals[] = {{{''.join(_string(f) + ', ' for f in fatals)}nullptr}};",
+        *(
+            f"const char *const {name}[] = {{{''.join(_string(text) + ', ' for text in texts)}nullptr}};"
+            for name, texts in tables.items()
+        ),
         "void *port(void *dut, uint32_t index) {",
         "    switch (index) {",
         *cases,

@@ -21,8 +21,9 @@ _LEVELS = {
     "error": logging.WARNING,
     "fatal": logging.ERROR,
 }
-# Of Verilator: delays and waits that are left out, several drivers, bits that are not there.
-_SERIOUS = re.compile(r"\[(?:STMTDLY|NOTIMING|MULTIDRIVEN|SELRANGE|INFINITELOOP)\]")
+# Of Verilator: delays and waits that are left out, several drivers, bits that are not there; and what the
+# RTL says itself while it is elaborated.
+_SERIOUS = re.compile(r"\[(?:USERWARN|STMTDLY|NOTIMING|MULTIDRIVEN|SELRANGE|INFINITELOOP)\]")
 _told: set[str] = set()
 
 
@@ -32,7 +33,7 @@ def printer(cell: str) -> Callable[[str, str, int], None]:
     def print_line(text: str, file: str, line: int) -> None:
         match = _SEVERITY.match(text)
         level = logging.INFO if match is None else _LEVELS[match[1]]
-        place = f" ({os.path.basename(file)}:{line})" if file else ""
+        place = f" ({os.path.basename(file)}{f':{line}' if line else ''})" if file else ""
         _say(level, f"{cell}: {text.rstrip()}{place}")
 
     return print_line

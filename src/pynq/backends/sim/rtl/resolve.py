@@ -281,7 +281,7 @@ class _Resolver:
             text = f"name the module with top = ...; {near('', modules, 'the sources have')}"
         else:
             text = f"no module {wanted!r} in the sources; {near(wanted, modules, 'they have')}"
-            text += "" if table.top else ". Name it with top = ..."
+            text += "" if table.top else " (name it with top = ...)"
         raise Refused([table.problem(text, "top")])
 
     def _from_vhdl(self, table: Table, found: Found, wanted: str, described: Mapping[str, str]) -> Sources:
@@ -291,7 +291,7 @@ class _Resolver:
             (top,) = known
         if not top:
             text = f"no entity {wanted!r} in the sources; {near(wanted.lower(), known, 'they have')}"
-            raise Refused([table.problem(text + ("" if table.top else ". Name it with top = ..."), "top")])
+            raise Refused([table.problem(text + ("" if table.top else " (name it with top = ...)"), "top")])
         kinds = vhdl.generics(top, found.vhdl)
         values: dict[str, str] = {}
         for name, value in lookup(described, kinds).items():

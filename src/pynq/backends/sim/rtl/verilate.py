@@ -58,6 +58,9 @@ _NOISE = re.compile(
     r"|^\s*\.\.\. (?:Looked in:|With current working directory)"
     r"|^\s{2,}[^\s:]+$"  # a place where it looked: in folders of ours
 )
+_REFUSED = re.compile(r"^%Warning-USER(?:ERROR|FATAL): ", re.MULTILINE)
+_CIRCULAR = re.compile(r"^%Warning-UNOPT(?:FLAT)?: (s\d+:\d+):\d+: .*?'([^'\n]+)'", re.MULTILINE)
+_MOST_LOOPS = 8
 _PLACE_IN_TEXT = re.compile(r"\b(s\d+):(\d+)(?::(\d+))?")
 _MARK = re.compile(r"(?:\\001|\x01)\d+:\d+(?:\\002|\x02)")
 
@@ -246,11 +249,13 @@ def _absent(found: list[str], given: set[str], search: list[str], names: _Names)
 
 def verilate(
     block: Sources, text: Preprocessed, tools: Toolchain, work: Path, runner: Runner, coverage: bool
-) -> tuple[Path, str]:
-    """Turn a preprocessed block into C++; return its folder and the warnings.
+) -> tuple[Path, str, tuple[str, ...]]:
+    """Turn a preprocessed block into C++; return its folder, the warnings, and signals that depend on
+    themselves: ``s<i>:<line> <signal>``, by the numbers of files in the text.
 
     Raises :class:`RtlBuildError` with the user's file, line and column, the source line, and Verilator's
-    text.
+    text. What the RTL itself refuses while it is elaborated (``$error`` and ``$fatal`` about a parameter)
+    counts as that too, though Verilator calls it a warning.
     """
     source = work / "design.sv"
     source.write_text(text.scanned.text, errors="surrogateescape")
@@ -279,13 +284,14 @@ def verilate(
         if second.code == 0:
             result = second
             note = f"{block.top}: its .v files use keywords of SystemVerilog as names: read as Verilog-2005"
-    if result.code:
+    if result.code or _REFUSED.search(result.output):
         raise RtlBuildError(_failure(result, runner, text.scanned.place))
     size = sum(file.stat().st_size for file in out.iterdir())
     if size > runner.limits.code:
         raise RtlBuildError(_too_large(f"the C++ of {block.top}", runner, size))
     log = "\n".join(message for _, message in _messages(result.output, text.scanned.place))
-    return out, "\n".join(part for part in (text.log, note, log) if part)
+    loops = tuple(dict.fromkeys(f"{match[1]} {match[2]}" for match in _CIRCULAR.finditer(result.output)))
+    return out, "\n".join(part for part in (text.log, note, log) if part), loops[:_MOST_LOOPS]
 
 
 def _too_large(what: str, runner: Runner, size: int | None = None) -> str:
@@ -319,7 +325,9 @@ def _messages(output: str, place: _Placer) -> Iterator[tuple[str, str]]:
             continue
         if level:
             yield level, "\n".join([*lines, *(_excerpt(at) if at else [])])
-        level = match["level"]
+        level, code = match["level"], match["code"]
+        if code in ("USERERROR", "USERFATAL"):
+            level, code = "Error", ""
         text = match["text"]
         if text.startswith(
             ("Exiting due to", "Command Failed", "This may be because there's no search path")
@@ -327,9 +335,9 @@ def _messages(output: str, place: _Placer) -> Iterator[tuple[str, str]]:
             level = ""
             continue
         at = place(match["file"], int(match["line"]), int(match["column"] or 0)) if match["file"] else None
-        code = f" [{match['code']}]" if match["code"] else ""
+        told = f" [{code}]" if code else ""
         where = f"{at}: " if at else f"{match['file']}:{match['line']}: " if match["file"] else ""
-        lines = [f"{where}{level.lower()}: {_translate(text, place)}{code}", *_advice(text)]
+        lines = [f"{where}{level.lower()}: {_translate(text, place)}{told}", *_advice(text)]
 
 
 def _advice(text: str) -> list[str]:
