@@ -43,6 +43,41 @@ def test_named_words_of_set_property() -> None:
     }
 
 
+def test_a_board_that_is_asked_for_by_a_pattern_is_there() -> None:
+    made = run(
+        """
+        create_project p ./p -part xck26-sfvc784-2LV-c
+        set board [lindex [get_board_parts -quiet -latest_file_version "*kv260_som*"] 0]
+        if {$board eq ""} { error "no such board" }
+        set_property board_part $board [current_project]
+        if {[get_parts *] ne "" || [get_runs impl_*] ne "" || [get_boards a*b] ne ""} { error "unasked" }
+        create_bd_design d
+        """
+    )
+    assert made.board == "kv260_som"
+
+
+def test_what_published_scripts_write() -> None:
+    made = run(
+        PS
+        + """
+        if {[file exist ../project]} {error "there is none"}
+        if {[file norm /a/../b] ne "/b" || [file root a.bd] ne "a"} {error "no such name"}
+        set_property -dict [list CONFIG.c_s_axis_s2mm_tdata_width.VALUE_SRC USER] [get_bd_cells dma]
+        create_bd_cell -type ip -vlnv [get_ipdefs *xilinx.com:ip:axi_timer:*] timer
+        """
+    )
+    assert not made.cells["dma"].parameters
+    assert made.cells["timer"].type == "xilinx.com:ip:axi_timer"
+    with pytest.raises(DesignError, match="file s is refused"):
+        run("create_bd_design d\nfile s x")
+
+
+def test_a_script_that_wants_arguments_is_told_so() -> None:
+    with pytest.raises(DesignError, match=r"makes no block design .*asks for arguments \(argv\)"):
+        run("if {$argc < 2} {puts usage; exit 1}\nset part [lindex $argv 0]\ncreate_bd_design d")
+
+
 def test_the_words_of_set_property_that_are_missing() -> None:
     with pytest.raises(DesignError, match="set_property takes a name, a value and objects"):
         run("create_bd_design d\nset_property -name CONFIG.A -value 1")

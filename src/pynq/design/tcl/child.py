@@ -187,7 +187,9 @@ def answer(text: str, others: Mapping[str, str]) -> bytes:
     gave_up = result.strip() not in ("", "0") and bool(diagram.complaints)
     if not problems and (netlist is None or (gave_up and not diagram.complete)):
         # The scripts that Vivado writes give up with a message of severity ERROR and `return 1`.
-        problems = [*diagram.complaints] or [(0, "the script makes no block design (no create_bd_design)")]
+        wants = "; it asks for arguments (argv), and has none here" if "argv" in text else ""
+        problem = f"the script makes no block design (no create_bd_design){wants}"
+        problems = [*diagram.complaints] or [(0, problem)]
     if problems:
         return wire.dump({"problems": problems})
     return wire.dump({"netlist": netlist})

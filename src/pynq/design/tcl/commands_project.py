@@ -139,24 +139,29 @@ def message(diagram: Diagram, words: Sequence[str]) -> str:
     return ""
 
 
+def _plain_type(pattern: str) -> str:
+    """What a pattern says of a type: ``*xilinx.com:ip:axi_dma:*`` is an axi_dma of whatever version."""
+    return re.sub(r":\*$", "", pattern.removeprefix("*"))
+
+
 def get_ipdefs(diagram: Diagram, words: Sequence[str]) -> str:
     """Every IP that a script asks for is there: its own check of the catalogue passes."""
     given = options("get_ipdefs", words, "filter of_objects", "all regexp nocase")
-    found = [one for word in given.rest for one in split_list(word)]
+    found = [_plain_type(one) for word in given.rest for one in split_list(word)]
     for name, value in re.findall(r"(?i)\b(vlnv|name)\s*=[=~]\s*[\"{]?([^\s\"{}&|()]+)", given.get("filter")):
         found.append(value if name.lower() == "vlnv" else f"xilinx.com:ip:{value}")
     return join_list(found[:1] if len(found) == 1 else found)
 
 
 def given_back(command: str) -> Callable[[Diagram, Sequence[str]], str]:
-    """A query whose named things all exist."""
+    """A query whose named things all exist; of boards and parts, what a pattern tells of a name."""
+    flags = "regexp nocase latest_file_version latest_hw_revision"
 
     def give(diagram: Diagram, words: Sequence[str]) -> str:
-        named = [
-            word
-            for word in options(command, words, "filter of_objects", "regexp nocase").rest
-            if "*" not in word
-        ]
+        words = options(command, words, "filter of_objects", flags).rest
+        if command in ("get_board_parts", "get_boards", "get_parts"):
+            words = [plain for word in words if (plain := word.strip("*")) and "*" not in plain]
+        named = [word for word in words if "*" not in word]
         return join_list(one for word in named for one in split_list(word))
 
     return give
@@ -228,13 +233,24 @@ def after(diagram: Diagram, words: Sequence[str]) -> str:
     raise CommandError("after is refused: a description can't wait for events")
 
 
+_OF_FILE = (
+    *("atime", "attributes", "channels", "copy", "delete", "dirname", "executable", "exists", "extension"),
+    *("home", "isdirectory", "isfile", "join", "link", "lstat", "mkdir", "mtime", "nativename", "normalize"),
+    *("owned", "pathtype", "readable", "readlink", "rename", "rootname", "separator", "size", "split"),
+    *("stat", "system", "tail", "tempfile", "type", "volumes", "writable"),
+)
+"""What there is of ``file`` (file(n)); a word may be shortened as long as one only begins so."""
+
+
 def file_command(diagram: Diagram, words: Sequence[str]) -> str:
     """What ``file`` makes of names alone.
 
     Scripts ask whether what they need is there, and whether what they make is there already: sources and
     folders of IP exist, nothing else does.
     """
-    what, *names = words or [""]
+    word, *names = words or [""]
+    near = [one for one in _OF_FILE if one.startswith(word)]
+    what = near[0] if word not in _OF_FILE and len(near) == 1 else word  # Tcl takes `file exist`, too
     first = names[0] if names else ""
     if what == "join":
         return posixpath.join(*names) if names else ""

@@ -97,6 +97,8 @@ def _set(diagram: Diagram, target: str, name: str, value: str) -> None:
     upper = name.upper()
     if upper == "NAME":
         _rename(diagram, sheet, kind, path, value.strip())
+    elif upper.startswith("CONFIG.") and upper.endswith(".VALUE_SRC"):
+        return  # who has set the value: nothing of the design
     elif upper.startswith("CONFIG."):
         known = _parameters(diagram, sheet, kind, path)
         if known is None:
