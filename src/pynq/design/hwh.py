@@ -28,26 +28,22 @@ from pynq.design.hwh_raw import (
     MAX_PROBLEMS,
     Attributes,
     Raw,
-    RawBlock,
     RawInterface,
     RawModule,
     RawPort,
-    RawRegister,
     TooManyProblems,
     collect,
 )
+from pynq.design.hwh_registers import block_of, number
 from pynq.design.kinds import kind_of, logical_name, protocol_of
 from pynq.design.model import (
-    AddressBlock,
     BusInterface,
     Cell,
     Design,
     Endpoint,
-    Field,
     MemoryKind,
     MemoryRange,
     Port,
-    Register,
     SourceRef,
     Vlnv,
 )
@@ -59,14 +55,10 @@ MAX_BYTES = 32 << 20
 """Largest file that is read, in bytes; the largest hand-off file seen so far has 4.1 MB."""
 MAX_PATH = 1000
 """Longest path of a cell, in characters."""
-MAX_REGISTER = 1 << 20
-"""Most bits of a register; the largest one seen so far has 1024."""
 MAX_ROUTES = 64
 """Most interfaces through which one range may lead."""
 
 _HEX = re.compile(r"(?:0[xX])?[0-9a-fA-F]{1,32}\Z")
-_NUMBER = re.compile(r"([+-]?)(?:(?:0[xX]|#)([0-9a-fA-F]{1,64})|([0-9]{1,64}))([kKmMgGtT]?)\Z")
-_SCALES = {"": 0, "k": 10, "m": 20, "g": 30, "t": 40}
 _FREQUENCY = re.compile(r"[0-9]{1,15}(?:\.[0-9]{1,15})?(?:[eE]\+?[0-9]{1,2})?\Z")  # also "1e+08"
 _PORT_KINDS = {
     "CLK": "clk",
@@ -113,18 +105,6 @@ def _collector_paused() -> Iterator[None]:
     finally:
         if enabled:
             gc.enable()
-
-
-def _number(text: str) -> int | None:
-    """A number as IP-XACT writes them ("scaledInteger"): 16, 0x10, 4K; None for all else (expressions)."""
-    if text.isdecimal() and len(text) < 20 and text.isascii():
-        return int(text)
-    match = _NUMBER.match(text.strip())
-    if match is None:
-        return None
-    sign, hexadecimal, decimal, scale = match.groups()
-    value = (int(hexadecimal, 16) if hexadecimal else int(decimal)) << _SCALES[scale.lower()]
-    return -value if sign == "-" else value
 
 
 def _vlnv(text: str | None) -> Vlnv | None:
@@ -331,7 +311,7 @@ class _Builder:
             net=attributes.get("BUSNAME", ""),
             vlnv=vlnv,
             protocol=protocol_of(vlnv, parameters, port_map),
-            data_width=_number(width) if width else None,
+            data_width=number(width) if width else None,
             parameters=MappingProxyType(parameters),
             port_map=MappingProxyType(port_map),
             source=SourceRef(self._file, raw.line),
@@ -354,107 +334,10 @@ class _Builder:
             parameters=MappingProxyType(raw.parameters),
             ports=MappingProxyType(ports),
             interfaces=MappingProxyType(interfaces),
-            blocks=tuple(self._block(block, path) for block in raw.blocks),
+            blocks=tuple(block_of(block, path, self._file, self._problems) for block in raw.blocks),
             ranges=tuple(self._ranges(path, raw.ranges)),
             source=SourceRef(self._file, raw.line),
             attributes=MappingProxyType(attributes),
-        )
-
-    def _block(self, raw: RawBlock, path: str) -> AddressBlock:
-        attributes, registers, line = raw
-        get = attributes.get
-        return AddressBlock(
-            name=get("NAME", ""),
-            interface=get("INTERFACE", ""),
-            offset=_number(get("BASE", "0")) or 0,
-            # An expression in place of the number is not worked out: the ranges of the masters have the size
-            # in use.
-            range=_number(get("RANGE", "0")) or 0,
-            usage=get("USAGE", ""),
-            access=get("ACCESS", ""),
-            registers=tuple(
-                [built for register in registers if (built := self._register(register, path)) is not None]
-            ),
-            source=SourceRef(self._file, line),
-        )
-
-    def _register(self, raw: RawRegister, path: str) -> Register | None:
-        """Numbers may be expressions that the tool left as they are (docs/errata.md, F-15): the size is then
-        taken for 32 bits; a register or field whose place is unknown is left out.
-        """
-        attributes, properties, fields, line = raw
-        get = properties.get
-        name = attributes["NAME"]
-        offset = _number(get("ADDRESS_OFFSET") or "0")
-        size = _number(get("SIZE") or "32")
-        if offset is None and _is_expression(get("ADDRESS_OFFSET")):
-            return None
-        if size is None and _is_expression(get("SIZE")):
-            size = 32
-        if offset is None or offset < 0:
-            self._problems.add(
-                line, f"register {name!r} of {path!r}: ADDRESS_OFFSET={get('ADDRESS_OFFSET')!r} is no address"
-            )
-            offset = 0
-        if size is None or not 0 <= size <= MAX_REGISTER:
-            self._problems.add(
-                line, f"register {name!r} of {path!r}: SIZE={get('SIZE')!r} is no number of bits"
-            )
-            size = 0
-        make = tuple.__new__
-        built = []
-        for field_attributes, field_properties, field_line in fields:
-            get = field_properties.get
-            field_name = field_attributes["NAME"]
-            low = _number(get("BIT_OFFSET") or "0")
-            width = _number(get("BIT_WIDTH") or "1")
-            if low is None or width is None or low < 0 or width < 0:
-                if _is_expression(get("BIT_OFFSET")) or _is_expression(get("BIT_WIDTH")):
-                    continue
-                self._problems.add(
-                    field_line,
-                    f"field {field_name!r} of register {name!r} of {path!r}: BIT_OFFSET={get('BIT_OFFSET')!r}"
-                    f" BIT_WIDTH={get('BIT_WIDTH')!r} are no bit numbers",
-                )
-                continue
-            if low + width > max(64, size):  # those that end beyond their register's size are real
-                self._problems.add(
-                    field_line,
-                    f"field {field_name!r} of register {name!r} of {path!r}: bits {low} to {low + width - 1}"
-                    f" are in no register of {size} bits",
-                )
-                continue
-            built.append(
-                make(
-                    Field,
-                    (
-                        field_name,
-                        low,
-                        width,
-                        get("ACCESS", "read-write"),
-                        _number(get("RESET_VALUE", "")),
-                        get("DESCRIPTION", ""),
-                        field_line,
-                        get("MODIFIED_READ_VALUES", ""),  # sic: it holds modifiedWriteValue ("oneToClear")
-                        get("READ_ACTION", ""),
-                        (),
-                    ),
-                )
-            )
-        get = properties.get
-        return make(
-            Register,
-            (
-                name,
-                offset,
-                size,
-                get("ACCESS", "read-write"),
-                _number(get("RESET_VALUE", "")),
-                get("DESCRIPTION", ""),
-                tuple(built),
-                line,
-                None,
-            ),
         )
 
     def _ranges(self, master: str, raw: Iterable[tuple[Attributes, int]]) -> Iterator[MemoryRange]:
@@ -519,11 +402,6 @@ class _Builder:
                 f" {earlier.slave or earlier.slave_interface!r} at {earlier.base:#x}..{earlier.high:#x}"
                 f" (line {earlier.source.line}) in the map of {later.master or later.master_interface!r}",
             )
-
-
-def _is_expression(text: str | None) -> bool:
-    """Whether a value is a formula of IP-XACT, such as ``spirit:decode(id('PARAM_VALUE.W'))``."""
-    return text is not None and "(" in text
 
 
 def _hertz(text: str) -> int | None:
