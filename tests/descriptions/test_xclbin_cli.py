@@ -22,6 +22,7 @@ def test_inspect_lists_the_sections(tmp_path: Path) -> None:
     shown = CliRunner().invoke(app, ["inspect", str(path)])
     assert shown.exit_code == 0, shown.output
     assert "vadd_1" in shown.stdout
+    assert "processor: that of the host, behind PCIe" in shown.stdout
 
 
 def test_inspect_shows_the_notes(tmp_path: Path) -> None:

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 from report_kit import Engine
 
-sys.path[:0] = [str(Path(__file__).resolve().parents[1] / name) for name in ("design", "look")]
+sys.path[:0] = [
+    str(Path(__file__).resolve().parents[1] / name) for name in ("descriptions", "design", "look")
+]
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from look_designs import made, parts
 from report_kit import EXAMPLES, Engine
+from xclbin_writer import container
 
 from pynq.design import Design, read
 from pynq.report.graph import graph_of
@@ -190,3 +191,17 @@ def test_any_graph_is_laid_out_well(graph: dict[str, Any], depth: int, engine: E
     if depth == 3:
         cells = {node["id"] for node in graph["nodes"] if node["kind"] == "cell"}
         assert cells <= set(found["boxes"]) | set(found["hidden"])
+
+
+def test_kernels_of_a_card_are_joined_to_their_memories(tmp_path: Path) -> None:
+    """An xclbin has no nets between the two: its connectivity is in the address maps."""
+    file = tmp_path / "vadd.xclbin"
+    file.write_bytes(container())
+    edges = graph_of(read(file))["edges"]
+    axi = {(edge["from"][0], edge["from"][1], edge["to"][0]) for edge in edges if edge["kind"] == "axi"}
+    assert axi == {
+        ("vadd_1", "M_AXI_GMEM0", "HBM[0]"),
+        ("vadd_1", "M_AXI_GMEM1", "HBM[1]"),
+        ("vadd_2", "M_AXI_GMEM0", "HBM[0]"),
+        ("vadd_2", "M_AXI_GMEM1", "bank0"),
+    }

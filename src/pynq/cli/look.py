@@ -29,8 +29,9 @@ def findings(console: Console, found: dict[str, Any]) -> None:
         for row in rows:
             text = Text(row["message"])
             text.append(f"\n-> {row['advice']}", "bold")
-            where = f"{Path(row['file']).name}:{row['line']}" if row["file"] != found["description"] else None
-            table.add_row(row["rule"], _path(row["subject"]), text, where or str(row["line"]))
+            other = Path(row["file"]).name if row["file"] != found["description"] else ""
+            where = ":".join(filter(None, (other, str(row["line"] or ""))))
+            table.add_row(row["rule"], _path(row["subject"]), text, where)
         console.print(table, "")
     if not found["findings"]:
         console.print("[green]Nothing found.[/]")

@@ -183,7 +183,9 @@ def _head(console: Console, found: dict[str, Any]) -> None:
     where = ", ".join(filter(None, (found["part"], found["board"])))
     made_for = f"{where or 'no part given'}; {_tool(found)}"
     console.print(Text.assemble((found["name"] or "(no name)", "bold"), f"  {made_for}"))
-    processor = found["processor"] or "no PS: a partial or MicroBlaze design, or a part of one"
+    processor = found["processor"] or _WITHOUT_PS.get(
+        found["format"], "no PS: a partial or MicroBlaze design, or a part of one"
+    )
     console.print(_Path(found["description"]), style="dim")
     console.print(f"processor: {processor}; bitstream: {escape(found['bitstream'] or 'none beside it')}")
     if found["image"]:
@@ -281,7 +283,15 @@ def _driver(label: Text, driver: str | None, default: str) -> None:
 def _tool(found: dict[str, Any]) -> str:
     """The tool that made it; only Vivado does not give its name."""
     tool = found["tool"]
+    if not tool and found["format"] == "devicetree":
+        return "a device tree"
     return tool if tool[:1].isalpha() else f"Vivado {tool or '?'}"
+
+
+_WITHOUT_PS = {
+    "xclbin": "that of the host, behind PCIe",
+    "litex": "a soft one, or a host behind a bridge",
+}
 
 
 def _container(console: Console, found: dict[str, Any] | None) -> None:

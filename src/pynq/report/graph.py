@@ -54,7 +54,7 @@ def graph_of(
     the blocks.
     """
     ends = _Ends(design)
-    edges = [*_buses(design, ends), *_wires(design, ends)]
+    edges = [*_buses(design, ends), *_memories(design, ends), *_wires(design, ends)]
     _follow_interrupts(design, edges)
     nodes: list[dict[str, Any]] = []
     known = _hierarchies(design)
@@ -159,6 +159,19 @@ def _buses(design: Design, ends: _Ends) -> Iterator[dict[str, Any]]:
                 "kind": kind,
                 "net": net,
             }
+
+
+def _memories(design: Design, ends: _Ends) -> Iterator[dict[str, Any]]:
+    """The memory behind each argument of a kernel: an xclbin tells it by address only."""
+    for path, cell in design.cells.items() if design.format == "xclbin" else ():
+        for entry in cell.ranges:
+            if entry.slave in design.cells and entry.master_interface in cell.interfaces:
+                yield {
+                    "from": ends.add(path, entry.master_interface, "axi", out=True),
+                    "to": ends.add(entry.slave, entry.slave_interface or "memory", "axi", out=False),
+                    "kind": "axi",
+                    "net": cell.interfaces[entry.master_interface].net,
+                }
 
 
 def _through_regions(design: Design) -> dict[str, str]:

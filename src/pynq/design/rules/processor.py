@@ -68,6 +68,10 @@ def missing(facts: Facts) -> Iterator[Hit]:
     yield from first.values()
 
 
+_NEEDED = "nothing to do, unless a program needs it"
+_ELSEWHERE = {"tcl": "check the hand-off file of the design, where there is one"}
+
+
 @rule("reader-note", "note")
 def notes(facts: Facts) -> Iterator[Hit]:
     """The reader could not tell everything.
@@ -79,7 +83,7 @@ def notes(facts: Facts) -> Iterator[Hit]:
     """
     for problem in facts.design.notes:
         source = facts.design.source._replace(file=problem.file, line=problem.line)
-        yield Hit(facts.design.label, problem.message, "see the message", source)
+        yield Hit(facts.design.label, problem.message, _ELSEWHERE.get(facts.design.format, _NEEDED), source)
 
 
 RULES = (unconnected, missing, notes)

@@ -7,7 +7,7 @@ import { interruptTree, clockTable, findingList, details } from "./sections.js";
 import { mount } from "./diagram.js";
 
 const PROCESSORS = { zynq: "Zynq-7000", zynqmp: "Zynq UltraScale+", versal: "Versal" };
-const FORMATS = { hwh: "hand-off file", tcl: "block-design script" };
+const FORMATS = { hwh: "hand-off file", tcl: "block-design script", litex: "register list of LiteX", devicetree: "device tree", ipxact: "IP-XACT" };
 
 function start() {
   const { facts, graph, made } = JSON.parse(document.getElementById("data").textContent);

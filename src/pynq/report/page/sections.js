@@ -31,7 +31,7 @@ export function findingList(facts, page) {
   const cards = facts.findings.map((found) => el("li", { class: `finding finding-${found.severity}` },
     el("div", { class: "finding-head" }, el("span", { class: `badge severity-${found.severity}` }, found.severity), el("span", { class: "rule" }, found.rule), el("span", {},
       found.subject.split(", ").slice(0, 12).map((subject, at) => [at ? ", " : "", page.link(page.owner(subject), subject)])),
-      el("span", { class: "place", title: `${found.file}:${found.line}` }, `line ${found.line}`)),
+      found.line ? el("span", { class: "place", title: `${found.file}:${found.line}` }, `line ${found.line}`) : null),
     el("p", {}, found.message, el("span", { class: "soft" }, ` — ${found.advice}`))));
   const notes = [...facts.notes.map((note) => `${note.file}:${note.line}: ${note.message}`), ...facts.warnings];
   if (!cards.length && !notes.length) return empty("Nothing was found.");
@@ -39,7 +39,7 @@ export function findingList(facts, page) {
 }
 
 function pairs(rows) {
-  return el("dl", {}, rows.filter(([, value]) => value !== null && value !== undefined && value !== "").map(([name, value]) => [el("dt", {}, name), el("dd", {}, value)]));
+  return el("dl", {}, rows.filter(([, value]) => value !== null && value !== undefined && value !== "" && value !== 0).map(([name, value]) => [el("dt", {}, name), el("dd", {}, value)]));
 }
 
 function folding(title, ...content) {
@@ -72,7 +72,7 @@ export function details(node, facts, graph, page) {
   const ends = (name) => (partners.get(name) || []).slice(0, 8).map(([arrow, there]) => el("div", {}, `${arrow} `, there[0][0] === "/" ? there[1] : page.link(there[0], `${there[0]}/${there[1]}`)));
   return [el("h3", {}, path), pairs([
     ["Type", el("span", { class: "path" }, cell.type || "none told")], ["Kind", cell.kind], ["Driver", cell.driver && cell.driver.replace(/^pynq\./, "")], ["Simulated by", cell.model && cell.model.slice(cell.model.lastIndexOf(".") + 1)],
-    ["Line", `${cell.line} of the description`]]),
+    ["Line", cell.line && `${cell.line} of the description`]]),
   found.length ? el("ul", { class: "findings" }, found.map((one) => el("li", { class: `finding finding-${one.severity}` }, el("span", { class: `badge severity-${one.severity}` }, one.severity), one.message, el("p", { class: "soft" }, one.advice)))) : null,
   ranges.length ? folding("!Addresses", el("ul", { class: "plain" }, ranges.map((entry) => el("li", {}, el("span", { class: "number" }, hex(entry.base)), ` ${bytes(entry.size)}`, el("span", { class: "soft" }, ` for ${entry.master}, ${entry.slave_interface}`))))) : null,
   pins.length ? folding("!Interrupts", el("ul", { class: "plain" }, pins.map((pin) => el("li", {}, el("span", { class: "path" }, pin.pin.slice(path.length + 1)), el("span", { class: "soft" }, ` input ${pin.index} of ${pin.controllers[0] || "the PS"}${pin.gic === null ? "" : `, GIC ${pin.gic}`}`))))) : null,
