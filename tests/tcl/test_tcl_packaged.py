@@ -118,7 +118,7 @@ def test_registers_ports_and_defaults_are_the_component_s(tmp_path: Path) -> Non
         "s00_axi_rdata": ("O", 32),
     }
     assert knob.ports["s00_axi_aclk"].kind == "clk"
-    assert list(knob.interfaces) == ["S00_AXI"]
+    assert {name: one.protocol for name, one in knob.interfaces.items()} == {"S00_AXI": "AXI4LITE"}
     assert knob.blocks[0].source.file == str(tmp_path / "ip/knob_1.0/component.xml")
     assert not design.notes
 

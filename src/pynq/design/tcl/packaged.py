@@ -188,6 +188,13 @@ def _port(port: Port, hidden: bool) -> PortType:
     return PortType(port.name, port.direction, port.kind, width, when, port.sensitivity, port.polarity)
 
 
+def _protocol(bus: BusInterface) -> str:
+    """The protocol by the signals (IHI 0022), as Vivado finds it where the packager has written none."""
+    if "WID" in bus.port_map:
+        return "AXI3"
+    return "AXI4" if {"AWLEN", "ARLEN"} & set(bus.port_map) else "AXI4LITE"
+
+
 def _interface(bus: BusInterface, hidden: bool) -> InterfaceType:
     mapped = bus.vlnv is not None and bus.vlnv.name == "aximm"
     return InterfaceType(
@@ -195,7 +202,7 @@ def _interface(bus: BusInterface, hidden: bool) -> InterfaceType:
         role=bus.role if mapped else _ROLES.get(bus.role, bus.role),
         vlnv=str(bus.vlnv),
         when="used" if hidden else None,
-        protocol=bus.protocol if mapped and bus.protocol.startswith("AXI") else "",
+        protocol=(bus.protocol or _protocol(bus)) if mapped else "",
         ports=bus.port_map,
         parameters=bus.parameters,
     )
