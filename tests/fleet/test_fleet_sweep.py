@@ -232,6 +232,26 @@ def test_options_that_make_no_sense(options: dict[str, Any], message: str) -> No
         pynq.fleet.sweep(abs, [1], **options)
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"workers": "2"}, "workers='2': expected a whole number"),
+        ({"timeout": "3"}, "timeout='3': expected seconds"),
+        ({"retries": 1.5}, r"retries=1\.5: expected a whole number"),
+        ({"cases": 5}, "cases=5: expected a list"),
+        ({"scheduler": 5}, "scheduler=5: expected an address"),
+    ],
+)
+def test_options_of_the_wrong_type(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(TypeError, match=message):
+        pynq.fleet.sweep(abs, options.pop("cases", [1]), **options)
+
+
+def test_a_scheduler_that_is_no_address() -> None:
+    with pytest.raises(ValueError, match=r"scheduler='foo': expected an address as 'tcp://"):
+        pynq.fleet.sweep(abs, [1], scheduler="foo")
+
+
 def test_a_job_must_be_callable() -> None:
     with pytest.raises(TypeError, match="job is 3"):
         pynq.fleet.sweep(3, [1])  # type: ignore[arg-type]

@@ -59,6 +59,8 @@ def local(workers: int | None = None) -> LocalFleet:
     ``workers``: how many, default one for each core. Use it in a ``with`` block; its end ends the processes.
     Raises :class:`~pynq.errors.FleetError` where ``distributed`` is not installed.
     """
+    if workers is not None:
+        _typed("workers", workers, numbers.Integral, "a whole number, or None for one a core")
     return LocalFleet(workers)
 
 
@@ -103,6 +105,12 @@ def sweep(
     """
     if not callable(job):
         raise TypeError(f"job is {job!r}; pass a function of a case")
+    _typed("cases", cases, Iterable, "a list or another iterable, an item a case")
+    if workers is not None:
+        _typed("workers", workers, numbers.Integral, "a whole number, or None for one a core")
+    if timeout is not None:
+        _typed("timeout", timeout, numbers.Real, "seconds, or None for no limit")
+    _typed("retries", retries, numbers.Integral, "a whole number")
     if timeout is not None and not timeout > 0:
         raise ValueError(f"timeout={timeout}: expected seconds, more than 0, or None")
     if retries < 0:
@@ -140,6 +148,11 @@ def sweep(
     return table()
 
 
+def _typed(name: str, value: object, kind: type, expected: str) -> None:
+    if not isinstance(value, kind):
+        raise TypeError(f"{name}={value!r}: expected {expected}")
+
+
 def _connect(
     scheduler: Any, workers: int | None, most: int, stack: ExitStack
 ) -> tuple[Any, LocalFleet | None]:
@@ -154,8 +167,12 @@ def _connect(
         if scheduler.asynchronous:
             raise TypeError("scheduler is an asynchronous Client; a sweep needs a plain one")
         return scheduler, None
+    address = "an address as 'tcp://10.0.0.5:8786'"
+    _typed("scheduler", scheduler, str, f"{address}, a distributed.Client, or a fleet made by local()")
     try:
         client = distributed().Client(scheduler, set_as_default=False)
+    except ValueError as error:
+        raise ValueError(f"scheduler={scheduler!r}: expected {address} ({error})") from error
     except OSError as error:
         raise FleetError(f"no scheduler answers at {scheduler!r}: {error}") from error
     return stack.enter_context(client), None
