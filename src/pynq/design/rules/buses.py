@@ -83,11 +83,18 @@ def crossing(facts: Facts) -> Iterator[Hit]:
             if here and there and here != there:
                 yield Hit(
                     receiver.path,
-                    f"the {what} is {here}, at {sender.path} {there}",
+                    f"the {what} is {_told(here)}, at {sender.path} {_told(there)}",
                     "put a clock converter in between, or connect both to one clock",
                     receiver.interface.source,
                 )
                 break
+
+
+def _told(value: str) -> str:
+    """A clock's name, or a frequency in Hz with its unit."""
+    if not (value.isascii() and value.isdecimal() and len(value) < 15):
+        return value
+    return f"{int(value) / 1e6:.6f}".rstrip("0").rstrip(".") + " MHz"
 
 
 def _clock(facts: Facts, end: End) -> Endpoint | None:
