@@ -41,7 +41,7 @@ def page(browser: Any, request: pytest.FixtureRequest) -> Iterator[Any]:
     """An empty page, in a context of its own. How it looked when a test failed is in out/browser."""
     context = browser.new_context()
     page = context.new_page()
-    page.set_default_timeout(90_000)  # of a machine with much to do
+    page.set_default_timeout(150_000)  # of a machine with much to do
     yield page
     if hasattr(request.node, "failed"):
         OUT.mkdir(parents=True, exist_ok=True)
@@ -52,7 +52,7 @@ def page(browser: Any, request: pytest.FixtureRequest) -> Iterator[Any]:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(__file__).parent in item.path.parents and item.get_closest_marker("timeout") is None:
-            item.add_marker(pytest.mark.timeout(300))
+            item.add_marker(pytest.mark.timeout(600))
 
 
 @pytest.hookimpl(wrapper=True)

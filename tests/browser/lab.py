@@ -30,7 +30,7 @@ class Server:
     def __enter__(self) -> Server:
         with open(self._log, "wb") as log:
             self._process = subprocess.Popen(self._command, env=self._environment, stdout=log, stderr=log)
-        end = time.monotonic() + 180
+        end = time.monotonic() + 240
         while True:
             try:
                 with urllib.request.urlopen(self._url, timeout=20):

@@ -43,8 +43,8 @@ class Notebook:
         accept = page.locator(".jp-Dialog .jp-mod-accept")
         page.add_locator_handler(page.locator(".jp-Dialog"), accept.click)
         page.goto(lab.url(name))
-        page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=90_000)
-        page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=idle]", timeout=90_000)
+        page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=150_000)
+        page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=idle]", timeout=150_000)
 
     def run(self, number: int, wait: bool = True) -> None:
         cell = self.page.locator(".jp-CodeCell").nth(number)
@@ -58,7 +58,7 @@ class Notebook:
             except TimeoutError:  # the page was not ready for it
                 continue
         if wait:
-            prompt.filter(has_text=re.compile(r"\[\d+\]")).wait_for(timeout=60_000)
+            prompt.filter(has_text=re.compile(r"\[\d+\]")).wait_for(timeout=150_000)
 
     def output(self, number: int) -> Any:
         return self.page.locator(".jp-CodeCell").nth(number).locator(".jp-OutputArea")
@@ -69,7 +69,7 @@ class Notebook:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_the_view_of_an_overlay(page: Any, lab: Lab) -> None:
     file = str(EXAMPLES / "image_filter" / "image_filter.hwh")
     name = lab.write(
@@ -128,20 +128,20 @@ def test_the_view_of_an_overlay(page: Any, lab: Lab) -> None:
     for _ in range(2):
         before = value.input_value()
         page.wait_for_function(
-            "([node, before]) => node.value !== before", arg=[value.element_handle(), before], timeout=20_000
+            "([node, before]) => node.value !== before", arg=[value.element_handle(), before], timeout=150_000
         )
         seen.add(value.input_value())
     assert len(seen) == 2
     page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=busy]")
-    page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=idle]", timeout=60_000)
+    page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=idle]", timeout=150_000)
     view.locator("button", has_text="Stop").click()
 
     # The diagram: every block of the top level is drawn, hierarchies unfold.
     view.get_by_role("tab", name="Diagram").click()
     diagram = view.locator(".pynq-diagram")
-    diagram.locator("text", has_text="axi_intc_0").first.wait_for(timeout=60_000)
+    diagram.locator("text", has_text="axi_intc_0").first.wait_for(timeout=150_000)
     diagram.get_by_label("Unfold every hierarchy").click()
-    diagram.locator("text", has_text="stream_filter").first.wait_for(timeout=60_000)
+    diagram.locator("text", has_text="stream_filter").first.wait_for(timeout=150_000)
     notebook.shot("view_diagram")
 
     # Activity: a transfer that waits for its data.
@@ -159,7 +159,7 @@ def test_the_view_of_an_overlay(page: Any, lab: Lab) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_a_saved_notebook_shows_the_tree_without_a_kernel(page: Any, lab: Lab) -> None:
     file = str(EXAMPLES / "dma_loopback" / "dma_loopback.hwh")
     hide = "import sys; sys.modules['anywidget'] = None\nimport importlib.util\n"

@@ -71,7 +71,7 @@ Open = Callable[[Path], Any]
 def open_page(browser: Any, tmp_path: Path) -> Iterator[Open]:
     """Opens the page about a design; after the test nothing may have been said in the console."""
     context = browser.new_context(viewport={"width": 1500, "height": 950})
-    context.set_default_timeout(90_000)
+    context.set_default_timeout(150_000)
     said: list[str] = []
 
     def opened(file: Path, before: str = "") -> Any:
@@ -85,7 +85,7 @@ def open_page(browser: Any, tmp_path: Path) -> Iterator[Open]:
         if before:
             page.add_init_script(before)
         page.goto(target.as_uri())
-        page.wait_for_selector(".pd-box", timeout=60_000)
+        page.wait_for_selector(".pd-box", timeout=150_000)
         return page
 
     yield opened
@@ -102,7 +102,7 @@ def shot(page: Any, name: str, part: str = "") -> None:
 
 
 def settled(page: Any) -> None:
-    page.wait_for_selector(".pynq-diagram:not([data-busy])", timeout=60_000)
+    page.wait_for_selector(".pynq-diagram:not([data-busy])", timeout=150_000)
 
 
 def hand_off(name: str, corpus: Path) -> Path:
@@ -198,7 +198,7 @@ def test_the_base_overlay(corpus: Path, open_page: Open) -> None:
 def test_everything_unfolded(corpus: Path, open_page: Open) -> None:
     page = open_page(hand_off(BASE, corpus))
     page.get_by_text("Unfold all", exact=True).click()
-    page.wait_for_selector('[data-id="iop_arduino/lmb/lmb_bram"]', state="attached", timeout=60_000)
+    page.wait_for_selector('[data-id="iop_arduino/lmb/lmb_bram"]', state="attached", timeout=150_000)
     settled(page)
     look = page.evaluate(_LOOK)
     assert look["found"] == []
