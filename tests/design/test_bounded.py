@@ -70,7 +70,7 @@ def test_nothing(tmp_path: Path, name: str, reader: Callable[[Any], Any]) -> Non
 
 @pytest.mark.parametrize("reader", [hwh.read, tcl.read, litex.read, devicetree.read])
 def test_a_name_that_is_none(reader: Callable[[Any], Any]) -> None:
-    with pytest.raises(DesignError, match="can't be read: embedded null byte"):
+    with pytest.raises(DesignError, match=r"can't be read: .*embedded null (byte|character)"):
         reader("a\0b")
 
 

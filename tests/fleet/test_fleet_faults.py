@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -355,3 +356,32 @@ def test_the_guard_leaves_nothing_behind() -> None:
             break
         assert time.monotonic() < end, seen
     watch.abort("test", "nothing runs")
+
+
+def test_a_stop_at_any_moment_leaves_the_guard_in_order() -> None:
+    """Python 3.14 once left its lock locked, by a stop right after it was taken."""
+    watch = guard.Guard()
+    seen = {"done": 0, "stopped": 0}
+    finished = threading.Event()
+
+    def calls() -> None:
+        for _ in range(1000):
+            try:
+                watch.run(
+                    lambda: sum(range(4000)),
+                    owner="test",
+                    seconds=None,
+                    grace=60.0,
+                    over=lambda _: None,
+                    stop=lambda: None,
+                )
+                seen["done"] += 1
+            except guard.Stopped:
+                seen["stopped"] += 1
+        finished.set()
+
+    threading.Thread(target=calls, daemon=True).start()
+    while not finished.wait(0.0001):
+        watch.abort("test", "at any moment")
+    assert seen["done"] + seen["stopped"] == 1000
+    assert seen["stopped"]

@@ -6,6 +6,7 @@ import errno
 import json
 import os
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +91,7 @@ assign_bd_address -offset 0 -range 64K -target_address_space [get_bd_addr_spaces
 """
 
 
+@pytest.mark.skipif(find_spec("_tkinter") is None, reason="this Python has no Tcl (Debian: python3-tk)")
 def test_a_script_with_a_device_tree_overlay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     system = FakeSystem(tmp_path / "root")
     regionkit.write(tmp_path, "full", regionkit.static(), bitfile())

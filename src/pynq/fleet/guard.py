@@ -29,7 +29,11 @@ class Stopped(BaseException):
 
 
 class _Watched:
-    """One call under guard."""
+    """One call under guard.
+
+    It ends by itself or is stopped, whichever takes its one token. No lock: Python 3.14 lets an exception
+    from outside in between taking a lock and entering its ``with`` block, which would leave it locked.
+    """
 
     def __init__(
         self, owner: str, seconds: float | None, over: Callable[[str], None], stop: Callable[[], None]
@@ -41,16 +45,43 @@ class _Watched:
         self.over = over
         self.stop = stop
         self.fired = ""  # why it was stopped
+        self._token = [None]
+        self._sent = False  # the exception is on its way, or has been raised already
+
+    def _take(self) -> bool:
+        """Whether the token was still there; ``list.pop`` is one step for all threads."""
+        try:
+            self._token.pop()
+        except IndexError:
+            return False
+        return True
+
+    def halt(self, reason: str) -> str | None:
+        """Raise :class:`Stopped` in the call; return where it was, or None if it had ended or was stopped."""
+        if not self._take():
+            return None
+        try:
+            frame = sys._current_frames().get(self.thread)
+            stack = "" if frame is None else "".join(traceback.format_stack(frame))
+            self.fired = reason
+            _raise_in(self.thread, Stopped)
+        finally:
+            self._sent = True
+        return stack
+
+    def end(self) -> None:
+        """The call has ended: when this has returned, or raised :class:`Stopped`, nothing more arrives."""
+        if self._take():
+            return
+        while not self._sent:
+            time.sleep(0.001)
+        _raise_in(self.thread, None)
 
 
 class Guard:
     """Runs one call at a time, and stops it where it takes too long or where :meth:`abort` says so."""
 
     def __init__(self) -> None:
-        # A plain lock, taken by nothing but ``with``: the interpreter lets no exception from outside in
-        # between taking such a lock and entering the block, so it can't be left locked. A Condition has that
-        # gap.
-        self._lock = threading.Lock()
         self._now: _Watched | None = None
         self._thread: threading.Thread | None = None
 
@@ -78,46 +109,34 @@ class Guard:
             faulthandler.dump_traceback_later(seconds + grace, exit=True, file=sys.__stderr__ or 2)
         try:
             try:
-                with self._lock:
-                    self._now = watched
+                self._now = watched
                 return call()
             finally:
-                # The exception from outside may arrive even in here. It is set under the lock, so after this
-                # it has been raised, or never will be.
-                with self._lock:
-                    self._now = None
+                watched.end()  # the exception from outside may arrive even in here
         finally:
+            self._now = None
             faulthandler.cancel_dump_traceback_later()
             if watched.fired:
-                _raise_in(watched.thread, None)
                 raise Stopped(watched.fired)
 
     def abort(self, owner: str, reason: str) -> None:
         """Stop the call that runs now, if it is one of that owner's."""
-        with self._lock:
-            watched = self._now
-            if watched is None or watched.fired or watched.owner != owner:
-                return
-            watched.fired = reason
-            _raise_in(watched.thread, Stopped)
+        watched = self._now
+        if watched is None or watched.owner != owner or watched.halt(reason) is None:
+            return
         # Not here: the caller is the thread that answers the scheduler, and this may wait for a lock.
         threading.Thread(target=watched.stop, name="pynq-fleet-stop", daemon=True).start()
 
     def _loop(self) -> None:
         while True:
             time.sleep(_TICK)
-            with self._lock:
-                watched = self._now
-                if watched is None or watched.fired or watched.deadline is None:
-                    continue
-                if time.monotonic() < watched.deadline:
-                    continue
-                frame = sys._current_frames().get(watched.thread)
-                stack = "" if frame is None else "".join(traceback.format_stack(frame))
-                watched.fired = watched.late
-                _raise_in(watched.thread, Stopped)
-            watched.over(stack)
-            watched.stop()
+            watched = self._now
+            if watched is None or watched.deadline is None or time.monotonic() < watched.deadline:
+                continue
+            stack = watched.halt(watched.late)
+            if stack is not None:
+                watched.over(stack)
+                watched.stop()
 
 
 def _raise_in(thread: int, kind: type[BaseException] | None) -> None:
