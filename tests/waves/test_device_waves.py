@@ -104,6 +104,25 @@ def test_a_download_ends_it_and_so_does_the_device(device: SimDevice, tmp_path: 
         device.waves(tmp_path / "third.fst")
 
 
+def test_a_second_recording_into_a_file_ends_the_first(
+    overlay: Any, device: SimDevice, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a cell of a notebook that is run again makes it: two of them would write over each other."""
+    monkeypatch.chdir(tmp_path)
+    first, other = device.waves("run.vcd"), device.waves("other.vcd")
+    transfer(overlay)
+    again = device.waves(tmp_path / "run.vcd")
+    assert (first.state, other.state, again.state) == ("closed", "recording", "recording")
+    begin = device.now
+    transfer(overlay)
+    again.close()
+    first.close()
+    recorded = read_waves(tmp_path / "run.vcd")
+    assert recorded.begin == pytest.approx(begin * 1e12, abs=2 * period(device))
+    counts = [count for _, count in recorded[f"{SENT}.beats"].changes]
+    assert (counts[0], counts[-1]) == (BEATS, 2 * BEATS)
+
+
 def test_times_triggers_and_selections(overlay: Any, device: SimDevice, tmp_path: Path) -> None:
     with device.waves(
         tmp_path / "run.fst",

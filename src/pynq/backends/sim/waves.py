@@ -118,8 +118,8 @@ class Waves:
     """A recording of the board's signals into a file, made by ``device.waves(...)``.
 
     Use it as a context manager, or close it; it is closed as well when the next design is downloaded, with
-    the device, and at the end of the program. The file can be read whenever nothing runs, up to the last
-    :meth:`flush`, :meth:`stop` or second of recording.
+    the device, by another recording into the same file, and at the end of the program. The file can be read
+    whenever nothing runs, up to the last :meth:`flush`, :meth:`stop` or second of recording.
     """
 
     def __init__(self, plan: _Plan) -> None:
@@ -128,6 +128,10 @@ class Waves:
         self._recorder: Recorder | None = None
         self._names: list[str] = []
         self._closed = False
+        # One file, one recording: a cell of a notebook that is run again begins it anew.
+        same = [other for other in _open if plan.path and _same_file(other.path, plan.path)]
+        for other in same:
+            other._end()
         _open.add(self)
 
     @property
@@ -270,6 +274,10 @@ class WaveRecording(Waves):
 
     def __repr__(self) -> str:
         return f"<WaveRecording: {self.state}, {len(self._names)} signals>"
+
+
+def _same_file(one: str, other: str) -> bool:
+    return os.path.realpath(one) == os.path.realpath(other)
 
 
 def _reals(changes: list[tuple[int, int]]) -> list[tuple[int, Value]]:
