@@ -31,6 +31,7 @@ import pynq
 from pynq import design as description
 from pynq.backends.pcie.xrt import XrtDevice
 from pynq.binding import Views
+from pynq.design import xclbin_container
 from pynq.design.xclbin import describe_container
 from pynq.errors import (
     DesignError,
@@ -368,6 +369,14 @@ def test_bad_containers(tmp_path: Path, rule: str) -> None:
     with pytest.raises(DesignError, match=message) as caught:
         description.read(path)
     assert all(problem.file == str(path) for problem in caught.value.problems)
+
+
+def test_a_section_of_metadata_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "vadd.xclbin"
+    path.write_bytes(container())
+    monkeypatch.setattr(xclbin_container, "MAX_SECTION", 100)
+    with pytest.raises(DesignError, match=r"section EMBEDDED_METADATA is \d+ bytes; metadata are read up to"):
+        description.read(path)
 
 
 def test_no_container(tmp_path: Path) -> None:

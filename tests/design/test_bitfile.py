@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from pynq.design import read
 from pynq.design.bitfile import image_for, read_bitfile
 from pynq.design.images import identify, misfit
 from pynq.design.model import Processor
-from pynq.errors import DesignError
+from pynq.errors import DesignError, DesignNotFoundError
 
 ROOT = Path(__file__).resolve().parents[2]
 SYNC = bytes.fromhex("ffffffffaa9955662000000000ff00ff")
@@ -90,6 +91,14 @@ def test_damage(tmp_path: Path, contents: bytes, message: str) -> None:
         read_bitfile(file)
     assert message in str(caught.value)
     assert "top.bit" in str(caught.value)
+
+
+def test_no_bitstream(tmp_path: Path) -> None:
+    with pytest.raises(DesignNotFoundError, match="no such file"):
+        read_bitfile(tmp_path / "none.bit")
+    os.mkfifo(tmp_path / "pipe.bit")
+    with pytest.raises(DesignError, match="is no file"):
+        image_for(tmp_path / "pipe.bit", Processor.ZYNQ)
 
 
 def test_odd_and_empty_data(tmp_path: Path) -> None:

@@ -220,6 +220,8 @@ REFUSED = {
     "another document": ("spirit:component", "spirit:design", "the root element is <design>"),
     "no name": ("<spirit:name>fir</spirit:name>", "", "the component has no name"),
     "truncated": ("</spirit:memoryMaps>", "", "is not well-formed XML"),
+    "an encoding": ('encoding="UTF-8"', 'encoding="klingon"', "encoding"),
+    "nesting": ("<spirit:busInterfaces>", "<a>" * 70, "is nested deeper than 64"),
     "a document type": (
         "<spirit:component ",
         "<!DOCTYPE a [<!ENTITY b 'c'>]><spirit:component ",

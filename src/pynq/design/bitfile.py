@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from pynq.design.bounded import opened
 from pynq.design.configdata import SYNC, find_sync
 from pynq.design.model import Processor
 from pynq.errors import DesignError, Problem
@@ -67,10 +68,12 @@ class Bitfile(NamedTuple):
 def read_bitfile(file: str | os.PathLike[str]) -> Bitfile:
     """Read a ``.bit``.
 
-    Raises :class:`~pynq.errors.DesignError` for one that is none, or is cut off; the message says where.
+    Raises :class:`~pynq.errors.DesignNotFoundError` where there is none, and
+    :class:`~pynq.errors.DesignError` for one that is none, or is cut off; the message says where.
     """
     name = os.fspath(file)
-    return parse_bitfile(Path(name).read_bytes(), name)
+    with opened(name) as stream:
+        return parse_bitfile(stream.read(), name)
 
 
 def parse_bitfile(contents: bytes, name: str, *, head: bool = False) -> Bitfile:
@@ -124,9 +127,11 @@ def image_for(file: str | os.PathLike[str], processor: Processor | None) -> byte
     ``.pdi`` and Bootgen's ``.bin`` are right as they are; Vivado's ``.bin``, whose words are the other way
     round, is turned. ``processor`` None: nothing is changed but the header of a ``.bit`` taken off.
 
-    Raises :class:`~pynq.errors.DesignError` for a file that the family can't load.
+    Raises :class:`~pynq.errors.DesignNotFoundError` where there is none, and
+    :class:`~pynq.errors.DesignError` for a file that the family can't load.
     """
-    return image_of(Path(file).read_bytes(), os.fspath(file), processor)
+    with opened(file) as stream:
+        return image_of(stream.read(), os.fspath(file), processor)
 
 
 def image_of(contents: bytes, name: str, processor: Processor | None) -> bytes:
