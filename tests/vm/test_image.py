@@ -146,13 +146,14 @@ def test_what_is_in_it(tmp_path: Path, guest: Guest, kernel: Kernel, cache: Cach
     assert b"[pynq.backends]" in found[points].content
 
 
-def test_it_is_the_same_twice_and_fast_the_second_time(
-    tmp_path: Path, guest: Guest, kernel: Kernel, cache: CacheDir
+def test_it_is_the_same_twice_and_compiles_once(
+    tmp_path: Path, guest: Guest, kernel: Kernel, cache: CacheDir, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_image(tmp_path / "first", guest, kernel, cache)
+    monkeypatch.setattr("pynq.vm.image.compile_python", None)
     start = time.process_time()
     write_image(tmp_path / "second", guest, kernel, cache)
-    assert time.process_time() - start < 1.0
+    assert time.process_time() - start < 10
     assert (tmp_path / "first").read_bytes() == (tmp_path / "second").read_bytes()
 
 
