@@ -509,10 +509,10 @@ def test_parameters(make: Make, parameter: str, value: str, expected: int) -> No
 def test_odd_paths(tmp_path: Path, verilator: str) -> None:
     folder = tmp_path / "with blank, größe & 'quote'"
     folder.mkdir()
-    (folder / "inc.vh").write_text("`define STEP 3\n")
+    (folder / "größe.vh").write_text("`define STEP 3\n")
     library = compiled(
         folder,
-        '`include "inc.vh"\nmodule t(input clk);\n'
+        '`include "größe.vh"\nmodule t(input clk);\n'
         ' always @(posedge clk) $display("%0d", `STEP);\nendmodule\n',
         name="a file (1).sv",
     )

@@ -89,6 +89,15 @@ def test_an_include_that_is_missing(tmp_path: Path) -> None:
     assert "include = [...]" in text
 
 
+def test_an_included_file_with_a_blank_in_its_name(tmp_path: Path, verilator: str) -> None:
+    write(tmp_path, "a b.vh", "`define X 1\n")
+    block = Sources("t", (write(tmp_path, "t.v", '`include "a b.vh"\n' + EMPTY.format("wire x = `X;")),))
+    if verilator == "system" and toolchain.find().verilator.number < (5, 7):
+        assert re.search("t: Verilator 5.006 names an included file .* can't quote others", error_of(block))
+    else:
+        build([block], progress=False)
+
+
 def test_a_module_that_is_missing(tmp_path: Path) -> None:
     file = write(tmp_path, "t.sv", EMPTY.format("  xpm_fifo u();"))
     text = error_of(Sources("t", (file,)))

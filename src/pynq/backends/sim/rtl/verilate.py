@@ -62,6 +62,7 @@ _REFUSED = re.compile(r"^%Warning-USER(?:ERROR|FATAL): ", re.MULTILINE)
 _CIRCULAR = re.compile(r"^%Warning-UNOPT(?:FLAT)?: (s\d+:\d+):\d+: .*?'([^'\n]+)'", re.MULTILINE)
 _MOST_LOOPS = 8
 _PLACE_IN_TEXT = re.compile(r"\b(s\d+):(\d+)(?::(\d+))?")
+_OCTAL = re.compile(rb"\\([0-3][0-7]{2})")
 _MARK = re.compile(r"(?:\\001|\x01)\d+:\d+(?:\\002|\x02)")
 
 
@@ -121,6 +122,8 @@ class _Names:
         known = self.files.get(name)
         if known is not None:
             return known
+        # Letters beyond ASCII in the name of an included file come as octal bytes.
+        name = os.fsdecode(_OCTAL.sub(lambda byte: bytes([int(byte[1], 8)]), os.fsencode(name)))
         head, _, rest = name.partition("/")
         match = re.fullmatch(r"d(\d+)", head)
         if match and rest:
@@ -213,6 +216,13 @@ def preprocess(block: Sources, tools: Toolchain, work: Path, runner: Runner) -> 
     problems = reach_problems(read, tuple(map(Path, roots)))
     if problems:
         raise RtlBuildError("\n".join(problems))
+    unknown = [str(path) for path in read if not path.exists()]
+    if unknown:
+        raise RtlBuildError(
+            f"{block.top}: Verilator {tools.verilator.version} names an included file as "
+            f"{', '.join(unknown)}, which is not there; give included files names of letters, digits and '_' "
+            "(5.006 can't quote others)"
+        )
     absent = _absent(list(resolve), set(files), [names.folder(folder) for folder in search], names)
     return Preprocessed(scanned, read, absent, control, names.translate(_strip(result.output)))
 
