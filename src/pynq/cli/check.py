@@ -14,16 +14,17 @@ from pynq.backends.sim.models import load as load_models
 from pynq.backends.sim.rtl import manifest
 from pynq.backends.sim.rtl.prepared import beside
 from pynq.backends.sim.rtl.resolve import mapped
-from pynq.binding import DefaultHierarchy, DefaultIP, Plan, bind, companion
+from pynq.binding import DefaultHierarchy, DefaultIP, Plan, bind
 from pynq.binding.drivers import registry
-from pynq.design import Design, described
+from pynq.cli.opened import opened
+from pynq.design import Design
 from pynq.design.bitfile import parse_bitfile
 from pynq.design.check import RULES as DESIGN_RULES
 from pynq.design.check import check, ordered
 from pynq.design.findings import SEVERITIES, Facts, Finding, Hit, Rule, rule
 from pynq.design.image_files import mismatch
 from pynq.design.inside import contents
-from pynq.design.locate import Located, image_of, locate
+from pynq.design.locate import Located, image_of
 from pynq.design.memories import is_memory
 from pynq.design.model import CellKind
 from pynq.errors import PynqError, RtlBuildError, VersionMismatchWarning
@@ -240,12 +241,7 @@ def findings(
 
     Raises what :func:`pynq.design.locate` and :func:`pynq.design.read` raise.
     """
-    found = locate(file)
-    design = described(found.description)
-    if run_companion:
-        script = companion.find(Path(found.bitstream or found.description))
-        if script is not None:
-            companion.load(script)
+    found, design = opened(file, run_companion=run_companion)
     every = findings_of(design, found, bind(design, registry.snapshot()), _rtl(found.description, design))
     chosen = [one for one in every if (not rules or one.rule in rules) and one.rule not in ignore]
     return design, tuple(chosen)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pynq.binding import bind, companion
+from pynq.binding import bind
 from pynq.binding.drivers import registry
 from pynq.binding.stubs import stubs
-from pynq.design import described
-from pynq.design.locate import locate
+from pynq.cli.opened import opened
 from pynq.overlay import Overlay
 
 __all__ = ["make"]
@@ -19,11 +18,6 @@ def make(file: Path, *, run_companion: bool = False, ignore_version: bool = Fals
 
     Raises what :func:`pynq.design.locate` and :func:`pynq.design.described` raise.
     """
-    found = locate(file)
-    design = described(found.description)
-    if run_companion:
-        script = companion.find(Path(found.bitstream or found.description))
-        if script is not None:
-            companion.load(script)
+    found, design = opened(file, run_companion=run_companion)
     plan = bind(design, registry.snapshot(), ignore_version=ignore_version)
     return stubs(design, plan, found.description.name, Overlay)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from pynq.design.model import BusInterface, Cell, Design, Endpoint, Port, SourceRef
 from pynq.design.topology import Wiring
 
-__all__ = ["SEVERITIES", "End", "Facts", "Finding", "Hit", "Rule", "amount", "rule", "sends"]
+__all__ = ["SEVERITIES", "End", "Facts", "Finding", "Hit", "Rule", "amount", "ports_of", "rule", "sends"]
 
 SEVERITIES = ("error", "warning", "note")
 """From what will not work to what is good to know."""
@@ -157,6 +157,15 @@ def rule(name: str, severity: str) -> Callable[[Callable[..., Iterable[Hit]]], R
 def sends(interface: BusInterface) -> bool:
     """Whether an interface of a cell is the master of its bus."""
     return interface.role in ("MASTER", "INITIATOR")
+
+
+def ports_of(facts: Facts, kind: str, direction: str) -> Iterator[tuple[Cell, Port]]:
+    """Yield the ports of a kind ("rst", "INTERRUPT") and direction ("I", "O") of all cells but the PS."""
+    for cell in facts.design.cells.values():
+        if cell.path != facts.design.ps:
+            for port in cell.ports.values():
+                if port.kind == kind and port.direction == direction:
+                    yield cell, port
 
 
 def amount(number: int, thing: str) -> str:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from pynq.design.findings import Facts, Hit, amount, rule
+from pynq.design.findings import Facts, Hit, amount, ports_of, rule
 from pynq.design.interrupts import str_path
-from pynq.design.model import Cell, CellKind, Endpoint, InterruptPin, Port, Processor
+from pynq.design.model import CellKind, Endpoint, InterruptPin, Processor
 
 __all__ = ["RULES"]
 
@@ -29,14 +29,6 @@ def _number(text: str | None) -> int | None:
     return int(text, 0 if text[:2] in ("0x", "0X") else 10) if text and _NUMBER.match(text) else None
 
 
-def _outputs(facts: Facts) -> Iterator[tuple[Cell, Port]]:
-    for cell in facts.design.cells.values():
-        if cell.path != facts.design.ps:
-            for port in cell.ports.values():
-                if port.kind == "INTERRUPT" and port.direction == "O":
-                    yield cell, port
-
-
 @rule("interrupt-unconnected", "warning")
 def unconnected(facts: Facts) -> Iterator[Hit]:
     """An interrupt output is open, although a driver will wait for it.
@@ -50,7 +42,7 @@ def unconnected(facts: Facts) -> Iterator[Hit]:
     """
     if facts.design.processor is None:
         return
-    for cell, port in _outputs(facts):
+    for cell, port in ports_of(facts, "INTERRUPT", "O"):
         if port.peers or port.signal:
             continue
         path = f"{cell.path}/{port.name}"
@@ -81,7 +73,7 @@ def lost(facts: Facts) -> Iterator[Hit]:
     Follow the wire in the block design and connect what is open.
     """
     known = set(facts.design.interrupt_pins)
-    for cell, port in _outputs(facts):
+    for cell, port in ports_of(facts, "INTERRUPT", "O"):
         path = f"{cell.path}/{port.name}"
         if path in known or cell.path in facts.design.interrupt_controllers or not port.peers:
             continue

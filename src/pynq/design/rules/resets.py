@@ -4,21 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pynq.design.findings import Facts, Hit, rule
+from pynq.design.findings import Facts, Hit, ports_of, rule
 from pynq.design.interrupts import str_path
-from pynq.design.model import Cell, Endpoint, Port
+from pynq.design.model import Endpoint
 
 __all__ = ["RULES"]
 
 _OPTIONAL = {"proc_sys_reset": ("aux_reset_in", "mb_debug_sys_rst")}  # PG164: may stay open
-
-
-def _inputs(facts: Facts) -> Iterator[tuple[Cell, Port]]:
-    for cell in facts.design.cells.values():
-        if cell.path != facts.design.ps:
-            for port in cell.ports.values():
-                if port.kind == "rst" and port.direction == "I":
-                    yield cell, port
 
 
 @rule("reset-unconnected", "warning")
@@ -30,7 +22,7 @@ def unconnected(facts: Facts) -> Iterator[Hit]:
 
     Connect it to `peripheral_aresetn` of the `proc_sys_reset` on the same clock.
     """
-    for cell, port in _inputs(facts):
+    for cell, port in ports_of(facts, "rst", "I"):
         if port.name in _OPTIONAL.get(cell.type_name, ()) or port.signal or facts.driven(cell, port):
             continue
         if any(port.name in one.port_map.values() for one in cell.interfaces.values()):
@@ -58,7 +50,7 @@ def polarity(facts: Facts) -> Iterator[Hit]:
     Take the other output of the `proc_sys_reset` (`peripheral_reset` is high, `peripheral_aresetn` low), or
     put an inverter in between.
     """
-    for cell, port in _inputs(facts):
+    for cell, port in ports_of(facts, "rst", "I"):
         driver = facts.wiring.driver(Endpoint(cell.path, port.name))
         source = facts.wiring.port(driver) if driver is not None else None
         if driver is None or source is None or source.kind != "rst":
@@ -81,7 +73,7 @@ def raw(facts: Facts) -> Iterator[Hit]:
 
     Put a `proc_sys_reset` in between, on the block's clock.
     """
-    for cell, port in _inputs(facts):
+    for cell, port in ports_of(facts, "rst", "I"):
         driver = facts.wiring.driver(Endpoint(cell.path, port.name))
         if driver is None or not facts.design.ps or driver.cell != facts.design.ps:
             continue
