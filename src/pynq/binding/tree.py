@@ -176,7 +176,9 @@ class Node:
         names = list(self._names())
         state = self._state()
         contents = f"; it holds {', '.join(names)}" if names else f"; it {state or 'holds nothing'}"
-        raise missing(self, self._what(), name, dir(self), contents if len(contents) < 400 else "")
+        # An empty region's state is the answer, not a name of this class that happens to be near.
+        known = dir(self) if names or not state else []
+        raise missing(self, self._what(), name, known, contents if len(contents) < 400 else "")
 
     def _held(self, path: str) -> Any:
         """Return the object of a path if it was made already, else None."""
