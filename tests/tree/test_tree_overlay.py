@@ -460,7 +460,7 @@ def test_load_ip_data(overlay: Any, tmp_path: Path) -> None:
     assert pynq.PL.ip_dict is not None
     overlay.reset()
     assert overlay.ip_dict["knob_0"]["state"] is None
-    with pytest.raises(KeyError, match=r"no IP or memory 'panel/bran' in .*; there are panel/bram"):
+    with pytest.raises(KeyError, match=r"no IP or memory 'panel/bran' in .*; did you mean panel/bram"):
         overlay.load_ip_data("panel/bran", data)
     data.write_bytes(bytes(8193))
     with pytest.raises(FieldValueError, match=r"program.bin has 8193 bytes, panel/bram holds 8192"):
