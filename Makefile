@@ -10,7 +10,7 @@ PEER ?= .venv-peer
 NATIVE := $(shell find native CMakeLists.txt -name '*.cpp' -o -name '*.hpp' -o -name '*.h' -o -name CMakeLists.txt)
 FUZZ_SECONDS ?= 20
 
-.PHONY: help setup demo test browser kernel test-all cross bench lint types layers docs fuzz hdl peer peers-rtl changelog clean
+.PHONY: help setup demo test browser kernel test-all cross bench lint types layers docs fuzz sanitize hdl peer peers-rtl changelog clean
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 12
 
@@ -76,6 +76,10 @@ fuzz: setup ## fuzz every parser for a short while (FUZZ_SECONDS each)
 	$(PY) tests/fuzz/fuzz_hwh.py --seconds $(FUZZ_SECONDS)
 	$(PY) tests/fuzz/fuzz_readers.py --seconds 4
 
+# Builds both modules again and takes long; `python scripts/sanitize.py TESTS` runs some of the tests.
+sanitize: ## the native code's tests, with GCC's checks of memory and of undefined behaviour in it
+	$(PYTHON) scripts/sanitize.py
+
 # Screenshots go to out/browser.
 browser: setup ## the page of a design and the notebooks in a real browser (Debian's chromium)
 	sh scripts/chromium.sh
@@ -83,4 +87,4 @@ browser: setup ## the page of a design and the notebooks in a real browser (Debi
 	$(PY) -m pytest tests/browser
 
 clean: ## remove what was built
-	rm -rf build dist out site $(VENV) $(PEER) .venv-hdl .venv-cocotbpynq
+	rm -rf build dist out site $(VENV) $(PEER) .venv-hdl .venv-cocotbpynq .venv-sanitize

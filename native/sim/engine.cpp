@@ -434,7 +434,7 @@ void Engine::record_bytes_slow(const uint8_t *bytes, size_t count) {
         mix(word);
     }
     uint64_t rest = 0;
-    std::memcpy(&rest, bytes, count);
+    if (count) std::memcpy(&rest, bytes, count);  // of no bytes there may be no address
     mix(rest);
 }
 

@@ -52,7 +52,7 @@ void BeatRing::push(const uint8_t *bytes, unsigned beats, unsigned tail, bool la
         uint8_t *to = space(piece);
         const bool end = done + piece == beats;
         const size_t size = end ? size_t{piece - 1} * width + tail : size_t{piece} * width;
-        std::memcpy(to, bytes + size_t{done} * width, size);
+        if (size) std::memcpy(to, bytes + size_t{done} * width, size);  // an empty packet may have no bytes to point at
         if (end && tail < width) std::memset(to + size, 0, width - tail);
         commit(piece, end ? tail : width, end && last, side);
         done += piece;
