@@ -92,7 +92,7 @@ def test_a_name_of_no_kind(tmp_path: Path) -> None:
         ("[registers]\na = ", r"a\.toml:?\d*: is no TOML: .*; write \[\[registers\]\], with two brackets"),
         ("[[registers]]\n" * 1001, r"has 1001 tables; 1000 are the most"),
         (b"\xff", r"is no UTF-8 text \(byte 0\)"),
-        ("a = " + "[" * 5000, r"a\.toml: is nested too deeply|a\.toml:1: is no TOML"),
+        ("a = " + "[" * 5000, r"a\.toml: is nested too deeply|a\.toml:?\d*: is no TOML"),
         ("x = 1", r"a\.toml:1: unknown key 'x'; a manifest has tables \[\[registers\]\] only"),
     ],
 )

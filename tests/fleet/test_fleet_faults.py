@@ -106,9 +106,9 @@ def test_hangs_that_an_exception_ends_cost_only_themselves(
     monkeypatch.setattr(pynq.fleet, "_GRACE", 60.0)  # or a slow machine ends the worker
     cases = ["fine", "loop", "fine", "engine", *["fine"] * 9]
     before = fleet.pids
-    table = sweep(cases, fleet, timeout=2.0)
+    table = sweep(cases, fleet, timeout=3.0)
     assert statuses(table) == ["ok" if case == "fine" else "timeout" for case in cases]
-    assert table[1]["error"] == table[3]["error"] == "over its time limit of 2 s"
+    assert table[1]["error"] == table[3]["error"] == "over its time limit of 3 s"
     assert "device.run()" in table.tracebacks[3]
     assert fleet.pids == before
 
@@ -116,17 +116,17 @@ def test_hangs_that_an_exception_ends_cost_only_themselves(
 def test_hangs_that_end_the_worker_cost_only_themselves(fleet: Any) -> None:
     cases = ["fine", "sleep", "fine", "stubborn", *["fine"] * 9]
     before = set(fleet.pids)
-    table = sweep(cases, fleet, timeout=1.2)
+    table = sweep(cases, fleet, timeout=3)
     assert statuses(table) == ["ok" if case == "fine" else "timeout" for case in cases]
     for number in (1, 3):
-        assert table[number]["error"] == "over its time limit of 1.2 s; its worker was ended"
+        assert table[number]["error"] == "over its time limit of 3 s; its worker was ended"
         assert table[number]["attempts"] == 1
         assert "time.sleep(" in table.tracebacks[number]
     assert not [pid for pid in before - set(fleet.pids) if alive(pid)]
 
 
 def test_a_hang_that_keeps_the_interpreter_to_itself(fleet: Any, capfd: pytest.CaptureFixture[str]) -> None:
-    table = sweep(["fine", "native", "fine", "fine"], fleet, timeout=1.2)
+    table = sweep(["fine", "native", "fine", "fine"], fleet, timeout=3)
     assert statuses(table) == ["ok", "timeout", "ok", "ok"]
     assert "fleet_jobs.py" in table.tracebacks[1]  # where it was, from the timer that needs no interpreter
     assert "Timeout" in capfd.readouterr().err
@@ -135,7 +135,7 @@ def test_a_hang_that_keeps_the_interpreter_to_itself(fleet: Any, capfd: pytest.C
 def test_a_case_that_keeps_the_interpreter_is_known_at_once() -> None:
     """Not by being run a second time, alone: the report of the case before it may not have got out either."""
     with pynq.fleet.local(1) as single:
-        table = sweep(["fine", "native", ("wait", 0.01), "fine"], single, timeout=1.2)
+        table = sweep(["fine", "native", ("wait", 0.01), "fine"], single, timeout=3)
     assert statuses(table) == ["ok", "timeout", "ok", "ok"]
     assert table[1]["attempts"] == 1
     assert "fleet_jobs.py" in table.tracebacks[1]
@@ -321,7 +321,7 @@ def test_workers_of_somebody_else(tmp_path: Path) -> None:
         distributed.Client(cluster, set_as_default=False) as client,
     ):
         cases = ["fine", "sleep", ("kill once", str(tmp_path / "once")), "raise", *["fine"] * 10]
-        table = sweep(cases, client, timeout=1.5)
+        table = sweep(cases, client, timeout=8)
         address = cluster.scheduler_address
         with pytest.raises(CaseError):
             # One raises, the other would go on for ever, and would not be ended: it is told to stop.
