@@ -139,16 +139,18 @@ def child(target: str, arguments: list[str]) -> None:
     """The fuzzer itself; libFuzzer ends the process, so it has one of its own."""
     import atheris
 
-    from pynq.backends.sim import coverage
+    from pynq.backends.sim import coverage, coverage_counts
     from pynq.backends.sim.rtl import ipxact, manifest, scan
     from pynq.binding import Views
     from pynq.design import (
         archive,
+        archive_paths,
         bitfile,
         configdata,
         devicetree,
         devicetree_nodes,
         expressions,
+        image_files,
         images,
         ipxact_maps,
         litex,
@@ -156,6 +158,7 @@ def child(target: str, arguments: list[str]) -> None:
         pdi,
         psinit,
         rdl_child,
+        regmap_files,
         regmaps,
         systemrdl,
         tables,
@@ -167,20 +170,24 @@ def child(target: str, arguments: list[str]) -> None:
     from pynq.design import ipxact as ipxact_design
     from pynq.design import manifest as archived
     from pynq.design.model import Processor
-    from pynq.devicetree import Node, dts, fdt, overlay
+    from pynq.devicetree import Node, dts, dts_scan, fdt, overlay
     from pynq.errors import PynqError
 
     # Only the readers: to instrument all that is loaded takes half a minute.
     for module in (
         archive,
+        archive_paths,
         archived,
         bitfile,
         configdata,
         coverage,
+        coverage_counts,
         devicetree,
         devicetree_nodes,
         dts,
+        dts_scan,
         fdt,
+        image_files,
         images,
         ipxact,
         ipxact_design,
@@ -194,6 +201,7 @@ def child(target: str, arguments: list[str]) -> None:
         expressions,
         ipxact_maps,
         rdl_child,
+        regmap_files,
         regmaps,
         systemrdl,
         tables,
