@@ -568,10 +568,13 @@ def test_nothing_leaks_over_many_swaps(overlay: Any, folder: Path) -> None:
         return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
     swap(50)
-    before, memory, objects = held(), resident(), len(gc.get_objects())
-    files = leaks.descriptors()
-    swap(500)
+    before, objects, files = held(), len(gc.get_objects()), leaks.descriptors()
+    growth = []
+    for _ in range(2):
+        memory = resident()
+        swap(250)
+        growth.append(resident() - memory)
     assert held() == before
     assert leaks.opened(files) == []
     assert len(gc.get_objects()) - objects < 2000
-    assert resident() - memory < 8 << 20
+    assert min(growth) < 4 << 20  # what is lost goes on growing; the allocator may settle in between
