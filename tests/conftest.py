@@ -37,7 +37,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 
 def pytest_collection_finish() -> None:
-    """Tell the garbage collector that modules and collected tests stay: many tests call it, some hundredfold."""
+    """Let the collector leave alone what stays: modules and thousands of tests. Many tests call it."""
     gc.collect()
     gc.freeze()
 
