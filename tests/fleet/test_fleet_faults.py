@@ -321,7 +321,7 @@ def test_workers_of_somebody_else(tmp_path: Path) -> None:
         distributed.Client(cluster, set_as_default=False) as client,
     ):
         cases = ["fine", "sleep", ("kill once", str(tmp_path / "once")), "raise", *["fine"] * 10]
-        table = sweep(cases, client, timeout=8)
+        table = sweep(cases, client, timeout=4)
         address = cluster.scheduler_address
         with pytest.raises(CaseError):
             # One raises, the other would go on for ever, and would not be ended: it is told to stop.
